@@ -1,0 +1,1 @@
+"""Numpy semantics of the canao dialect: the oracle of the tests."""
