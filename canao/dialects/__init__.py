@@ -1,0 +1,1 @@
+"""The canao dialect and the interfaces that its operations implement."""

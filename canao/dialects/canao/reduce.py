@@ -1,0 +1,118 @@
+"""Reductions over axes; reduced axes stay, with length 1."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from math import inf, prod
+from typing import ClassVar
+
+from xdsl.dialects.builtin import DenseArrayBase, TensorType, i64
+from xdsl.ir import SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+from canao.dialects.canao.elementwise import AddOp, MaximumOp, MinimumOp
+from canao.dialects.canao.types import element_of, normalise_axis, shape_of
+from canao.dialects.interfaces import (
+    AccessPattern,
+    Indexed,
+    IterationSpace,
+    Laws,
+    ReductionKind,
+)
+
+
+class ReduceOp(IRDLOperation, Indexed, ABC):
+    """`out[i] = fold over j of a[i, j]`: `canao.reduce_sum %a axes [1] : ... -> ...`."""
+
+    KIND: ClassVar[ReductionKind]
+
+    operand = operand_def(TensorType)
+    axes = prop_def(DenseArrayBase.constr(i64))
+    result = result_def(TensorType)
+    traits = traits_def(Pure())
+    assembly_format = "$operand `axes` $axes attr-dict `:` functional-type(operands, results)"
+
+    def __init__(self, operand: SSAValue, axes: Sequence[int]) -> None:
+        shape = shape_of(operand)
+        kept = sorted({normalise_axis(a, len(shape)) for a in axes})
+        out = [1 if n in kept else extent for n, extent in enumerate(shape)]
+        super().__init__(
+            operands=[operand],
+            properties={"axes": DenseArrayBase.from_list(i64, kept)},
+            result_types=[TensorType(element_of(operand), out)],
+        )
+
+    def axis_numbers(self) -> tuple[int, ...]:
+        """The reduced axes, ascending."""
+        return tuple(int(a) for a in self.axes.get_values())
+
+    def access_pattern(self) -> AccessPattern:
+        return AccessPattern.REDUCE
+
+    def iteration_space(self) -> IterationSpace:
+        shape = shape_of(self.operand)
+        axes = self.axis_numbers()
+        rank = len(shape)
+        extents = tuple(1 if n in axes else e for n, e in enumerate(shape))
+        extents += tuple(shape[a] for a in axes)
+        index: list[AffineExpr] = [
+            AffineDimExpr(rank + axes.index(n)) if n in axes else AffineDimExpr(n)
+            for n in range(rank)
+        ]
+        result: list[AffineExpr] = [
+            AffineConstantExpr(0) if n in axes else AffineDimExpr(n) for n in range(rank)
+        ]
+        dims = len(extents)
+        return IterationSpace(
+            extents, rank, (AffineMap(dims, 0, tuple(index)),), AffineMap(dims, 0, tuple(result))
+        )
+
+    def flops(self) -> int:
+        return prod(shape_of(self.operand))
+
+    def verify_(self) -> None:
+        shape = shape_of(self.operand)
+        axes = self.axis_numbers()
+        if list(axes) != sorted(set(axes)) or any(not 0 <= a < len(shape) for a in axes):
+            raise VerifyException(f"axes {list(axes)} must ascend within rank {len(shape)}")
+        out = tuple(1 if n in axes else e for n, e in enumerate(shape))
+        if shape_of(self.result) != out:
+            raise VerifyException(f"result must have shape {out}: reduced axes keep length 1")
+        if element_of(self.result) != element_of(self.operand):
+            raise VerifyException("a reduction keeps the element type")
+
+
+@irdl_op_definition
+class ReduceSumOp(ReduceOp):
+    """The sum over axes."""
+
+    name = "canao.reduce_sum"
+    KIND: ClassVar[ReductionKind] = ReductionKind("sum", 0.0, AddOp)
+    LAWS: ClassVar[Laws] = Laws(linear_in=(0,))
+
+
+@irdl_op_definition
+class ReduceMaxOp(ReduceOp):
+    """The maximum over axes."""
+
+    name = "canao.reduce_max"
+    KIND: ClassVar[ReductionKind] = ReductionKind("max", -inf, MaximumOp)
+
+
+@irdl_op_definition
+class ReduceMinOp(ReduceOp):
+    """The minimum over axes."""
+
+    name = "canao.reduce_min"
+    KIND: ClassVar[ReductionKind] = ReductionKind("min", inf, MinimumOp)

@@ -1,0 +1,121 @@
+"""Operations without operands: constants and references to weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.dialects.builtin import (
+    DenseIntOrFPElementsAttr,
+    StringAttr,
+    TensorType,
+    f32,
+    f64,
+)
+from xdsl.ir import Attribute
+from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, result_def, traits_def
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
+
+from canao.dialects.canao.types import i1, i64
+from canao.dialects.interfaces import AccessPattern, CanaoOp
+
+_ELEMENT_OF_DTYPE: dict[str, Attribute] = {
+    "float32": f32,
+    "float64": f64,
+    "int64": i64,
+    "bool": i1,
+}
+_DTYPE_OF_ELEMENT = {element: np.dtype(name) for name, element in _ELEMENT_OF_DTYPE.items()}
+
+
+def element_of_dtype(dtype: npt.DTypeLike) -> Attribute:
+    """The element type of a numpy dtype (float32, float64, int64 or bool)."""
+    name = np.dtype(dtype).name
+    if name not in _ELEMENT_OF_DTYPE:
+        raise VerifyException(f"dtype {name} has no element type in the canao dialect")
+    return _ELEMENT_OF_DTYPE[name]
+
+
+def dtype_of_element(element: Attribute) -> np.dtype[np.generic]:
+    """The numpy dtype of an element type."""
+    if element not in _DTYPE_OF_ELEMENT:
+        raise VerifyException(f"element type {element} has no numpy dtype in canao")
+    return _DTYPE_OF_ELEMENT[element]
+
+
+class SourceOp(IRDLOperation, CanaoOp):
+    """An operation that makes a tensor from nothing."""
+
+    def access_pattern(self) -> AccessPattern:
+        return AccessPattern.SOURCE
+
+    def computations(self) -> int:
+        return 0
+
+
+@irdl_op_definition
+class ConstantOp(SourceOp):
+    """A small tensor known when compiling: `canao.constant dense<0.5> : tensor<f32>`."""
+
+    name = "canao.constant"
+    value = prop_def(DenseIntOrFPElementsAttr)
+    result = result_def(TensorType)
+    traits = traits_def(Pure())
+
+    def __init__(self, value: DenseIntOrFPElementsAttr) -> None:
+        super().__init__(properties={"value": value}, result_types=[value.type])
+
+    @staticmethod
+    def from_array(array: npt.NDArray[np.generic]) -> ConstantOp:
+        """A constant holding `array`; splats are stored once."""
+        element = element_of_dtype(array.dtype)
+        tensor = TensorType(element, array.shape)
+        flat = array.reshape(-1)
+        same = flat.size > 0 and bool((flat == flat[0]).all())
+        data = [flat[0].item()] if same else flat.tolist()
+        if element == i1:
+            data = [int(v) for v in data]
+        return ConstantOp(DenseIntOrFPElementsAttr.from_list(tensor, data))
+
+    def array(self) -> npt.NDArray[np.generic]:
+        """The value as a numpy array of the result's shape and dtype."""
+        tensor = self.value.type
+        dtype = dtype_of_element(tensor.element_type)
+        shape = tensor.get_shape()
+        if self.value.is_splat():
+            return np.full(shape, self.value.get_values()[0], dtype=dtype)
+        return np.array(self.value.get_values()).astype(dtype).reshape(shape)
+
+    def verify_(self) -> None:
+        if self.result.type != self.value.type:
+            raise VerifyException(f"result type must be {self.value.type}")
+
+    @classmethod
+    def parse(cls, parser: Parser) -> ConstantOp:
+        value = parser.parse_attribute()
+        if not isinstance(value, DenseIntOrFPElementsAttr):
+            parser.raise_error("expected a dense elements attribute")
+        return cls(value)
+
+    def print(self, printer: Printer) -> None:
+        printer.print_string(" ")
+        printer.print_attribute(self.value)
+
+
+@irdl_op_definition
+class WeightOp(SourceOp):
+    """A tensor kept outside the IR: `canao.weight "encoder.0.bias" : tensor<384xf32>`.
+
+    The data lives in a `WeightStore` under the given name.
+    """
+
+    name = "canao.weight"
+    sym = prop_def(StringAttr, prop_name="name")
+    result = result_def(TensorType)
+    traits = traits_def(Pure())
+    assembly_format = "$name attr-dict `:` type($result)"
+
+    def __init__(self, name: str, result_type: TensorType) -> None:
+        super().__init__(properties={"name": StringAttr(name)}, result_types=[result_type])

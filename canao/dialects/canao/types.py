@@ -1,0 +1,74 @@
+"""Tensor types, shapes and broadcasting: helpers of the dialect's verifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
+from xdsl.ir import Attribute, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
+from xdsl.utils.exceptions import VerifyException
+
+i1 = IntegerType(1)
+i64 = IntegerType(64)
+
+
+def tensor_of(value: SSAValue) -> TensorType[Attribute]:
+    """The tensor type of a value; a `VerifyException` if it has none."""
+    if not isinstance(value.type, TensorType):
+        raise VerifyException(f"expected a tensor, got {value.type}")
+    return value.type
+
+
+def shape_of(value: SSAValue) -> tuple[int, ...]:
+    """The static shape of a tensor value."""
+    return tensor_of(value).get_shape()
+
+
+def element_of(value: SSAValue) -> Attribute:
+    """The element type of a tensor value."""
+    return tensor_of(value).element_type
+
+
+def is_float(value: SSAValue) -> bool:
+    """Whether a tensor value holds floating-point numbers."""
+    return isinstance(element_of(value), AnyFloat)
+
+
+def broadcast_shapes(shapes: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """The shape that numpy would broadcast `shapes` to.
+
+    Raises `VerifyException` where two extents differ and neither is 1.
+    """
+    rank = max((len(s) for s in shapes), default=0)
+    padded = [(1,) * (rank - len(s)) + tuple(s) for s in shapes]
+    out: list[int] = []
+    for extents in zip(*padded, strict=True):
+        distinct = {e for e in extents if e != 1}
+        if len(distinct) > 1:
+            raise VerifyException(
+                f"shapes {[tuple(s) for s in shapes]} cannot be broadcast together"
+            )
+        out.append(distinct.pop() if distinct else 1)
+    return tuple(out)
+
+
+def broadcast_map(shape: Sequence[int], to: Sequence[int], dims: int | None = None) -> AffineMap:
+    """Maps an index of shape `to` to the index of `shape` broadcast to it.
+
+    `dims` is the number of dimensions of the map's domain where that is more
+    than the rank of `to`.
+    """
+    skip = len(to) - len(shape)
+    results: list[AffineExpr] = [
+        AffineConstantExpr(0) if extent == 1 else AffineDimExpr(skip + n)
+        for n, extent in enumerate(shape)
+    ]
+    return AffineMap(len(to) if dims is None else dims, 0, tuple(results))
+
+
+def normalise_axis(axis: int, rank: int) -> int:
+    """`axis` counted from the front; a `VerifyException` if out of range."""
+    if not -rank <= axis < rank:
+        raise VerifyException(f"axis {axis} is out of range for rank {rank}")
+    return axis % rank

@@ -1,0 +1,151 @@
+"""What passes may ask an operation of the canao dialect.
+
+A pass never looks at an operation's name: it asks for the laws the operation
+obeys (`Laws`), for how its result touches its operands (`AccessPattern`,
+`IterationSpace`), and, where it is a shorthand, for its meaning in simpler
+operations (`Decomposable`).
+
+The three notions are those of LP-Fusion: computation laws and data access
+patterns (CANAO, section 2.2).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import prod
+from typing import ClassVar
+
+from xdsl.builder import Builder
+from xdsl.ir import Operation, SSAValue
+from xdsl.ir.affine import AffineMap
+
+
+class AccessPattern(StrEnum):
+    """How the elements of a result depend on the elements of the operands."""
+
+    SOURCE = "source"
+    """No tensor operands: a constant or a weight."""
+    ONE_TO_ONE = "one-to-one"
+    """`out[i] = f(a[i], b[i])`."""
+    BROADCAST = "broadcast"
+    """`out[i, j] = f(a[i, j], b[j])`: an operand lacks a dimension."""
+    REDUCE = "reduce"
+    """`out[i] = fold over j of a[i, j]`."""
+    CONTRACT = "contract"
+    """`out[i, j] = sum over k of a[i, k] * b[k, j]`."""
+    REORGANISE = "reorganise"
+    """`out[i] = a[p(i)]` with `p` known when compiling."""
+    GATHER = "gather"
+    """`out[i, j] = a[n[i], j]` with `n` known when running."""
+    COMPOSITE = "composite"
+    """A shorthand; ask `Decomposable.decompose` for its parts."""
+
+
+@dataclass(frozen=True)
+class Laws:
+    """The computation laws of an operation, by operation class, not by name."""
+
+    commutative: bool = False
+    associative: bool = False
+    distributes_over: tuple[type[Operation], ...] = ()
+    """`f(a, g(b, c)) == g(f(a, b), f(a, c))` for each `g` listed."""
+    linear_in: tuple[int, ...] = ()
+    """Operand numbers in which the operation is a linear map."""
+    identity: float | None = None
+    """`f(a, identity) == a`; only the right operand unless commutative."""
+
+
+@dataclass(frozen=True)
+class IterationSpace:
+    """The index set of an operation and how its points touch its operands.
+
+    `extents` holds the length of every dimension; the first `parallel` of them
+    index the result, the others are reduced over. `operands[n]` maps a point
+    to an index of operand `n`, `result` maps it to an index of the result.
+    """
+
+    extents: tuple[int, ...]
+    parallel: int
+    operands: tuple[AffineMap, ...]
+    result: AffineMap
+
+    @property
+    def reduced(self) -> tuple[int, ...]:
+        """The numbers of the dimensions that are reduced over."""
+        return tuple(range(self.parallel, len(self.extents)))
+
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return prod(self.extents)
+
+
+class CanaoOp(Operation, ABC):
+    """Base of every computing operation of the dialect."""
+
+    LAWS: ClassVar[Laws] = Laws()
+
+    @abstractmethod
+    def access_pattern(self) -> AccessPattern:
+        """The pattern by which LP-Fusion groups this operation."""
+
+    def computations(self) -> int:
+        """Arithmetic operators that this operation evaluates for one element.
+
+        Counts as in the paper: one for each operator as written, none for
+        operations that only move data.
+        """
+        return 1
+
+    def flops(self) -> int:
+        """Floating-point operations in all, a multiply-add counting two."""
+        return 0
+
+
+class Indexed(CanaoOp, ABC):
+    """An operation whose accesses are affine maps of an iteration space."""
+
+    @abstractmethod
+    def iteration_space(self) -> IterationSpace:
+        """The index set and the access maps."""
+
+
+class Reorganising(Indexed, ABC):
+    """`out[i] = a[p(i)]`: moves data, computes nothing."""
+
+    def access_pattern(self) -> AccessPattern:
+        return AccessPattern.REORGANISE
+
+    def computations(self) -> int:
+        return 0
+
+    @abstractmethod
+    def forward_map(self) -> AffineMap | None:
+        """Maps an index of the operand to its index in the result.
+
+        None where some elements of the operand do not reach the result or
+        reach it more than once (slices, broadcasts).
+        """
+
+
+class Decomposable(CanaoOp, ABC):
+    """A shorthand with a meaning in simpler operations of the dialect."""
+
+    def access_pattern(self) -> AccessPattern:
+        return AccessPattern.COMPOSITE
+
+    @abstractmethod
+    def decompose(self, builder: Builder) -> Sequence[SSAValue]:
+        """Builds the operations this one stands for; returns its results."""
+
+
+@dataclass(frozen=True)
+class ReductionKind:
+    """A fold: its neutral element and the name of its binary operation."""
+
+    name: str
+    neutral: float
+    binary: type[Operation] = field(compare=False)

@@ -1,0 +1,105 @@
+"""What lowering hands to the runtime: C text and what must be known to call it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A dense row-major tensor at the boundary of a program."""
+
+    name: str
+    dtype: str
+    """A numpy dtype name: float32, float64, int64 or bool."""
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size in bytes."""
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class KernelSpec:
+    """One distinct fused layer: equal layers share a kernel."""
+
+    name: str
+    ops: tuple[str, ...]
+    """The operations that the layer evaluates, in order."""
+    flops: int
+    """Floating-point operations of one call."""
+    bytes: int
+    """Bytes read and written by one call, each operand counted once."""
+    computations: int
+    """Arithmetic operators evaluated for one element."""
+    variant: str
+    """The schedule's name."""
+    variants_tried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Layers and computations as the paper counts them (section 2.2)."""
+
+    layers_before: int
+    layers_after: int
+    computations_before: int
+    computations_after: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A translation unit in C with the sizes and names its caller needs.
+
+    The unit exports `canao_open`, `canao_run`, `canao_profile` and
+    `canao_close`; see `docs/architecture.md` for their signatures.
+    """
+
+    source: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    weights: tuple[TensorSpec, ...]
+    """The results of `@prepare`, in order."""
+    prepare: str
+    """MLIR text of a module whose function `@prepare` makes the weights."""
+    arena_bytes: int
+    kernels: tuple[KernelSpec, ...]
+    calls: tuple[int, ...]
+    """Number of the kernel of each call, in order of execution."""
+    counts: Counts
+    threads: int
+
+    def to_json(self) -> str:
+        """All fields as JSON text."""
+        return json.dumps(asdict(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> Program:
+        """The inverse of `to_json`; `KeyError` or `ValueError` if malformed."""
+        data: dict[str, Any] = json.loads(text)
+
+        def tensors(key: str) -> tuple[TensorSpec, ...]:
+            return tuple(TensorSpec(t["name"], t["dtype"], tuple(t["shape"])) for t in data[key])
+
+        def kernel(k: dict[str, Any]) -> KernelSpec:
+            tuples = {"ops": tuple(k["ops"]), "variants_tried": tuple(k["variants_tried"])}
+            return KernelSpec(**(k | tuples))
+
+        return Program(
+            source=data["source"],
+            inputs=tensors("inputs"),
+            outputs=tensors("outputs"),
+            weights=tensors("weights"),
+            prepare=data["prepare"],
+            arena_bytes=data["arena_bytes"],
+            kernels=tuple(kernel(k) for k in data["kernels"]),
+            calls=tuple(data["calls"]),
+            counts=Counts(**data["counts"]),
+            threads=data["threads"],
+        )

@@ -1,0 +1,1 @@
+"""Mathematics of loop nests: index expressions, domains, splits. Knows no dialect."""

@@ -1,0 +1,57 @@
+"""Splitting an extent into tiles whose sizes differ by at most one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Segment:
+    """`count` consecutive tiles of `size` points each, the first at `start`."""
+
+    start: int
+    count: int
+    size: int
+
+
+def split_evenly(extent: int, tile: int) -> tuple[Segment, ...]:
+    """The fewest tiles of at most `tile` points, as even as can be.
+
+    128 by 9 is 8 tiles of 9 and 7 of 8: no tile is left nearly empty.
+    """
+    tiles = -(-extent // tile)
+    size, larger = divmod(extent, tiles)
+    segments: list[Segment] = []
+    if larger:
+        segments.append(Segment(0, larger, size + 1))
+    if tiles > larger:
+        segments.append(Segment(larger * (size + 1), tiles - larger, size))
+    return tuple(segments)
+
+
+def split_by_width(extent: int, tile: int, lanes: int) -> tuple[Segment, ...]:
+    """Tiles of exactly `tile` points, then whole vectors, then a tail below `lanes`."""
+    segments: list[Segment] = []
+    start = 0
+    rest = extent - extent // tile * tile
+    for size in (tile, rest // lanes * lanes, rest % lanes):
+        count = (extent - start) // size if size else 0
+        if count:
+            segments.append(Segment(start, count, size))
+            start += count * size
+    return tuple(segments)
+
+
+def vector_pieces(size: int, lanes: int) -> tuple[tuple[int, int], ...]:
+    """Covers `size` points by vectors: (first point, width) with widths that are
+    `lanes`, then falling powers of two.
+    """
+    pieces: list[tuple[int, int]] = []
+    start = 0
+    width = lanes
+    while start < size:
+        while width > size - start:
+            width //= 2
+        pieces.append((start, width))
+        start += width
+    return tuple(pieces)
