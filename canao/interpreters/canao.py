@@ -213,7 +213,8 @@ class CanaoFunctions(_TableFunctions):
     def run_layer_norm(
         self, interpreter: Interpreter, op: canao.LayerNormOp, args: PythonValues
     ) -> PythonValues:
-        return (numerics.layer_norm(*args, op.epsilon.value.data),)
+        a, scale, shift = args
+        return (numerics.layer_norm(a, scale, shift, op.epsilon.value.data),)
 
     @impl(canao.GeluOp)
     def run_gelu(

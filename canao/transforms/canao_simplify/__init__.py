@@ -1,0 +1,92 @@
+"""The pass `canao-simplify`: the same mathematics in fewer and larger operations.
+
+The rules stand in one file a group:
+
+- `fold_constants`, `fold_identities`: what is known before running;
+- `fold_reorganisations`, `sink_broadcasts`, `sink_reshapes`, `fold_gathers`: moves of data;
+- `recover_layer_norm`, `recover_softmax`, `recover_gelu`: operations that exporters take apart;
+- `move_scales`, `join_products`: less work around products with weights.
+
+They end, because each one removes an operation that computes or reads data, moves
+a broadcast or a reshape over one operation towards the results, a scale towards
+the weights, or replaces an operation by one that no rule turns back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriteWalker,
+    RewritePattern,
+)
+from xdsl.transforms.common_subexpression_elimination import cse
+from xdsl.transforms.dead_code_elimination import region_dce
+
+from canao.transforms.canao_simplify.fold_constants import FoldConstants, NarrowSplats
+from canao.transforms.canao_simplify.fold_gathers import GATHER_PATTERNS
+from canao.transforms.canao_simplify.fold_identities import IDENTITY_PATTERNS
+from canao.transforms.canao_simplify.fold_reorganisations import REORGANISATION_PATTERNS
+from canao.transforms.canao_simplify.join_products import JOIN_PATTERNS
+from canao.transforms.canao_simplify.move_scales import SCALE_PATTERNS
+from canao.transforms.canao_simplify.recover_gelu import GELU_PATTERNS
+from canao.transforms.canao_simplify.recover_layer_norm import LAYER_NORM_PATTERNS
+from canao.transforms.canao_simplify.recover_softmax import SOFTMAX_PATTERNS
+from canao.transforms.canao_simplify.sink_broadcasts import BROADCAST_PATTERNS
+from canao.transforms.canao_simplify.sink_reshapes import RESHAPE_PATTERNS
+
+_RECOVERING: tuple[type[RewritePattern], ...] = (
+    FoldConstants,
+    NarrowSplats,
+    *IDENTITY_PATTERNS,
+    *REORGANISATION_PATTERNS,
+    *BROADCAST_PATTERNS,
+    *RESHAPE_PATTERNS,
+    *GATHER_PATTERNS,
+    *LAYER_NORM_PATTERNS,
+    *SOFTMAX_PATTERNS,
+    *GELU_PATTERNS,
+)
+"""Rules that take numbers as the model has them."""
+
+_STAGES: tuple[tuple[type[RewritePattern], ...], ...] = (
+    # Composites are found before scales move: the numbers in them are what tells them apart.
+    _RECOVERING,
+    # Scales move before products are joined: a part of a joined product has no weight of its own.
+    (*_RECOVERING, *SCALE_PATTERNS),
+    (*_RECOVERING, *SCALE_PATTERNS, *JOIN_PATTERNS),
+)
+
+
+def _count(module: ModuleOp) -> int:
+    return sum(1 for _ in module.walk())
+
+
+def _rewrite_to_fixpoint(module: ModuleOp, patterns: Sequence[type[RewritePattern]]) -> None:
+    """Applies patterns, and removes equal and dead operations, until nothing changes."""
+    walker = PatternRewriteWalker(GreedyRewritePatternApplier([make() for make in patterns]))
+    while True:
+        before = _count(module)
+        cse(module)
+        region_dce(module.body)
+        removed = _count(module) != before
+        rewritten = walker.rewrite_module(module)
+        if not rewritten and not removed:
+            return
+
+
+class CanaoSimplifyPass(ModulePass):
+    """Simplifies canao graphs, recovers composites and joins products."""
+
+    name = "canao-simplify"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for patterns in _STAGES:
+            _rewrite_to_fixpoint(op, patterns)
+
+
+__all__ = ["CanaoSimplifyPass"]

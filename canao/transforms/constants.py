@@ -1,0 +1,81 @@
+"""What is known about a value before the model runs."""
+
+from __future__ import annotations
+
+from math import isclose, prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xdsl.builder import Builder
+from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.traits import is_side_effect_free
+
+from canao.dialects.canao import BroadcastOp, ConstantOp
+from canao.dialects.canao.source import dtype_of_element
+from canao.dialects.canao.types import element_of, shape_of
+from canao.dialects.interfaces import CanaoOp
+
+
+def is_constant_expression(value: SSAValue) -> bool:
+    """Whether a value depends on weights and constants only, so not on the inputs."""
+    pending, seen = [value], {value}
+    while pending:
+        owner = pending.pop().owner
+        if not isinstance(owner, CanaoOp) or not is_side_effect_free(owner):
+            return False
+        fresh = [v for v in owner.operands if v not in seen]
+        seen.update(fresh)
+        pending.extend(fresh)
+    return True
+
+
+def constant_array(value: SSAValue) -> npt.NDArray[Any] | None:
+    """The elements of a constant, or of a broadcast one; None for other values."""
+    owner = value.owner
+    if isinstance(owner, ConstantOp):
+        return owner.array()
+    if isinstance(owner, BroadcastOp) and isinstance(owner.operand.owner, ConstantOp):
+        return np.broadcast_to(owner.operand.owner.array(), shape_of(value))
+    return None
+
+
+def splat_value(value: SSAValue) -> float | None:
+    """The one number that every element of a constant holds; None for other values."""
+    owner = value.owner
+    if isinstance(owner, BroadcastOp):
+        owner = owner.operand.owner
+    if not isinstance(owner, ConstantOp) or not prod(shape_of(owner.result)):
+        return None
+    if not owner.value.is_splat():
+        return None
+    return owner.array().reshape(-1)[0].item()
+
+
+def is_splat_of(value: SSAValue, number: float, rel_tol: float = 0.0) -> bool:
+    """Whether every element of a constant is `number`, to within a relative error."""
+    found = splat_value(value)
+    return found is not None and isclose(found, number, rel_tol=rel_tol, abs_tol=0.0)
+
+
+def build_splat(
+    builder: Builder, number: float, like: SSAValue, shape: tuple[int, ...] = ()
+) -> SSAValue:
+    """Builds a constant of one number, of the element type of `like`."""
+    scalar = np.array(number, dtype=dtype_of_element(element_of(like)))
+    value = builder.insert(ConstantOp.from_array(scalar)).result
+    return builder.insert(BroadcastOp(value, shape)).result if shape else value
+
+
+def hoist_before(value: SSAValue, anchor: Operation) -> None:
+    """Moves what computes a constant expression before `anchor`, of the same block."""
+    block = anchor.parent
+    if block is None or not isinstance(value, OpResult):
+        return
+    owner = value.op
+    if owner.parent is not block or owner is anchor or owner.is_before_in_block(anchor):
+        return
+    for operand in owner.operands:
+        hoist_before(operand, anchor)
+    owner.detach()
+    block.insert_op_before(owner, anchor)
