@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 COMPILER := $(firstword $(foreach name,cc gcc clang,$(shell command -v $(name))))
 RUN_EXTRAS := $(if $(COMPILER),hf,hf,cross)
 DEV_EXTRAS := $(if $(COMPILER),dev,dev,cross)
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_FLAGS)
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet $(PIP_FLAGS)
 
 # No network while anything runs: models come from installed packages.
 OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false

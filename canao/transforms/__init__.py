@@ -1,0 +1,1 @@
+"""Passes on tensors, one a file; `canao.tools.registry` lists them by name."""
