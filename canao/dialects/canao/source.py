@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.builtin import (
+    AnyFloat,
     DenseIntOrFPElementsAttr,
     StringAttr,
     TensorType,
@@ -20,6 +23,8 @@ from xdsl.utils.exceptions import VerifyException
 
 from canao.dialects.canao.types import i1, i64
 from canao.dialects.interfaces import AccessPattern, CanaoOp
+
+_BARE_HEX = re.compile(r"[<\[,\s-]0x[0-9A-Fa-f]")
 
 _ELEMENT_OF_DTYPE: dict[str, Attribute] = {
     "float32": f32,
@@ -94,14 +99,28 @@ class ConstantOp(SourceOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> ConstantOp:
+        start = parser.pos
         value = parser.parse_attribute()
         if not isinstance(value, DenseIntOrFPElementsAttr):
             parser.raise_error("expected a dense elements attribute")
+        text = parser.lexer.input.slice(start, parser.pos) or ""
+        if isinstance(value.get_element_type(), AnyFloat) and _BARE_HEX.search(text):
+            # xDSL reads the digits as an integer, so that 0xFF800000 would be 4.3e9
+            parser.raise_error('write the bytes of floats in quotes: dense<"0x000080FF"> is -inf')
         return cls(value)
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
-        printer.print_attribute(self.value)
+        if np.isfinite(self.array()).all():
+            printer.print_attribute(self.value)
+            return
+        # Infinities and NaN as bytes: xDSL cannot read back the form that it prints.
+        whole = self.value.data.data
+        data = whole[: self.value.type.element_type.compile_time_size]
+        if data * (len(whole) // len(data)) != whole:
+            data = whole
+        printer.print_string(f'dense<"0x{data.hex().upper()}"> : ')
+        printer.print_attribute(self.value.type)
 
 
 @irdl_op_definition

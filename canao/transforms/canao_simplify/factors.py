@@ -37,11 +37,22 @@ def factorise(value: SSAValue, stop: SSAValue | None = None, single_use: bool = 
     """The factors of a floating-point value.
 
     `stop` is kept whole. With `single_use`, so is every factor that has another
-    use, so that rebuilding the product from its factors repeats no work.
+    use, so that rebuilding the product from its factors repeats no work; but
+    numbers are taken out of any factor.
     """
     factors = Factors()
     _collect(value, factors, False, stop, single_use, True)
     return factors
+
+
+def _is_scaled(value: SSAValue) -> bool:
+    """Whether the value is another times a number."""
+    owner = value.owner
+    if isinstance(owner, MulOp):
+        return any(splat_value(v) is not None for v in owner.operands)
+    return isinstance(owner, NegOp) or (
+        isinstance(owner, DivOp) and splat_value(owner.rhs) is not None
+    )
 
 
 def _collect(
@@ -57,8 +68,8 @@ def _collect(
         into.number = into.number / number if inverse else into.number * number
         return
     owner = value.owner
-    whole = value is stop or (single_use and not root and not value.has_one_use())
-    if whole or not is_float(value):
+    whole = single_use and not root and not value.has_one_use() and not _is_scaled(value)
+    if whole or value is stop or not is_float(value):
         into.put(value, inverse)
         return
     if isinstance(owner, MulOp | DivOp):
