@@ -1,0 +1,238 @@
+"""The calling convention: Python arguments to flat arrays, flat arrays to results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from canao.errors import ShapeMismatchError
+from canao.frontend.structure import Structure
+
+if TYPE_CHECKING:
+    import torch
+
+Array = npt.NDArray[np.generic]
+Constant = bool | int | float | str | None
+
+_ELEMENTS = {"float32": "float32", "float64": "float64", "bool": "bool"}
+
+
+def computed_dtype(dtype: str) -> str:
+    """The dtype that compiled code uses for a tensor of the model: narrow integers widen."""
+    return _ELEMENTS.get(dtype, "int64")
+
+
+@dataclass(frozen=True)
+class InputTensor:
+    """A tensor that the model takes."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class FixedInput:
+    """An input that was no tensor when the model was compiled; it keeps its value."""
+
+    name: str
+    value: Constant
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where a leaf of the result comes from.
+
+    `source` is "computed" (result `index` of the program), "input" (tensor
+    `index` of the inputs, passed through) or "constant" (`value`).
+    """
+
+    source: str
+    index: int = 0
+    dtype: str = ""
+    value: Constant = None
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of the call, by the name of its parameter."""
+
+    name: str
+    structure: Structure
+
+
+@dataclass(frozen=True)
+class CallConvention:
+    """How a compiled program is called as the model was.
+
+    `parameters` are the names that positional arguments take, in order;
+    `arguments` those the program was compiled with; `leaves` what they hold,
+    flattened in order. `results` are the leaves of `output`.
+    """
+
+    parameters: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+    leaves: tuple[InputTensor | FixedInput, ...]
+    output: Structure
+    results: tuple[Result, ...]
+
+    @property
+    def inputs(self) -> tuple[InputTensor, ...]:
+        """The tensors that the program takes, in order."""
+        return tuple(leaf for leaf in self.leaves if isinstance(leaf, InputTensor))
+
+    def flatten(self, args: Sequence[object], kwargs: Mapping[str, object]) -> list[Array]:
+        """The arrays for the program, sharing memory with the tensors where layout allows.
+
+        Raises `ShapeMismatchError` where a value differs from what the model
+        was compiled for.
+        """
+        given = self._bound(args, kwargs)
+        found: list[Array] = []
+        leaves = iter(self.leaves)
+        for argument in self.arguments:
+            for path, value in argument.structure.flatten(given[argument.name], argument.name):
+                leaf = next(leaves)
+                if isinstance(leaf, InputTensor):
+                    found.append(_checked_array(leaf, value))
+                else:
+                    _check_fixed(leaf, value, path)
+        return found
+
+    def _bound(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
+        names = [argument.name for argument in self.arguments]
+        wanted = ", ".join(names) or "none"
+        if len(args) > len(self.parameters):
+            raise ShapeMismatchError(
+                f"expected at most {len(self.parameters)} inputs, got {len(args)} by position; "
+                f"the model was compiled for: {wanted}"
+            )
+        given = dict(zip(self.parameters, args, strict=False))
+        twice = sorted(given.keys() & kwargs.keys())
+        if twice:
+            raise ShapeMismatchError(
+                f"input '{twice[0]}' was given twice, by position and by name; give it once"
+            )
+        given.update(kwargs)
+        missing = [name for name in names if name not in given]
+        fixed = {leaf.name for leaf in self.leaves if isinstance(leaf, FixedInput)}
+        absent = [name for name in missing if name not in fixed]
+        if absent:
+            raise ShapeMismatchError(
+                f"input '{absent[0]}' is missing: expected {len(names)} inputs ({wanted}), got "
+                f"{len(given)}; pass it by name"
+            )
+        extra = [name for name in given if name not in names and given[name] is not None]
+        if extra:
+            raise ShapeMismatchError(
+                f"input '{extra[0]}' is not one the model was compiled for ({wanted}); leave it "
+                "out, or compile again with an example of it"
+            )
+        values = {leaf.name: leaf.value for leaf in self.leaves if isinstance(leaf, FixedInput)}
+        return {name: given[name] if name in given else values[name] for name in names}
+
+    def rebuild(self, outputs: Sequence[Array], inputs: Sequence[Array] = ()) -> Any:
+        """The result as the model returns it, with tensors that share the arrays' memory.
+
+        `inputs` are the arrays that `flatten` gave: for results that are inputs.
+        """
+        return self.output.rebuild(self._leaves(outputs, inputs))
+
+    def _leaves(self, outputs: Sequence[Array], inputs: Sequence[Array]) -> Iterator[object]:
+        import torch
+
+        for result in self.results:
+            if result.source == "constant":
+                yield result.value
+                continue
+            array = outputs[result.index] if result.source == "computed" else inputs[result.index]
+            tensor = torch.from_numpy(array)
+            yield tensor.to(getattr(torch, result.dtype))
+
+    def to_json(self) -> dict[str, Any]:
+        """A description for `json.dumps`."""
+        return {
+            "parameters": list(self.parameters),
+            "arguments": [
+                {"name": a.name, "structure": a.structure.to_json()} for a in self.arguments
+            ],
+            "leaves": [asdict(leaf) for leaf in self.leaves],
+            "output": self.output.to_json(),
+            "results": [asdict(result) for result in self.results],
+        }
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> CallConvention:
+        """The convention that `to_json` described."""
+        return CallConvention(
+            tuple(data["parameters"]),
+            tuple(
+                Argument(a["name"], Structure.from_json(a["structure"])) for a in data["arguments"]
+            ),
+            tuple(_leaf_from_json(leaf) for leaf in data["leaves"]),
+            Structure.from_json(data["output"]),
+            tuple(Result(**result) for result in data["results"]),
+        )
+
+
+def _leaf_from_json(data: Mapping[str, Any]) -> InputTensor | FixedInput:
+    if "shape" not in data:
+        return FixedInput(data["name"], data["value"])
+    return InputTensor(data["name"], tuple(data["shape"]), data["dtype"])
+
+
+def _check_fixed(leaf: FixedInput, value: object, path: str) -> None:
+    if value is leaf.value or (type(value) is type(leaf.value) and value == leaf.value):
+        return
+    raise ShapeMismatchError(
+        f"input '{path}' was {leaf.value!r} when the model was compiled, and stays so; got "
+        f"{_described(value)}: pass {leaf.value!r}, or compile again with such an example"
+    )
+
+
+def _described(value: object) -> str:
+    return repr(value) if isinstance(value, bool | int | float | str | None) else _kind(value)
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__module__}.{type(value).__qualname__}"
+
+
+def _checked_array(leaf: InputTensor, value: object) -> Array:
+    """The memory of a tensor or array that must be as `leaf` says."""
+    if isinstance(value, np.ndarray):
+        shape, dtype = value.shape, value.dtype.name
+    else:
+        value = _checked_tensor(leaf, value)
+        shape, dtype = tuple(value.shape), str(value.dtype).removeprefix("torch.")
+    if shape != leaf.shape:
+        raise ShapeMismatchError(
+            f"input '{leaf.name}' must have shape {leaf.shape}, got {tuple(shape)}; call with the "
+            "shape the model was compiled for, or compile again with such an example"
+        )
+    if dtype != leaf.dtype:
+        raise ShapeMismatchError(
+            f"input '{leaf.name}' must have dtype {leaf.dtype}, got {dtype}; convert it with "
+            f".to(torch.{leaf.dtype}), or compile again with such an example"
+        )
+    array: Array = value if isinstance(value, np.ndarray) else value.detach().numpy()
+    return np.ascontiguousarray(array, computed_dtype(dtype)).reshape(leaf.shape)
+
+
+def _checked_tensor(leaf: InputTensor, value: object) -> torch.Tensor:
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        raise ShapeMismatchError(
+            f"input '{leaf.name}' must be a tensor of shape {leaf.shape} and dtype {leaf.dtype}, "
+            f"got {_described(value)}"
+        )
+    if value.device.type != "cpu":
+        raise ShapeMismatchError(
+            f"input '{leaf.name}' is on {value.device}; move it by .cpu() first"
+        )
+    return value

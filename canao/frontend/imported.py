@@ -1,0 +1,119 @@
+"""What the frontend hands over, and modules read from MLIR text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType
+from xdsl.dialects.func import Func, FuncOp, ReturnOp
+from xdsl.ir import Attribute
+from xdsl.parser import Parser
+from xdsl.utils.exceptions import ParseError, VerifyException
+
+from canao.dialects.canao import Canao
+from canao.dialects.canao.source import dtype_of_element
+from canao.errors import InputFileError
+from canao.frontend.convention import Argument, Array, CallConvention, InputTensor, Result
+from canao.frontend.structure import LEAF, Structure
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """A model in the torch dialect, its weights, and how to call it."""
+
+    module: ModuleOp
+    weights: Mapping[str, Array]
+    convention: CallConvention
+    export_seconds: float
+    import_seconds: float
+
+
+def mlir_context() -> Context:
+    """A context for modules in the torch dialect (unchecked) and the canao dialect."""
+    context = Context(allow_unregistered=True)
+    for dialect in (Builtin, Func, Canao):
+        context.load_dialect(dialect)
+    return context
+
+
+def parse_mlir(text_or_path: str | Path) -> ModuleOp:
+    """A module from MLIR text, or from the file at a path.
+
+    A string is a path if it has one line and ends in `.mlir`. Raises
+    `InputFileError` with file, line and column where the text is malformed.
+    """
+    text, name = _read(text_or_path)
+    try:
+        return Parser(mlir_context(), text, name).parse_module()
+    except ParseError as error:
+        raise InputFileError(_located(error, name)) from error
+    except VerifyException as error:
+        raise InputFileError(f"{name}: {error}; correct the operation") from error
+
+
+def _read(text_or_path: str | Path) -> tuple[str, str]:
+    if isinstance(text_or_path, str):
+        single = "\n" not in text_or_path.strip()
+        if not (single and text_or_path.strip().endswith(".mlir")):
+            return text_or_path, "<string>"
+    path = Path(text_or_path)
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except OSError as error:
+        raise InputFileError(
+            f"cannot read '{path}': {error.strerror}; check the path and its permissions"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputFileError(
+            f"'{path}' is not UTF-8 text (byte {error.start}); give MLIR in its textual form"
+        ) from error
+
+
+def _located(error: ParseError, name: str) -> str:
+    span = error.span
+    before = span.input.content[: span.start]
+    if isinstance(before, bytes):
+        before = before.decode("utf-8", "replace")
+    line = before.count("\n") + 1
+    column = len(before) - (before.rfind("\n") + 1) + 1
+    return f"{name}:{line}:{column}: {error.msg}; correct the MLIR there"
+
+
+def convention_of(module: ModuleOp, function: str = "main") -> CallConvention:
+    """How to call a function of builtin tensors that came as text.
+
+    Arguments are named as in the text. One result is returned as a tensor,
+    several as a tuple.
+    """
+    for op in module.body.block.ops:
+        if isinstance(op, FuncOp) and op.sym_name.data == function:
+            break
+    else:
+        raise InputFileError(f"the module has no function @{function}; rename its entry point")
+    inputs = tuple(
+        InputTensor(value.name_hint or f"arg{number}", *_shape_and_dtype(value.type))
+        for number, value in enumerate(op.body.block.args)
+    )
+    last = op.body.block.last_op
+    returned = last.operands if isinstance(last, ReturnOp) else ()
+    results = tuple(
+        Result("computed", number, _shape_and_dtype(value.type)[1])
+        for number, value in enumerate(returned)
+    )
+    output = LEAF if len(results) == 1 else Structure("tuple", (), (LEAF,) * len(results))
+    return CallConvention(
+        tuple(tensor.name for tensor in inputs),
+        tuple(Argument(tensor.name, LEAF) for tensor in inputs),
+        inputs,
+        output,
+        results,
+    )
+
+
+def _shape_and_dtype(given: Attribute) -> tuple[tuple[int, ...], str]:
+    if not isinstance(given, TensorType):
+        raise InputFileError(f"the entry point must take and return tensors, not {given}")
+    return given.get_shape(), dtype_of_element(given.element_type).name

@@ -1,0 +1,138 @@
+"""Exports a PyTorch model and prepares its graph for the import."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import OutputKind
+from torch.fx import Node
+
+from canao.errors import CanaoError, UnsupportedModelError, UnsupportedOpError
+from canao.frontend.source_location import source_location
+from canao.transforms.convert_torch_to_canao.table import CONVERSIONS
+
+_ROUNDS = 8
+"""Decompositions may need others in turn; more rounds than this mean a cycle."""
+
+
+def split_example(example_inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Example inputs as positional and keyword arguments."""
+    if isinstance(example_inputs, Mapping):
+        return (), dict(example_inputs)
+    if isinstance(example_inputs, tuple | list):
+        return tuple(example_inputs), {}
+    return (example_inputs,), {}
+
+
+def parameter_names(model: nn.Module) -> tuple[str, ...]:
+    """The names that positional arguments of `model.forward` take."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(model.forward).parameters.values()
+    return tuple(p.name for p in parameters if p.kind in kinds)
+
+
+@contextmanager
+def _inference_mode_of(model: nn.Module) -> Generator[None]:
+    """Evaluation mode without gradients; every submodule gets its mode back."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
+    """`torch.export` of the model as it runs in inference."""
+    args, kwargs = split_example(example_inputs)
+    with _inference_mode_of(model):
+        try:
+            return torch.export.export(model, args, kwargs, strict=False)
+        except CanaoError:
+            raise
+        except Exception as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise UnsupportedModelError(
+                f"torch.export cannot trace {type(model).__name__}: {reason[0]}; check that "
+                "model(*example) runs, that control flow does not depend on values, and that "
+                "caches are off (use_cache=False)"
+            ) from error
+
+
+def mlir_name(target: object) -> str:
+    """The name of an FX target in torch-mlir's torch dialect."""
+    if not isinstance(target, torch._ops.OpOverload):  # pyright: ignore[reportPrivateUsage]
+        return str(target)
+    return "torch." + str(target).replace("::", ".").removesuffix(".default")
+
+
+def _calls(program: ExportedProgram) -> Iterator[Node]:
+    for node in program.graph.nodes:
+        if node.op == "call_function" and getattr(node.target, "__name__", "") != "getitem":
+            yield node
+
+
+def _mutates(node: Node) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
+
+
+def _unconverted(program: ExportedProgram) -> list[Node]:
+    return [node for node in _calls(program) if mlir_name(node.target) not in CONVERSIONS]
+
+
+def _decompositions(targets: Sequence[object]) -> dict[Any, Callable[..., Any]]:
+    """What PyTorch and torch-mlir know to write the targets with."""
+    from torch_mlir.extras.fx_decomp_util import get_decomposition_table
+
+    tables: list[Mapping[Any, Callable[..., Any]]] = [get_decomposition_table()]
+    tables.append(torch.export.default_decompositions())
+    found: dict[Any, Callable[..., Any]] = {}
+    for target in targets:
+        for table in tables:
+            if target in table:
+                found.setdefault(target, table[target])
+    return found
+
+
+def _decomposed(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) -> ExportedProgram:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return program.run_decompositions(table)
+
+
+def prepare_program(program: ExportedProgram) -> ExportedProgram:
+    """The program without mutation, with operations that have a conversion only.
+
+    Operations with a conversion stay as they are; the others are decomposed.
+    Raises `UnsupportedOpError` with the source line of one that stays without.
+    """
+    if any(_mutates(node) for node in _calls(program)):
+        program = _decomposed(program, {})
+    for _ in range(_ROUNDS):
+        unknown = _unconverted(program)
+        table = _decompositions([node.target for node in unknown])
+        if not table:
+            break
+        program = _decomposed(program, table)
+    for node in _unconverted(program):
+        raise UnsupportedOpError(
+            mlir_name(node.target).removeprefix("torch."), source_location(node)
+        )
+    for spec in program.graph_signature.output_specs:
+        if spec.kind != OutputKind.USER_OUTPUT:
+            raise UnsupportedModelError(
+                f"the model changes '{spec.target or spec.arg}' in place ({spec.kind.name}); "
+                "return the new value instead"
+            )
+    return program

@@ -1,0 +1,304 @@
+"""Imports PyTorch models: torch.export, then torch-mlir, then xDSL."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import ConstantArgument, InputKind, TensorArgument
+from torch.fx import Node
+from torch_mlir import ir as torch_mlir_ir
+from torch_mlir.dialects import torch as torch_dialect
+from torch_mlir.extras.fx_importer import (
+    FxImporter,
+    FxImporterHooks,
+    GraphNodeImporter,
+    InputInfo,
+)
+from xdsl.dialects.builtin import FunctionType, ModuleOp, i1, i64
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import BlockArgument, SSAValue
+
+from canao.dialects.canao import ConstantOp, WeightOp
+from canao.dialects.canao.types import element_of
+from canao.errors import UnsupportedModelError
+from canao.frontend.convention import (
+    Argument,
+    CallConvention,
+    FixedInput,
+    InputTensor,
+    Result,
+)
+from canao.frontend.imported import ImportedModel, parse_mlir
+from canao.frontend.source_location import source_location
+from canao.frontend.structure import LEAF, Structure, structure_of
+from canao.frontend.torch_export import export_program, parameter_names, prepare_program
+from canao.frontend.weights import WeightStore
+from canao.transforms.convert_torch_to_canao.constants import LOCATION
+
+# The bindings come without types.
+ir: Any = torch_mlir_ir
+
+ENTRY = "main"
+
+_SMALL = 64
+"""Tensors of up to so many elements that are no parameters become constants."""
+_SMALL_INTEGERS = 4096
+"""The same for integers and bools: positions and masks fold when their values are known."""
+
+_MLIR_ELEMENTS = {"float32": "f32", "float64": "f64", "bool": "i1"}
+
+
+class _Weights(FxImporterHooks):
+    """Writes parameters, buffers and constants as references by name."""
+
+    def __init__(self, store: WeightStore) -> None:
+        self.store = store
+        self.foldable: set[str] = set()
+
+    def reference(self, name: str, tensor: torch.Tensor, foldable: bool) -> Any:
+        """A `canao.weight` for a tensor; `foldable` if its values may enter the IR."""
+        stored = self.store.add(name, tensor)
+        if foldable:
+            self.foldable.add(stored)
+        element = _MLIR_ELEMENTS.get(str(self.store[stored].dtype), "i64")
+        dims = "".join(f"{extent}x" for extent in tensor.shape)
+        return ir.Operation.create(
+            "canao.weight",
+            results=[ir.Type.parse(f"tensor<{dims}{element}>")],
+            attributes={"name": ir.StringAttr.get(stored)},
+        ).result
+
+    def resolve_input(self, gni: GraphNodeImporter, value: Any, info: InputInfo) -> Any:
+        """A parameter or a buffer."""
+        spec = info.input_spec
+        return self.reference(str(spec.target), value, spec.kind != InputKind.PARAMETER)
+
+
+class _Importer(FxImporter):
+    """torch-mlir's importer, with weights kept out of the IR."""
+
+    def __init__(self, context: Any, weights: _Weights) -> None:
+        super().__init__(context=context, hooks=weights, graph_node_importer_cls=_LocatingImporter)
+        self.weights = weights
+
+
+class _LocatingImporter(GraphNodeImporter):
+    """Notes the source line on every operation and names the constants of the graph."""
+
+    def import_constant(self, loc: Any, node: Node, constant: Any) -> Any:
+        importer = self.fx_importer
+        if not isinstance(constant, torch.Tensor) or not isinstance(importer, _Importer):
+            return super().import_constant(loc, node, constant)
+        with loc, ir.InsertionPoint(self._b):
+            value = importer.weights.reference(node.name, constant, True)
+        self.bind_node_value(node, value)
+        return value
+
+    def bind_node_value(self, node: Node, value: Any, result_index: int = 0) -> None:
+        super().bind_node_value(node, value, result_index)
+        if not isinstance(value, ir.Value) or not isinstance(value.owner, ir.Operation):
+            return
+        where = source_location(node)
+        if where:
+            value.owner.attributes[LOCATION] = ir.StringAttr.get(where)
+
+
+def _torch_module(program: ExportedProgram, hooks: _Weights) -> ModuleOp:
+    """The program in the torch dialect, as xDSL reads it."""
+    context = ir.Context()
+    torch_dialect.register_dialect(context)
+    context.allow_unregistered_dialects = True
+    importer = _Importer(context, hooks)
+    try:
+        with context:
+            importer.import_program(program, func_name=ENTRY)
+    except NotImplementedError as error:
+        raise UnsupportedModelError(
+            f"torch-mlir cannot import the model: {error}; rewrite that part of it"
+        ) from error
+    text = importer.module.operation.get_asm(
+        print_generic_op_form=True, large_elements_limit=_SMALL, large_resource_limit=_SMALL
+    )
+    return parse_mlir(text)
+
+
+def _main(module: ModuleOp) -> FuncOp:
+    for op in module.body.block.ops:
+        if isinstance(op, FuncOp) and op.sym_name.data == ENTRY:
+            return op
+    raise UnsupportedModelError(f"the imported model has no function @{ENTRY}")
+
+
+def _write_small_constants(function: FuncOp, hooks: _Weights) -> None:
+    """Small buffers and lifted constants become `canao.constant`."""
+    for op in list(function.body.block.ops):
+        if not isinstance(op, WeightOp) or op.sym.data not in hooks.foldable:
+            continue
+        array = hooks.store[op.sym.data]
+        limit = _SMALL_INTEGERS if element_of(op.result) in (i1, i64) else _SMALL
+        if not 0 < array.size <= limit:
+            continue
+        constant = ConstantOp.from_array(array)
+        function.body.block.insert_op_before(constant, op)
+        op.result.replace_all_uses_with(constant.result)
+        op.detach()
+        op.erase()
+    used = {op.sym.data for op in function.body.block.ops if isinstance(op, WeightOp)}
+    for name in set(hooks.store) - used:
+        hooks.store.discard(name)
+
+
+def _dtype_name(value: torch.Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _input_leaves(program: ExportedProgram) -> list[tuple[str, InputTensor | FixedInput]]:
+    """What the model takes, flattened: the name in the graph and what it is."""
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    leaves: list[tuple[str, InputTensor | FixedInput]] = []
+    for spec in program.graph_signature.input_specs:
+        if spec.kind != InputKind.USER_INPUT:
+            continue
+        name = spec.arg.name
+        if isinstance(spec.arg, ConstantArgument):
+            leaves.append((name, FixedInput(name, spec.arg.value)))
+            continue
+        value = values[name]
+        if not isinstance(value, torch.Tensor):
+            raise UnsupportedModelError(
+                f"input '{name}' is a number that varies; pass it as a tensor"
+            )
+        shape = tuple(value.shape)
+        if any(isinstance(extent, torch.SymInt) for extent in value.shape):
+            raise UnsupportedModelError(
+                f"input '{name}' has the dynamic shape {shape}; export with fixed shapes"
+            )
+        leaves.append((name, InputTensor(name, shape, _dtype_name(value))))
+    return leaves
+
+
+def _arguments(program: ExportedProgram, parameters: tuple[str, ...]) -> list[Argument]:
+    """The arguments the program was exported with, positional ones first."""
+    spec = program.call_spec.in_spec
+    if spec is None:
+        raise UnsupportedModelError("the exported program has no input structure; export it again")
+    positional, named = spec.children()
+    found = [
+        Argument(
+            parameters[number] if number < len(parameters) else f"arg{number}",
+            structure_of(child, "the input"),
+        )
+        for number, child in enumerate(positional.children())
+    ]
+    for name, child in zip(named.context, named.children(), strict=True):
+        found.append(Argument(str(name), structure_of(child, "the input")))
+    return found
+
+
+def _named(
+    arguments: list[Argument], leaves: list[tuple[str, InputTensor | FixedInput]]
+) -> list[InputTensor | FixedInput]:
+    """The leaves under the names that callers know: argument, then path."""
+    paths = [
+        path for argument in arguments for path, _ in _paths(argument.structure, argument.name)
+    ]
+    named: list[InputTensor | FixedInput] = []
+    for path, (_, leaf) in zip(paths, leaves, strict=True):
+        if isinstance(leaf, FixedInput):
+            named.append(FixedInput(path, leaf.value))
+        else:
+            named.append(InputTensor(path, leaf.shape, leaf.dtype))
+    return named
+
+
+def _paths(structure: Structure, path: str) -> list[tuple[str, Structure]]:
+    if structure.kind == "leaf":
+        return [(path, structure)]
+    keys = structure.keys or range(len(structure.children))
+    return [
+        found
+        for key, child in zip(keys, structure.children, strict=True)
+        for found in _paths(child, f"{path}.{key}")
+    ]
+
+
+def _results(program: ExportedProgram, function: FuncOp) -> list[Result]:
+    """Where each leaf of the result comes from.
+
+    The function keeps each computed tensor once: inputs that are returned,
+    constants and repetitions are left to the calling convention.
+    """
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    last = function.body.block.last_op
+    assert isinstance(last, ReturnOp)
+    kept: list[SSAValue] = []
+    results: list[Result] = []
+    for spec, value in zip(program.graph_signature.output_specs, last.operands, strict=True):
+        if isinstance(spec.arg, ConstantArgument):
+            results.append(Result("constant", value=spec.arg.value))
+            continue
+        assert isinstance(spec.arg, TensorArgument)
+        dtype = _dtype_name(values[spec.arg.name])
+        if isinstance(value, BlockArgument):
+            results.append(Result("input", value.index, dtype))
+            continue
+        if value not in kept:
+            kept.append(value)
+        results.append(Result("computed", kept.index(value), dtype))
+    block = function.body.block
+    block.insert_op_before(ReturnOp(*kept), last)
+    last.detach()
+    last.erase()
+    function.function_type = FunctionType.from_lists(
+        [argument.type for argument in block.args], [value.type for value in kept]
+    )
+    return results
+
+
+def _parameters_of(program: ExportedProgram) -> tuple[str, ...]:
+    """Names of positional arguments of an exported program, as far as it tells."""
+    users = program.graph_signature.user_inputs
+    spec = program.call_spec.in_spec
+    positional = spec.children()[0].children() if spec is not None else []
+    flat = all(structure_of(child, "the input") == LEAF for child in positional)
+    names = [str(name) for name in list(users)[: len(positional)]]
+    return tuple(names) if flat else tuple(f"arg{n}" for n in range(len(positional)))
+
+
+def import_model(model: nn.Module | ExportedProgram, example_inputs: object) -> ImportedModel:
+    """Imports a model for the shapes and dtypes of its example inputs.
+
+    `example_inputs` is a tuple of positional arguments or a dict of keyword
+    arguments; an `ExportedProgram` brings its own. The module has one
+    function, `@main`, in the torch dialect; weights are `canao.weight`
+    references to `ImportedModel.weights`.
+    """
+    started = perf_counter()
+    if isinstance(model, ExportedProgram):
+        program, parameters = model, _parameters_of(model)
+    else:
+        program, parameters = export_program(model, example_inputs), parameter_names(model)
+    program = prepare_program(program)
+    exported = perf_counter()
+    leaves = _input_leaves(program)
+    arguments = _arguments(program, parameters)
+    hooks = _Weights(WeightStore())
+    module = _torch_module(program, hooks)
+    function = _main(module)
+    _write_small_constants(function, hooks)
+    out_spec = program.call_spec.out_spec
+    output = LEAF if out_spec is None else structure_of(out_spec, "the output")
+    positional = parameters or tuple(argument.name for argument in arguments)
+    convention = CallConvention(
+        positional,
+        tuple(arguments),
+        tuple(_named(arguments, leaves)),
+        output,
+        tuple(_results(program, function)),
+    )
+    seconds = exported - started, perf_counter() - exported
+    return ImportedModel(module, hooks.store, convention, *seconds)

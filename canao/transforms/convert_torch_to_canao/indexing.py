@@ -1,0 +1,80 @@
+"""Conversions of lookups whose positions are tensors."""
+
+from __future__ import annotations
+
+from xdsl.ir import SSAValue
+
+from canao.dialects.canao import GatherOp
+from canao.dialects.canao.types import (
+    broadcast_shapes,
+    element_of,
+    i1,
+    i64,
+    normalise_axis,
+    shape_of,
+)
+from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
+from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
+
+
+def embedding(e: Emitter, call: TorchCall) -> SSAValue:
+    """Rows of a table; the padding row is one like any other in inference."""
+    return e.emit(GatherOp(call.tensor(0), [call.tensor(1)]))
+
+
+def gather(e: Emitter, call: TorchCall) -> SSAValue:
+    """`out[i, j] = a[n[i, j], j]` for axis 0: the other dimensions index themselves."""
+    table, index = call.tensor(0), call.tensor(2)
+    shape = shape_of(index)
+    if not shape:
+        return e.reshape(table, ())
+    axis = normalise_axis(call.integer(1), len(shape))
+    rank = len(shape)
+    places = [index if n == axis else e.iota(shape[n], n, rank) for n in range(rank)]
+    return e.emit(GatherOp(table, places))
+
+
+def index_select(e: Emitter, call: TorchCall) -> SSAValue:
+    """Elements along an axis at the positions of a vector."""
+    table, index = call.tensor(0), call.tensor(2)
+    rank = len(shape_of(table))
+    axis = normalise_axis(call.integer(1), rank)
+    rest = [n for n in range(rank) if n != axis]
+    picked = e.emit(GatherOp(e.transpose(table, [axis, *rest]), [index]))
+    order = [axis, *rest]
+    return e.transpose(picked, [order.index(n) for n in range(rank)])
+
+
+def index_tensor(e: Emitter, call: TorchCall) -> SSAValue:
+    """Advanced indexing, where None stands for a whole dimension.
+
+    The indexed dimensions move to the front for the lookup. They stay there
+    where a None lies between them; else the result moves back to their place.
+    """
+    table = call.tensor(0)
+    found: list[tuple[int, SSAValue]] = []
+    for axis, place in enumerate(call.items(1)):
+        if place is None:
+            continue
+        if not isinstance(place, SSAValue) or element_of(place) == i1:
+            raise call.unsupported("indices must be integer tensors: masks give dynamic shapes")
+        found.append((axis, e.cast(place, i64)))
+    axes = [axis for axis, _ in found]
+    rest = [n for n in range(len(shape_of(table))) if n not in axes]
+    picked = e.emit(GatherOp(e.transpose(table, [*axes, *rest]), [place for _, place in found]))
+    together = axes == list(range(axes[0], axes[0] + len(axes)))
+    if not together or axes[0] == 0:
+        return picked
+    new = len(broadcast_shapes([shape_of(place) for _, place in found]))
+    before = list(range(new, new + axes[0]))
+    after = list(range(new + axes[0], len(shape_of(picked))))
+    return e.transpose(picked, [*before, *range(new), *after])
+
+
+CONVERSIONS: dict[str, Converter] = {
+    "embedding": embedding,
+    "gather": gather,
+    "index_select": index_select,
+    "index.Tensor": index_tensor,
+    "index.Tensor_hacked_twin": index_tensor,
+}

@@ -1,0 +1,238 @@
+"""Conversions of reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from xdsl.ir import SSAValue
+
+from canao.dialects.canao import (
+    AddOp,
+    CompareOp,
+    ExpOp,
+    LogOp,
+    MulOp,
+    ReduceMaxOp,
+    ReduceMinOp,
+    ReduceSumOp,
+    SelectOp,
+    SqrtOp,
+    SubOp,
+)
+from canao.dialects.canao.types import element_of, i1, i64, normalise_axis, shape_of
+from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
+from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
+
+ReduceClass = type[ReduceSumOp] | type[ReduceMaxOp] | type[ReduceMinOp]
+
+
+def axes_of(call: TorchCall, number: int, value: SSAValue) -> list[int]:
+    """Argument `number` as axes of `value`; None or an empty list means all."""
+    rank = len(shape_of(value))
+    given = call.integers(number) if call.argument(number) is not None else []
+    return sorted(normalise_axis(axis, rank) for axis in given) if given else list(range(rank))
+
+
+def reduced(e: Emitter, kind: ReduceClass, value: SSAValue, axes: Sequence[int]) -> SSAValue:
+    """A reduction whose axes stay with length 1; none of them leaves `value` as it is."""
+    return e.emit(kind(value, axes)) if axes else value
+
+
+def mean_of(e: Emitter, value: SSAValue, axes: Sequence[int]) -> SSAValue:
+    """The mean over axes, which stay with length 1."""
+    total = reduced(e, ReduceSumOp, value, axes)
+    share = 1.0 / prod(shape_of(value)[axis] for axis in axes)
+    return e.emit(MulOp(total, e.scalar(share, element_of(value))))
+
+
+def folding(kind: ReduceClass) -> Converter:
+    """A reduction over the axes in argument 1."""
+
+    def convert(e: Emitter, call: TorchCall) -> SSAValue:
+        value = e.cast(call.tensor(0), call.element)
+        axes = axes_of(call, 1, value)
+        return e.reshape(reduced(e, kind, value, axes), call.shape)
+
+    return convert
+
+
+def folding_all(kind: ReduceClass) -> Converter:
+    """A reduction over every axis."""
+
+    def convert(e: Emitter, call: TorchCall) -> SSAValue:
+        value = e.cast(call.tensor(0), call.element)
+        axes = range(len(shape_of(value)))
+        return e.reshape(reduced(e, kind, value, axes), call.shape)
+
+    return convert
+
+
+def truth(kind: ReduceClass, whole: bool) -> Converter:
+    """Whether any (the maximum) or all (the minimum) elements are true."""
+
+    def convert(e: Emitter, call: TorchCall) -> SSAValue:
+        # Reductions fold numbers: truth counts as 0 or 1 meanwhile.
+        value = e.cast(e.cast(call.tensor(0), i1), i64)
+        axes = list(range(len(shape_of(value)))) if whole else axes_of(call, 1, value)
+        found = e.cast(reduced(e, kind, value, axes), i1)
+        return e.cast(e.reshape(found, call.shape), call.element)
+
+    return convert
+
+
+def mean(e: Emitter, call: TorchCall) -> SSAValue:
+    """The mean over every axis."""
+    value = e.cast(call.tensor(0), call.element)
+    return e.reshape(mean_of(e, value, range(len(shape_of(value)))), call.shape)
+
+
+def mean_over(e: Emitter, call: TorchCall) -> SSAValue:
+    """The mean over the axes in argument 1."""
+    value = e.cast(call.tensor(0), call.element)
+    return e.reshape(mean_of(e, value, axes_of(call, 1, value)), call.shape)
+
+
+def _position(e: Emitter, value: SSAValue, extreme: SSAValue, axis: int) -> SSAValue:
+    """The first index along `axis` at which `value` equals `extreme`."""
+    shape = shape_of(value)
+    here = e.emit(CompareOp("eq", value, extreme))
+    numbers = e.iota(shape[axis], axis, len(shape))
+    beyond = e.scalar(shape[axis], i64)
+    return e.emit(ReduceMinOp(e.emit(SelectOp(here, numbers, beyond)), [axis]))
+
+
+def extreme_with_index(kind: ReduceClass) -> Converter:
+    """The extreme value along an axis, and its index where one is asked for."""
+
+    def convert(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
+        value = call.tensor(0)
+        axes = axes_of(call, 1, value)[:1] if shape_of(value) else []
+        extreme = reduced(e, kind, value, axes)
+        index = None
+        if call.used[1]:
+            index = _position(e, value, extreme, axes[0]) if axes else e.scalar(0, i64)
+            index = e.reshape(index, call.shape)
+        return [e.reshape(extreme, call.shape), index]
+
+    return convert
+
+
+def index_of_extreme(kind: ReduceClass) -> Converter:
+    """The index of the extreme value, along an axis or in the flattened operand."""
+
+    def convert(e: Emitter, call: TorchCall) -> SSAValue:
+        value = call.tensor(0)
+        if call.argument(1) is None:
+            value = e.reshape(value, [prod(shape_of(value))])
+        axis = normalise_axis(call.integer(1, 0), len(shape_of(value)))
+        extreme = reduced(e, kind, value, [axis])
+        return e.reshape(_position(e, value, extreme, axis), call.shape)
+
+    return convert
+
+
+def _variance(e: Emitter, call: TorchCall, correction: float) -> SSAValue:
+    value = e.cast(call.tensor(0), call.element)
+    axes = axes_of(call, 1, value)
+    centred = e.emit(SubOp(value, mean_of(e, value, axes)))
+    total = reduced(e, ReduceSumOp, e.emit(MulOp(centred, centred)), axes)
+    count = prod(shape_of(value)[axis] for axis in axes)
+    share = 1.0 / max(count - correction, 0) if count > correction else float("inf")
+    return e.reshape(e.emit(MulOp(total, e.scalar(share, call.element))), call.shape)
+
+
+def variance(e: Emitter, call: TorchCall) -> SSAValue:
+    """The variance with a correction (`var.correction`), 1 unless given."""
+    return _variance(e, call, call.number(2, 1))
+
+
+def variance_unbiased(e: Emitter, call: TorchCall) -> SSAValue:
+    """The variance with a flag for a correction of 1 (`var.dim`)."""
+    return _variance(e, call, float(call.flag(2, True)))
+
+
+def variance_and_mean(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
+    """The variance and the mean over axes."""
+    value = e.cast(call.tensor(0), call.element)
+    average = mean_of(e, value, axes_of(call, 1, value)) if call.used[1] else None
+    average = None if average is None else e.reshape(average, call.shape)
+    return [variance(e, call), average]
+
+
+def deviation(e: Emitter, call: TorchCall) -> SSAValue:
+    """The standard deviation with a correction."""
+    return e.emit(SqrtOp(variance(e, call)))
+
+
+def norm(e: Emitter, call: TorchCall) -> SSAValue:
+    """The Euclidean norm over the axes in argument 2."""
+    if call.number(1, 2) != 2:
+        raise call.unsupported("only the norm of order 2 is supported")
+    value = e.cast(call.tensor(0), call.element)
+    axes = axes_of(call, 2, value)
+    total = reduced(e, ReduceSumOp, e.emit(MulOp(value, value)), axes)
+    return e.reshape(e.emit(SqrtOp(total)), call.shape)
+
+
+def log_sum_exp(e: Emitter, call: TorchCall) -> SSAValue:
+    """`log(sum(e ** a))`, shifted by the maximum against overflow."""
+    value = e.cast(call.tensor(0), call.element)
+    axes = axes_of(call, 1, value)
+    largest = reduced(e, ReduceMaxOp, value, axes)
+    power = e.emit(ExpOp(e.emit(SubOp(value, largest))))
+    total = e.emit(LogOp(reduced(e, ReduceSumOp, power, axes)))
+    return e.reshape(e.emit(AddOp(total, largest)), call.shape)
+
+
+def _triangle(e: Emitter, extent: int) -> SSAValue:
+    """At row n, column m: whether m <= n."""
+    return e.emit(CompareOp("le", e.iota(extent, 1, 2), e.iota(extent, 0, 2)))
+
+
+def cumulative_sum(e: Emitter, call: TorchCall) -> SSAValue:
+    """Sums of all elements up to each: a masked sum over a second copy of the axis."""
+    value = e.cast(call.tensor(0), call.element)
+    shape = shape_of(value)
+    if not shape:
+        return value
+    axis = normalise_axis(call.integer(1), len(shape))
+    last = [n for n in range(len(shape)) if n != axis] + [axis]
+    moved = e.transpose(value, last)
+    front = shape_of(moved)[:-1]
+    extent = shape[axis]
+    zero = e.scalar(0, call.element)
+    rows = e.reshape(moved, [*front, 1, extent])
+    parts = e.emit(SelectOp(_triangle(e, extent), rows, zero))
+    total = e.reshape(e.emit(ReduceSumOp(parts, [len(shape)])), [*front, extent])
+    return e.transpose(total, [last.index(n) for n in range(len(shape))])
+
+
+CONVERSIONS: dict[str, Converter] = {
+    "sum": folding_all(ReduceSumOp),
+    "sum.dim_IntList": folding(ReduceSumOp),
+    "max": folding_all(ReduceMaxOp),
+    "min": folding_all(ReduceMinOp),
+    "amax": folding(ReduceMaxOp),
+    "amin": folding(ReduceMinOp),
+    "max.dim": extreme_with_index(ReduceMaxOp),
+    "min.dim": extreme_with_index(ReduceMinOp),
+    "argmax": index_of_extreme(ReduceMaxOp),
+    "argmin": index_of_extreme(ReduceMinOp),
+    "any": truth(ReduceMaxOp, whole=True),
+    "any.dim": truth(ReduceMaxOp, whole=False),
+    "any.dims": truth(ReduceMaxOp, whole=False),
+    "all": truth(ReduceMinOp, whole=True),
+    "all.dim": truth(ReduceMinOp, whole=False),
+    "all.dims": truth(ReduceMinOp, whole=False),
+    "mean": mean,
+    "mean.dim": mean_over,
+    "var.correction": variance,
+    "var.dim": variance_unbiased,
+    "var_mean.correction": variance_and_mean,
+    "std.correction": deviation,
+    "linalg_vector_norm": norm,
+    "norm.ScalarOpt_dim": norm,
+    "logsumexp": log_sum_exp,
+    "cumsum": cumulative_sum,
+}

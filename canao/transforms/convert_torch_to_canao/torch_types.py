@@ -1,0 +1,60 @@
+"""Reads the types of torch-mlir's torch dialect, which xDSL keeps as text."""
+
+from __future__ import annotations
+
+import re
+
+from xdsl.dialects.builtin import TensorType, UnregisteredAttr, f32, f64
+from xdsl.ir import Attribute
+
+from canao.dialects.canao.types import i1, i64
+from canao.errors import UnsupportedModelError
+
+_VTENSOR = re.compile(r"\[(?P<shape>[^\]]*)\],\s*(?P<dtype>\w+)$")
+
+_ELEMENTS: dict[str, Attribute] = {
+    "f32": f32,
+    "f64": f64,
+    "si64": i64,
+    "i1": i1,
+    # Narrow integers are computed as 64-bit ones: every value fits.
+    "si32": i64,
+    "si16": i64,
+    "si8": i64,
+    "ui8": i64,
+}
+
+LIST_TYPE = "torch.list"
+
+
+def type_name(attribute: Attribute) -> str:
+    """The name of an unregistered type such as `torch.vtensor`; else an empty string."""
+    return attribute.attr_name.data if isinstance(attribute, UnregisteredAttr) else ""
+
+
+def tensor_type(attribute: Attribute, where: str = "") -> TensorType[Attribute] | None:
+    """The builtin tensor type of a `!torch.vtensor`, or None for any other type.
+
+    Raises `UnsupportedModelError` for dynamic shapes and element types that
+    canao does not compute with; `where` names the value in the message.
+    """
+    if isinstance(attribute, TensorType):
+        return attribute
+    if type_name(attribute) not in ("torch.vtensor", "torch.tensor"):
+        return None
+    assert isinstance(attribute, UnregisteredAttr)
+    text = attribute.value.data
+    match = _VTENSOR.match(text)
+    shape = match["shape"].replace(" ", "") if match else "?"
+    if match is None or "?" in shape:
+        raise UnsupportedModelError(
+            f"{where or 'a tensor'} has the type !torch.vtensor<{text}>, whose shape is not "
+            "static; export the model with fixed shapes"
+        )
+    if match["dtype"] not in _ELEMENTS:
+        raise UnsupportedModelError(
+            f"{where or 'a tensor'} has elements of type {match['dtype']}; canao compiles "
+            f"{', '.join(_ELEMENTS)}: convert the model first, for example by model.float()"
+        )
+    extents = [int(extent) for extent in shape.split(",") if extent]
+    return TensorType(_ELEMENTS[match["dtype"]], extents)
