@@ -1,0 +1,74 @@
+"""canao compiles BERT-like encoders to plain C, fused and scheduled for the processor at hand.
+
+    compiled = canao.compile(model, (input_ids, attention_mask))
+    compiled(input_ids, attention_mask)
+
+Names are imported when first used, so that `import canao` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from canao.api import compile, load
+    from canao.compiled_model import CompiledModel
+    from canao.errors import (
+        CacheError,
+        CanaoError,
+        ExecutionError,
+        IllegalScheduleError,
+        InputFileError,
+        MissingExtraError,
+        ShapeMismatchError,
+        ToolchainError,
+        UnsupportedModelError,
+        UnsupportedOpError,
+        VerificationError,
+    )
+    from canao.runtime.measure import Latency
+    from canao.runtime.report import ExecutionReport
+    from canao.runtime.target import Target
+
+__all__ = [
+    "CacheError",
+    "CanaoError",
+    "CompiledModel",
+    "ExecutionError",
+    "ExecutionReport",
+    "IllegalScheduleError",
+    "InputFileError",
+    "Latency",
+    "MissingExtraError",
+    "ShapeMismatchError",
+    "Target",
+    "ToolchainError",
+    "UnsupportedModelError",
+    "UnsupportedOpError",
+    "VerificationError",
+    "__version__",
+    "compile",
+    "load",
+]
+
+_HOMES = {
+    "compile": "canao.api",
+    "load": "canao.api",
+    "CompiledModel": "canao.compiled_model",
+    "ExecutionReport": "canao.runtime.report",
+    "Latency": "canao.runtime.measure",
+    "Target": "canao.runtime.target",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'canao' has no attribute {name!r}")
+    return getattr(import_module(_HOMES.get(name, "canao.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,283 @@
+"""Compiling models and loading compiled ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from canao.compiled_model import Build, CompiledModel
+from canao.errors import CanaoError, ToolchainError
+from canao.frontend.convention import CallConvention
+from canao.lowering.program import Program
+from canao.runtime.build import build_library
+from canao.runtime.cache import Cache
+from canao.runtime.guard import try_first_run
+from canao.runtime.module import Array, NativeModule
+from canao.runtime.programs import Lowered, cached_program, program_key
+from canao.runtime.target import Target, available_cores
+from canao.runtime.tensor_file import map_tensors
+from canao.runtime.toolchain import Compiler, find_compiler
+from canao.runtime.weights import prepare_weights
+from canao.saved import load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import torch
+    from torch.export import ExportedProgram
+    from xdsl.dialects.builtin import ModuleOp
+
+    Model = torch.nn.Module | ExportedProgram | str | Path
+    ExampleInputs = tuple[Any, ...] | Mapping[str, Any]
+
+Fusion = bool | Literal["exact", "fast"]
+Tune = Literal["off", "default", "full"]
+Progress = Callable[[str], None]
+
+_FUSIONS = (True, False, "exact", "fast")
+_TUNES = ("off", "default", "full")
+_DTYPES = ("float32",)
+_TARGETS = ("c",)
+_MAX_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The checked arguments of `compile`."""
+
+    target: Target
+    threads: int
+    fusion: Fusion
+    tune: Tune
+    compiler: Compiler
+    cache: Cache
+
+
+@dataclass
+class _Stopwatch:
+    """Seconds of each stage; tells `progress` when one begins."""
+
+    progress: Progress | None
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+
+    def announce(self, name: str) -> None:
+        if self.progress:
+            self.progress(name)
+
+    @contextmanager
+    def stage(self, name: str) -> Generator[None]:
+        self.announce(name)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class _Imported:
+    """A model in MLIR with its weights and the way to call it."""
+
+    module: ModuleOp
+    text: str
+    weights: Mapping[str, Array]
+    convention: CallConvention
+
+
+def compile(
+    model: Model,
+    example_inputs: ExampleInputs | None,
+    *,
+    target: str | Target = "c",
+    threads: int | None = None,
+    fusion: Fusion = True,
+    tune: Tune = "default",
+    dtype: str = "float32",
+    cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> CompiledModel:
+    """Compile a model for inputs of the shapes and dtypes of `example_inputs`.
+
+    `model` is a module, an exported program, or MLIR (a path or the text).
+    `target` is "c" for this machine or a `Target`. `threads` defaults to the
+    physical cores available. `fusion` is True, False, "exact" (laws that keep
+    every rounding) or "fast" (also laws that trade a stated error for speed).
+    `tune` says how many schedules are measured. Code is kept in `cache_dir`,
+    or CANAO_CACHE_DIR, or the user's cache directory; the variable CC names
+    another compiler. `progress` is called with the name of each stage.
+    """
+    options = _checked_options(target, threads, fusion, tune, dtype, cache_dir)
+    watch = _Stopwatch(progress)
+    imported = _import(model, example_inputs, watch)
+    lowered = _lower(imported, options, watch)
+    program = lowered.program
+    with watch.stage("build"):
+        library = build_library(program.source, options.compiler, options.target, options.cache)
+    with watch.stage("first run"):
+        try_first_run(library, program, options.cache)
+    with watch.stage("weights"):
+        weights = prepare_weights(program, imported.weights)
+    module = NativeModule(
+        library.path, weights, program.arena_bytes, options.threads, len(program.calls)
+    )
+    build = Build(
+        target=options.target,
+        compiler=options.compiler.version,
+        library=library.path,
+        cc=_cc(),
+        cache_dir=cache_dir or _cache_dir(),
+        seconds=watch.seconds,
+        ir=lowered.ir,
+    )
+    examples = _examples(example_inputs, imported.convention, program)
+    return CompiledModel(program, module, imported.convention, build, examples)
+
+
+def load(path: str | os.PathLike[str], *, threads: int | None = None) -> CompiledModel:
+    """The compiled model that `CompiledModel.save` wrote to a directory.
+
+    It runs with as many threads as it was compiled for, unless `threads` says
+    otherwise. It is compiled again from its C text if this processor lacks
+    what its library needs.
+    """
+    if threads is not None:
+        _check_threads(threads)
+    return load_model(Path(path), threads=threads, cc=_cc(), cache_dir=_cache_dir())
+
+
+def _cc() -> str | None:
+    return os.environ.get("CC") or None
+
+
+def _cache_dir() -> str | None:
+    return os.environ.get("CANAO_CACHE_DIR") or None
+
+
+def _checked_options(
+    target: str | Target,
+    threads: int | None,
+    fusion: Fusion,
+    tune: Tune,
+    dtype: str,
+    cache_dir: str | os.PathLike[str] | None,
+) -> _Options:
+    """The options, with what they default to; an error for one that makes no sense."""
+    if not isinstance(target, Target):
+        _check_choice("target", target, _TARGETS)
+    _check_choice("fusion", fusion, _FUSIONS)
+    _check_choice("tune", tune, _TUNES)
+    _check_choice("dtype", dtype, _DTYPES)
+    if threads is not None:
+        _check_threads(threads)
+    host = Target.host()
+    chosen = target if isinstance(target, Target) else host
+    if not chosen.runs_on(host):
+        missing = sorted(set(chosen.features) - set(host.features))
+        lacking = f"it lacks {' '.join(missing)}" if missing else f"it is {host.architecture}"
+        raise ToolchainError(
+            f"code for {chosen.triple} cannot run on this machine ({lacking}); leave `target` out, "
+            "or compile for features that this machine has"
+        )
+    return _Options(
+        target=chosen,
+        threads=threads or available_cores(),
+        fusion=fusion,
+        tune=tune,
+        compiler=find_compiler(_cc()),
+        cache=Cache(cache_dir or _cache_dir()),
+    )
+
+
+def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    # 1 == True, but 1 is not what the option takes.
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        known = ", ".join(repr(choice) for choice in choices)
+        raise CanaoError(f"{name}={value!r} is not an option; choose one of {known}")
+
+
+def _check_threads(threads: object) -> None:
+    if (
+        isinstance(threads, bool)
+        or not isinstance(threads, int)
+        or not 1 <= threads <= _MAX_THREADS
+    ):
+        raise CanaoError(
+            f"threads={threads!r} is not a number of threads; give a whole number from 1 to "
+            f"{_MAX_THREADS}, or None for all physical cores"
+        )
+
+
+def _import(model: Model, example_inputs: ExampleInputs | None, watch: _Stopwatch) -> _Imported:
+    """The model in MLIR, from whatever form it has."""
+    if isinstance(model, str | Path):
+        with watch.stage("import"):
+            return _import_mlir(model)
+    watch.announce("export")
+    from canao.frontend.torch_import import import_model
+
+    found = import_model(model, example_inputs)
+    watch.seconds |= {"export": found.export_seconds, "import": found.import_seconds}
+    return _Imported(found.module, str(found.module), found.weights, found.convention)
+
+
+def _import_mlir(model: str | Path) -> _Imported:
+    """A module from text; its weights are in the safetensors file beside a `.mlir` file."""
+    from canao.frontend.imported import convention_of, parse_mlir
+
+    module = parse_mlir(model)
+    data = Path(model).with_suffix(".safetensors") if _is_path(model) else None
+    weights = map_tensors(data) if data and data.exists() else {}
+    return _Imported(module, str(module), weights, convention_of(module))
+
+
+def _is_path(model: str | Path) -> bool:
+    return isinstance(model, Path) or ("\n" not in model and model.endswith(".mlir"))
+
+
+def _lower(imported: _Imported, options: _Options, watch: _Stopwatch) -> Lowered:
+    """The program of a model, from the cache if it was lowered before."""
+    chosen = {"threads": options.threads, "fusion": options.fusion, "tune": options.tune}
+    key = program_key(imported.text, chosen, options.target, options.compiler)
+
+    def lower() -> Lowered:
+        from canao.lowering.pipeline import lower as run_passes
+
+        ir = {"torch": imported.text}
+
+        def on_stage(name: str, text: Callable[[], str], seconds: float) -> None:
+            ir.setdefault(name, text())
+            watch.seconds[name] = seconds
+            watch.announce(name)
+
+        program = run_passes(
+            imported.module,
+            target_unit=options.target.vector_unit,
+            threads=options.threads,
+            fusion=options.fusion,
+            tune=options.tune,
+            on_stage=on_stage,
+        )
+        return Lowered(program, {name: text for name, text in ir.items() if name != "c"})
+
+    start = time.perf_counter()
+    lowered, known = cached_program(key, options.cache, lower)
+    if known:
+        watch.seconds["lowering from cache"] = time.perf_counter() - start
+    return lowered
+
+
+def _examples(
+    example_inputs: ExampleInputs | None, convention: CallConvention, program: Program
+) -> list[Array]:
+    """The flat arrays of the example inputs; ones where there are none."""
+    if example_inputs is None:
+        return [np.ones(spec.shape, spec.dtype) for spec in program.inputs]
+    named = isinstance(example_inputs, Mapping)
+    args, kwargs = ((), example_inputs) if named else (tuple(example_inputs), {})
+    # The caller may change its tensors later: keep what was given.
+    return [array.copy() for array in convention.flatten(args, kwargs)]

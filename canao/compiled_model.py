@@ -1,0 +1,219 @@
+"""A model that was compiled: called, measured, inspected, exported and saved."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from canao.errors import CacheError, CanaoError, ToolchainError, VerificationError
+from canao.frontend.convention import CallConvention, computed_dtype
+from canao.lowering.program import Program
+from canao.runtime.cache import Cache
+from canao.runtime.export import export_program
+from canao.runtime.measure import Latency, time_calls
+from canao.runtime.memory import aligned_empty
+from canao.runtime.module import Array, NativeModule, Pointers, pointers
+from canao.runtime.peak import peak_gflops
+from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
+from canao.runtime.target import Target
+from canao.runtime.toolchain import find_compiler
+
+_VECTOR_FEATURES = ("avx512f", "avx2", "fma", "asimd", "neon", "sse2")
+_REPORT_RUNS = 20
+
+
+@dataclass(frozen=True)
+class Build:
+    """Where code came from and where it can run."""
+
+    target: Target
+    compiler: str
+    """The version line of the compiler that made it."""
+    library: Path
+    cc: str | None = None
+    """The compiler that the user named."""
+    cache_dir: str | os.PathLike[str] | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Time of each stage of compiling."""
+    ir: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The text of the module after each stage."""
+
+    def peak_gflops(self, threads: int) -> float:
+        """The rate that the processor reaches at best; 0.0 where no compiler can tell."""
+        try:
+            compiler = find_compiler(self.cc)
+            return peak_gflops(compiler, self.target, Cache(self.cache_dir), threads)
+        except (ToolchainError, CacheError):
+            return 0.0
+
+
+class CompiledModel:
+    """Takes and returns what the model it was compiled from does."""
+
+    def __init__(
+        self,
+        program: Program,
+        module: NativeModule,
+        convention: CallConvention,
+        build: Build,
+        examples: Sequence[Array],
+    ) -> None:
+        _check_same_inputs(program, convention)
+        self.program = program
+        self.convention = convention
+        self.build = build
+        self.examples = tuple(examples)
+        """The flat inputs that the model was compiled with: what measuring runs on."""
+        self._module = module
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the model. Threads may call it at once; they take turns."""
+        inputs = self.convention.flatten(args, kwargs)
+        outputs = self._new_outputs()
+        self._module.run(_addresses(inputs), _addresses(outputs))
+        return self.convention.rebuild(outputs, inputs)
+
+    def _new_outputs(self) -> list[Array]:
+        return [aligned_empty(spec.shape, spec.dtype) for spec in self.program.outputs]
+
+    @property
+    def threads(self) -> int:
+        """Threads that a run uses."""
+        return self._module.threads
+
+    @property
+    def dtype(self) -> str:
+        """The floating-point type that the model computes in."""
+        return "float32"
+
+    @property
+    def cpu_flags(self) -> tuple[str, ...]:
+        """The vector features that the code may use."""
+        return tuple(f for f in _VECTOR_FEATURES if f in self.build.target.features)
+
+    @property
+    def compile_seconds(self) -> Mapping[str, float]:
+        """Seconds of each stage of compiling."""
+        return self.build.seconds
+
+    @property
+    def source(self) -> str:
+        """The emitted C."""
+        return self.program.source
+
+    def ir(self, stage: str) -> str:
+        """The module's text after a stage, or the C text for stage 'c'."""
+        if stage not in self.stages:
+            raise CanaoError(
+                f"there is no stage '{stage}'; the stages are {', '.join(self.stages)}"
+            )
+        return self.program.source if stage == "c" else self.build.ir[stage]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names that `ir` takes, in order."""
+        return tuple(dict.fromkeys((*self.build.ir, "c")))
+
+    def measure(self, runs: int = 100, warmup: int = 10) -> Latency:
+        """Time `runs` calls of the compiled code on the example inputs."""
+        outputs = self._new_outputs()
+        call = self._module.bind(_addresses(self.examples), _addresses(outputs))
+        samples = time_calls(call, runs, warmup)
+        return Latency.of(samples, self.threads, self.dtype, self.cpu_flags)
+
+    @cached_property
+    def report(self) -> ExecutionReport:
+        """Counts, sizes and times; measured when first asked for, then kept."""
+        program, build = self.program, self.build
+        before, start = _cpu_seconds(), time.perf_counter()
+        latency = self.measure(runs=_REPORT_RUNS, warmup=5)
+        wall = time.perf_counter() - start
+        busy = (_cpu_seconds() - before) / (wall * self.threads)
+        peak = build.peak_gflops(self.threads)
+        return ExecutionReport(
+            layers_before=program.counts.layers_before,
+            layers_after=program.counts.layers_after,
+            computations_before=program.counts.computations_before,
+            computations_after=program.counts.computations_after,
+            fused_layers=fused_layers(program),
+            fallbacks=0,
+            flops=total_flops(program),
+            latency_ms=latency.median,
+            cpu_utilization=min(1.0, busy),
+            gpu_utilization=None,
+            peak_bytes=self._memory(),
+            compile_seconds=dict(build.seconds),
+            kernels=kernel_rows(program, self._profiles(), peak),
+            threads=self.threads,
+            dtype=self.dtype,
+            target=f"{build.target.triple} {build.target.cpu}".strip(),
+            compiler=build.compiler,
+            cpu_flags=self.cpu_flags,
+            peak_gflops=peak,
+        )
+
+    def _profiles(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        outputs = self._new_outputs()
+        inputs_at, outputs_at = _addresses(self.examples), _addresses(outputs)
+        runs = [self._module.profile(inputs_at, outputs_at) for _ in range(_REPORT_RUNS)]
+        return np.stack(runs)
+
+    def _memory(self) -> int:
+        specs = (*self.program.inputs, *self.program.outputs, *self.program.weights)
+        return self._module.arena_bytes + sum(spec.bytes for spec in specs)
+
+    def export(self, directory: str | os.PathLike[str]) -> Path:
+        """Write a C program of the model: model.c, weights.bin, metadata.json, Makefile."""
+        target = self.build.target
+        return export_program(
+            self.program,
+            self._module.weights,
+            Path(directory),
+            lanes=target.vector_unit.lanes_f32,
+            arm=target.architecture == "aarch64",
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the compiled model to a directory that `canao.load` reads."""
+        from canao.saved import save_model
+
+        return save_model(self, self._module.weights, Path(path))
+
+    def close(self) -> None:
+        """End the model's threads; it cannot be called afterwards."""
+        self._module.close()
+
+    def __repr__(self) -> str:
+        counts = self.program.counts
+        return (
+            f"<CompiledModel {counts.layers_before} -> {counts.layers_after} layers, "
+            f"{self.threads} threads, {self.build.target.vector_unit.name}>"
+        )
+
+
+def _check_same_inputs(program: Program, convention: CallConvention) -> None:
+    """Compiled code reads what the convention hands it: both must mean the same arrays."""
+    taken = [(spec.shape, spec.dtype) for spec in program.inputs]
+    given = [(leaf.shape, computed_dtype(leaf.dtype)) for leaf in convention.inputs]
+    if taken != given:
+        raise VerificationError(
+            f"the program takes the inputs {taken} and is called with {given}; compile again"
+        )
+
+
+def _addresses(arrays: Sequence[Array]) -> Pointers:
+    return pointers([array.ctypes.data for array in arrays])
+
+
+def _cpu_seconds() -> float:
+    """Processor time that all threads of this process have used."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime

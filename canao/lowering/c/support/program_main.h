@@ -1,0 +1,168 @@
+/* A program around the emitted unit: reads raw little-endian arrays, writes raw
+ * little-endian arrays.
+ *
+ * Above this text stand the unit and the tables of sizes and defaults:
+ * CANAO_INPUTS, CANAO_OUTPUTS, CANAO_WEIGHTS, CANAO_ARENA_BYTES, CANAO_THREADS,
+ * canao_input_bytes, canao_output_bytes, canao_weight_offsets and
+ * CANAO_WEIGHT_FILE_BYTES. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FAILED = 1, WRONG_USE = 2 };
+
+static int usage(FILE *file, const char *program) {
+  fprintf(file,
+          "usage: %s [--threads T] [--time N] [--weights FILE] IN... OUT...\n"
+          "  %d inputs and %d outputs, raw little-endian arrays as metadata.json lists them\n"
+          "  --threads T     threads to run with (default %d)\n"
+          "  --time N        run N times and print the latency\n"
+          "  --weights FILE  the weights (default: weights.bin beside the program)\n",
+          program, CANAO_INPUTS, CANAO_OUTPUTS, CANAO_THREADS);
+  return WRONG_USE;
+}
+
+static int fail(const char *what, const char *name) {
+  fprintf(stderr, "%s %s: %s\n", what, name, errno ? strerror(errno) : "wrong size");
+  return FAILED;
+}
+
+/* Memory aligned for vectors; NULL if there is not enough. */
+static void *allocate(size_t bytes) {
+  void *memory = NULL;
+  errno = posix_memalign(&memory, 64, bytes ? bytes : 64);
+  return errno ? NULL : memory;
+}
+
+/* Reads a file that must have exactly `bytes` bytes. */
+static int read_array(const char *path, void *data, size_t bytes) {
+  errno = 0;
+  FILE *file = fopen(path, "rb");
+  if (!file) return fail("cannot read", path);
+  int whole = fread(data, 1, bytes, file) == bytes && fgetc(file) == EOF;
+  fclose(file);
+  return whole ? 0 : fail("cannot read", path);
+}
+
+static int write_array(const char *path, const void *data, size_t bytes) {
+  errno = 0;
+  FILE *file = fopen(path, "wb");
+  if (!file) return fail("cannot write", path);
+  int whole = fwrite(data, 1, bytes, file) == bytes;
+  whole = fclose(file) == 0 && whole;
+  return whole ? 0 : fail("cannot write", path);
+}
+
+/* Maps the weights; one page of zeros stands for an empty file. */
+static const char *map_weights(const char *path) {
+  errno = 0;
+  if (CANAO_WEIGHT_FILE_BYTES == 0) return (const char *)calloc(1, 64);
+  int file = open(path, O_RDONLY);
+  if (file < 0) return NULL;
+  struct stat status;
+  void *data = MAP_FAILED;
+  if (fstat(file, &status) == 0 && (size_t)status.st_size == CANAO_WEIGHT_FILE_BYTES)
+    data = mmap(NULL, CANAO_WEIGHT_FILE_BYTES, PROT_READ, MAP_PRIVATE, file, 0);
+  close(file);
+  return data == MAP_FAILED ? NULL : (const char *)data;
+}
+
+static int compare(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
+}
+
+/* A whole number of at least 1; 0 if the text is none. */
+static long parse_count(const char *text) {
+  char *end;
+  errno = 0;
+  long value = strtol(text, &end, 10);
+  return errno || *end || end == text || value < 1 || value > INT_MAX ? 0 : value;
+}
+
+/* The file `name` in the directory of the program. */
+static char *beside(const char *program, const char *name) {
+  const char *slash = strrchr(program, '/');
+  size_t length = slash ? (size_t)(slash - program) + 1 : 0;
+  char *path = (char *)malloc(length + strlen(name) + 1);
+  if (!path) return NULL;
+  memcpy(path, program, length);
+  strcpy(path + length, name);
+  return path;
+}
+
+int main(int count, char **arguments) {
+  enum { FILES = CANAO_INPUTS + CANAO_OUTPUTS };
+  char *files[FILES + 1];
+  char *weights_path = beside(arguments[0], "weights.bin");
+  long threads = CANAO_THREADS, runs = 0;
+  int given = 0;
+  for (int i = 1; i < count; ++i) {
+    const char *word = arguments[i];
+    if (!strcmp(word, "--help")) return usage(stdout, arguments[0]), 0;
+    if (!strncmp(word, "--", 2)) {
+      if (i + 1 == count) return usage(stderr, arguments[0]);
+      char *value = arguments[++i];
+      if (!strcmp(word, "--weights")) {
+        weights_path = value;
+        continue;
+      }
+      long *number = !strcmp(word, "--threads") ? &threads : !strcmp(word, "--time") ? &runs : NULL;
+      if (!number || !(*number = parse_count(value))) return usage(stderr, arguments[0]);
+      continue;
+    }
+    if (given == FILES) return usage(stderr, arguments[0]);
+    files[given++] = arguments[i];
+  }
+  if (given != FILES || !weights_path) return usage(stderr, arguments[0]);
+
+  const void *inputs[CANAO_INPUTS + 1], *weights[CANAO_WEIGHTS + 1];
+  void *outputs[CANAO_OUTPUTS + 1];
+  for (int i = 0; i < CANAO_INPUTS; ++i) {
+    void *data = allocate(canao_input_bytes[i]);
+    if (!data) return fail("no memory for", files[i]);
+    if (read_array(files[i], data, canao_input_bytes[i])) return FAILED;
+    inputs[i] = data;
+  }
+  for (int i = 0; i < CANAO_OUTPUTS; ++i)
+    if (!(outputs[i] = allocate(canao_output_bytes[i])))
+      return fail("no memory for", files[CANAO_INPUTS + i]);
+  const char *base = map_weights(weights_path);
+  if (!base) return fail("cannot map", weights_path);
+  for (int i = 0; i < CANAO_WEIGHTS; ++i) weights[i] = base + canao_weight_offsets[i];
+  void *arena = allocate(CANAO_ARENA_BYTES);
+  if (!arena) return fail("no memory for", "the arena");
+
+  void *handle;
+  if ((errno = canao_open((int)threads, &handle))) return fail("cannot start", "threads");
+  if ((errno = canao_run(handle, inputs, weights, outputs, arena))) return fail("cannot run", "");
+  if (runs) {
+    double *times = (double *)calloc((size_t)runs, sizeof(double));
+    if (!times) return fail("no memory for", "timings");
+    for (long n = 0; n < runs; ++n) {
+      double start = now();
+      canao_run(handle, inputs, weights, outputs, arena);
+      times[n] = now() - start;
+    }
+    qsort(times, (size_t)runs, sizeof(double), compare);
+    printf("latency: %.4f ms median, %.4f ms min, %.4f ms max; %ld runs, %ld threads\n",
+           times[runs / 2], times[0], times[runs - 1], runs, threads);
+  }
+  canao_close(handle);
+  for (int i = 0; i < CANAO_OUTPUTS; ++i)
+    if (write_array(files[CANAO_INPUTS + i], outputs[i], canao_output_bytes[i])) return FAILED;
+  return 0;
+}

@@ -1,0 +1,151 @@
+"""Writing a model as a C program that needs nothing of canao."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from canao.lowering.program import Program, TensorSpec
+from canao.runtime.memory import ALIGNMENT
+from canao.runtime.module import Array
+from canao.runtime.support import support_text
+
+_MAKEFILE = """\
+CC ?= cc
+CFLAGS ?= -O3 -march=native
+FLAGS := -std=gnu11 -pthread -fno-math-errno -fno-trapping-math{extra}
+
+model: model.c
+\t$(CC) $(FLAGS) $(CFLAGS) -o $@ $< -lm
+
+clean:
+\trm -f model
+
+.PHONY: clean
+"""
+
+_README = """\
+# A model compiled by canao
+
+`make` builds `model`; it needs a C compiler and nothing else. Then
+
+    ./model {arguments}
+
+reads and writes raw little-endian arrays, in the order and with the shapes and
+types that `metadata.json` lists. `--threads T` sets the number of threads,
+`--time N` runs N times and prints the latency. The weights are in
+`weights.bin`, which is looked for beside the program.
+
+To build for another processor set `CC` and `CFLAGS`:
+
+    make CC="python -m ziglang cc -target aarch64-linux-musl" CFLAGS="-O3"
+
+The code was made for vectors of {lanes} float32 numbers. Another processor runs
+it correctly, but not as fast as code compiled with its `canao.Target`.
+"""
+
+
+def export_program(
+    program: Program, weights: Sequence[Array], directory: Path, *, lanes: int, arm: bool = False
+) -> Path:
+    """Write model.c, weights.bin, metadata.json, a Makefile and a README."""
+    directory.mkdir(parents=True, exist_ok=True)
+    offsets = _offsets(weights)
+    size = _write_weights(directory / "weights.bin", weights, offsets)
+    _replace(directory / "model.c", _source(program, offsets, size))
+    _replace(directory / "metadata.json", _metadata(program, offsets))
+    _replace(
+        directory / "Makefile",
+        _MAKEFILE.format(extra=" -fno-schedule-insns" if arm else ""),
+    )
+    inputs = [f"in{n}.bin" for n in range(len(program.inputs))]
+    outputs = [f"out{n}.bin" for n in range(len(program.outputs))]
+    readme = _README.format(arguments=" ".join(inputs + outputs), lanes=lanes)
+    _replace(directory / "README.md", readme)
+    return directory
+
+
+def _offsets(weights: Sequence[Array]) -> list[int]:
+    """Where each weight begins in the file."""
+    offsets: list[int] = []
+    end = 0
+    for array in weights:
+        start = -(-end // ALIGNMENT) * ALIGNMENT
+        offsets.append(start)
+        end = start + array.nbytes
+    return offsets
+
+
+def _write_weights(path: Path, weights: Sequence[Array], offsets: Sequence[int]) -> int:
+    partial = _partial(path)
+    try:
+        with partial.open("wb") as file:
+            for offset, array in zip(offsets, weights, strict=True):
+                file.write(bytes(offset - file.tell()))
+                array.astype(array.dtype.newbyteorder("<"), copy=False).tofile(file)
+            size = file.tell()
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return size
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = _partial(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _source(program: Program, offsets: Sequence[int], size: int) -> str:
+    counts = {
+        "CANAO_INPUTS": len(program.inputs),
+        "CANAO_OUTPUTS": len(program.outputs),
+        "CANAO_WEIGHTS": len(program.weights),
+        "CANAO_ARENA_BYTES": program.arena_bytes,
+        "CANAO_THREADS": program.threads,
+        "CANAO_WEIGHT_FILE_BYTES": size,
+    }
+    tables = {
+        "canao_input_bytes": [spec.bytes for spec in program.inputs],
+        "canao_output_bytes": [spec.bytes for spec in program.outputs],
+        "canao_weight_offsets": list(offsets),
+    }
+    lines = [f"#define {name} {value}" for name, value in counts.items()]
+    for name, values in tables.items():
+        items = ", ".join(f"{value}u" for value in values) or "0"
+        lines.append(f"static const size_t {name}[] = {{{items}}};")
+    return "\n".join(
+        [program.source, "#include <stddef.h>", *lines, support_text("program_main.h")]
+    )
+
+
+def _metadata(program: Program, offsets: Sequence[int]) -> str:
+    weights = [
+        {**_described(spec), "offset": offset}
+        for spec, offset in zip(program.weights, offsets, strict=True)
+    ]
+    data = {
+        "inputs": [_described(spec) for spec in program.inputs],
+        "outputs": [_described(spec) for spec in program.outputs],
+        "weights": weights,
+        "arena_bytes": program.arena_bytes,
+        "threads": program.threads,
+        "byte_order": "little",
+    }
+    return json.dumps(data, indent=1) + "\n"
+
+
+def _described(spec: TensorSpec) -> dict[str, object]:
+    dtype = np.dtype(spec.dtype).name
+    return {"name": spec.name, "dtype": dtype, "shape": list(spec.shape), "bytes": spec.bytes}

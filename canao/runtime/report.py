@@ -1,0 +1,177 @@
+"""What a compiled model is made of and how fast each part runs."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from canao.lowering.program import KernelSpec, Program
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class KernelRow:
+    """One kernel: all calls of one fused layer and its equals."""
+
+    name: str
+    ops: tuple[str, ...]
+    variants_tried: tuple[str, ...]
+    variant: str
+    """The schedule that was chosen."""
+    ms: float
+    """Milliseconds of all its calls in one run, the median over runs."""
+    gflops: float
+    peak_fraction: float
+    """Its rate as a part of what the processor reaches at best."""
+    calls: int
+
+
+@dataclass(frozen=True)
+class ExecutionReport:
+    """Sizes, counts and times of a compiled model.
+
+    Counts are those of the paper: before fusion a layer is one operator of the
+    graph and computations are the arithmetic operators as written; after
+    fusion a layer is one loop nest that writes memory, and computations are
+    the operators it evaluates for an element.
+    """
+
+    layers_before: int
+    layers_after: int
+    computations_before: int
+    computations_after: int
+    fused_layers: int
+    """Layers after fusion that evaluate more than one operator."""
+    fallbacks: int
+    """Operators left to PyTorch: none, an operator without a conversion is an error."""
+    flops: int
+    latency_ms: float
+    cpu_utilization: float
+    """Processor time of the process during the runs over threads times wall time."""
+    gpu_utilization: float | None
+    """The same of a GPU; None where none is used."""
+    peak_bytes: int
+    """Memory that a run needs: weights, intermediate tensors, inputs and outputs."""
+    compile_seconds: Mapping[str, float]
+    kernels: tuple[KernelRow, ...]
+    threads: int
+    dtype: str
+    target: str
+    compiler: str
+    cpu_flags: tuple[str, ...]
+    peak_gflops: float
+    """Measured rate of multiply-adds, with this number of threads."""
+
+    def to_json(self) -> str:
+        """All fields as JSON text."""
+        return json.dumps(asdict(self), indent=1)
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        text = StringIO()
+        Console(file=text, width=110).print(self)
+        return text.getvalue().rstrip()
+
+    def __rich__(self) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        return Group(self._summary(), Text(), self._kernel_table())
+
+    def _summary(self) -> Table:
+        from rich.table import Table
+
+        stages = ", ".join(f"{name} {value:.2f}" for name, value in self.compile_seconds.items())
+        rate = self.flops / self.latency_ms / 1e6 if self.latency_ms else 0.0
+        gpu = "not used" if self.gpu_utilization is None else f"{self.gpu_utilization:.0%}"
+        rows = (
+            ("layers", f"{self.layers_before} -> {self.layers_after}"),
+            ("computations", f"{self.computations_before} -> {self.computations_after}"),
+            ("fused layers", f"{self.fused_layers}"),
+            ("fallbacks", f"{self.fallbacks}"),
+            ("latency", f"{self.latency_ms:.3f} ms, {self.threads} threads, {self.dtype}"),
+            ("rate", f"{rate:.1f} GFLOP/s of {self.peak_gflops:.1f} at best"),
+            ("CPU utilization", f"{self.cpu_utilization:.0%}"),
+            ("GPU utilization", gpu),
+            ("memory", f"{self.peak_bytes / 2**20:.1f} MiB"),
+            ("compile seconds", stages),
+            ("target", f"{self.target} ({' '.join(self.cpu_flags)}), {self.compiler}"),
+        )
+        table = Table.grid(padding=(0, 2))
+        for name, value in rows:
+            table.add_row(name, value)
+        return table
+
+    def _kernel_table(self) -> Table:
+        from rich.table import Table
+
+        table = Table("kernel", "ops", "variant", box=None, padding=(0, 1))
+        for heading in ("tried", "calls", "ms", "GFLOP/s", "of peak"):
+            table.add_column(heading, justify="right")
+        for row in self.kernels:
+            table.add_row(
+                row.name,
+                _counted(row.ops),
+                row.variant,
+                str(len(row.variants_tried)),
+                str(row.calls),
+                f"{row.ms:.3f}",
+                f"{row.gflops:.1f}",
+                f"{row.peak_fraction:.0%}",
+            )
+        return table
+
+
+def _counted(ops: Sequence[str]) -> str:
+    """The names of operators with how often each occurs."""
+    return " ".join(
+        name if count == 1 else f"{count}x{name}" for name, count in Counter(ops).items()
+    )
+
+
+def kernel_rows(
+    program: Program, profiles: npt.NDArray[np.float64], peak_gflops: float
+) -> tuple[KernelRow, ...]:
+    """One row a kernel from the seconds of each call (columns) in each run (rows)."""
+    calls = np.asarray(program.calls, np.int64)
+    rows: list[KernelRow] = []
+    for number, kernel in enumerate(program.kernels):
+        mine = calls == number
+        seconds = float(np.median(profiles[:, mine].sum(axis=1))) if mine.any() else 0.0
+        rows.append(_row(kernel, int(mine.sum()), seconds, peak_gflops))
+    return tuple(rows)
+
+
+def _row(kernel: KernelSpec, calls: int, seconds: float, peak_gflops: float) -> KernelRow:
+    gflops = kernel.flops * calls / seconds / 1e9 if seconds else 0.0
+    return KernelRow(
+        name=kernel.name,
+        ops=kernel.ops,
+        variants_tried=kernel.variants_tried or (kernel.variant,),
+        variant=kernel.variant,
+        ms=seconds * 1e3,
+        gflops=gflops,
+        peak_fraction=gflops / peak_gflops if peak_gflops else 0.0,
+        calls=calls,
+    )
+
+
+def total_flops(program: Program) -> int:
+    """Floating-point operations of one run."""
+    return sum(program.kernels[number].flops for number in program.calls)
+
+
+def fused_layers(program: Program) -> int:
+    """Calls of kernels that evaluate more than one operator."""
+    return sum(len(program.kernels[number].ops) > 1 for number in program.calls)

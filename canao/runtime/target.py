@@ -1,0 +1,102 @@
+"""The processor that code is made for."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from canao.lowering.target import VectorUnit, vector_unit
+
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
+_OPERATING_SYSTEMS = {"linux": "linux-gnu", "darwin": "apple-darwin"}
+
+# Machine options for a processor described by its vector unit alone.
+_MARCH = {
+    "avx512": "x86-64-v4",
+    "avx2": "x86-64-v3",
+    "sse": "x86-64",
+    "neon": "armv8-a",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A processor: its triple, the features code may use, and its name."""
+
+    triple: str
+    features: tuple[str, ...]
+    """Feature names as Linux gives them, sorted."""
+    cpu: str = ""
+
+    @staticmethod
+    def host() -> Target:
+        """The processor that this process runs on."""
+        return _host()
+
+    @property
+    def architecture(self) -> str:
+        """The first part of the triple."""
+        return self.triple.partition("-")[0]
+
+    @property
+    def vector_unit(self) -> VectorUnit:
+        """The vector registers that code for this target uses."""
+        return vector_unit(self.features)
+
+    @property
+    def march(self) -> str:
+        """The value of `-march` that selects this processor; empty if none is known."""
+        return "native" if self == Target.host() else _MARCH.get(self.vector_unit.name, "")
+
+    def runs_on(self, host: Target) -> bool:
+        """Whether code for this target can run on `host`."""
+        same_family = self.architecture == host.architecture
+        return same_family and set(self.features) <= set(host.features)
+
+
+@cache
+def _host() -> Target:
+    machine = platform.machine().lower()
+    architecture = _ARCHITECTURES.get(machine, machine)
+    system = platform.system().lower()
+    triple = f"{architecture}-{_OPERATING_SYSTEMS.get(system, system)}"
+    fields = _cpu_fields(Path("/proc/cpuinfo"))
+    features = set((fields.get("flags") or fields.get("Features") or "").split())
+    if architecture == "aarch64":
+        features.add("asimd")
+    elif architecture == "x86_64":
+        features.add("sse2")
+    name = fields.get("model name") or platform.processor() or architecture
+    return Target(triple, tuple(sorted(features)), name)
+
+
+def _cpu_fields(path: Path) -> dict[str, str]:
+    """The fields of the first processor that `/proc/cpuinfo` lists."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    first, _, _ = text.partition("\n\n")
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def available_cores() -> int:
+    """Physical cores that this process may run on."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    allowed = os.sched_getaffinity(0)
+    siblings = {_siblings_of(cpu) for cpu in allowed}
+    return max(1, len(siblings))
+
+
+def _siblings_of(cpu: int) -> str:
+    """The hardware threads of one core, as Linux lists them; the CPU itself if unknown."""
+    path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return str(cpu)

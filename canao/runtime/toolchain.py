@@ -1,0 +1,112 @@
+"""Finding a C compiler and the options to call it with."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+
+from canao.errors import ToolchainError
+from canao.runtime.target import Target
+
+_NAMES = ("gcc", "clang", "cc")
+
+_FLAGS = (
+    "-std=gnu11",
+    "-O3",
+    "-fPIC",
+    "-pipe",
+    "-pthread",
+    # Neither option changes a value: they say that nobody reads errno or the
+    # floating-point exception flags, which lets loops with sqrt or select vectorise.
+    "-fno-math-errno",
+    "-fno-trapping-math",
+)
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler: the words that start it, its kind and its version line."""
+
+    command: tuple[str, ...]
+    kind: str
+    """gcc, clang or zig."""
+    version: str
+
+    def flags(self, target: Target) -> tuple[str, ...]:
+        """Options that make fast code for `target` with IEEE arithmetic."""
+        # zig writes processor names with underscores, and has none for plain ARMv8.
+        march = target.march.replace("-", "_") if self.kind == "zig" else target.march
+        flags = (*_FLAGS, f"-march={march}") if march not in ("", "armv8_a") else _FLAGS
+        if self.kind == "gcc" and target.architecture == "aarch64":
+            # The first scheduling pass of gcc spills the accumulators of products.
+            flags += ("-fno-schedule-insns",)
+        if self.kind == "zig":
+            flags += ("-fno-sanitize=undefined",)
+        return flags
+
+
+def find_compiler(cc: str | None = None) -> Compiler:
+    """The compiler that `cc` names, or else the first of gcc, clang, cc, zig.
+
+    `cc` may hold options too, as the variable CC does.
+    """
+    return _find(cc or None)
+
+
+@cache
+def _find(cc: str | None) -> Compiler:
+    if cc is not None:
+        return _named(cc)
+    for name in _NAMES:
+        path = shutil.which(name)
+        compiler = _ask_version((path,)) if path else None
+        if compiler:
+            return compiler
+    if importlib.util.find_spec("ziglang"):
+        compiler = _ask_version((sys.executable, "-m", "ziglang", "cc"))
+        if compiler:
+            return compiler
+    raise ToolchainError(
+        "no C compiler was found: looked for gcc, clang and cc on PATH and for the Python package "
+        "ziglang; install one (`apt install gcc` or `pip install ziglang`), or name one in CC"
+    )
+
+
+def _named(cc: str) -> Compiler:
+    words = shlex.split(cc)
+    path = shutil.which(words[0]) if words else None
+    if path is None:
+        raise ToolchainError(
+            f"the C compiler {cc!r}, named by CC, was not found; correct CC or unset it"
+        )
+    compiler = _ask_version((path, *words[1:]))
+    if compiler is None:
+        raise ToolchainError(
+            f"{cc!r}, named by CC, does not answer --version as a C compiler does; correct CC"
+        )
+    return compiler
+
+
+def _ask_version(command: tuple[str, ...]) -> Compiler | None:
+    """The compiler behind `command`, or None if it does not work."""
+    try:
+        answer = subprocess.run(
+            [*command, "--version"], capture_output=True, text=True, timeout=120, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = answer.stdout.splitlines()
+    if answer.returncode or not lines:
+        return None
+    return Compiler(command, _kind(command, answer.stdout), lines[0])
+
+
+def _kind(command: tuple[str, ...], version: str) -> str:
+    if "ziglang" in command or any(word.endswith("zig") for word in command):
+        return "zig"
+    return "clang" if "clang" in version else "gcc"
