@@ -114,6 +114,8 @@ class LayerNormOp(CompositeOp):
     """`(a - mean) / sqrt(variance + epsilon) * scale + shift` over the last dimension."""
 
     name = "canao.layer_norm"
+    # Declared again: xDSL puts inherited operands last.
+    operand = operand_def(TensorType)
     scale = operand_def(TensorType)
     shift = operand_def(TensorType)
     epsilon = prop_def(FloatAttr)
