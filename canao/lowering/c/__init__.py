@@ -1,0 +1,1 @@
+"""Prints loop nests on buffers as C."""

@@ -1,0 +1,269 @@
+"""Binary operations of the arith dialect, on scalars and on vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr
+from xdsl.ir import Operation
+
+from canao.lowering.c import helpers
+from canao.lowering.c.context import FunctionPrinter, OpPrinter, UnitPrinter
+from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.types import CType, lane_literal, literal
+
+Binary: TypeAlias = Callable[[UnitPrinter, CType, str, str], str]
+"""Prints an operation on two values of one type."""
+
+
+def _plain(symbol: str) -> Binary:
+    def binary(_unit: UnitPrinter, _ctype: CType, a: str, b: str) -> str:
+        return f"{a} {symbol} {b}"
+
+    return binary
+
+
+def _unsigned_type(unit: UnitPrinter, ctype: CType) -> str:
+    return unit.declare(ctype.of(ctype.element.unsigned))
+
+
+def _not_bool(ctype: CType) -> None:
+    if ctype.element.is_bool:
+        raise Unprintable("arithmetic on i1; use andi, ori and xori")
+
+
+def _wrapping(symbol: str) -> Binary:
+    """Integer operations that wrap around, which in C only unsigned ones do."""
+
+    def binary(unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
+        _not_bool(ctype)
+        if ctype.element.key == "index":
+            return f"{a} {symbol} {b}"
+        # narrow unsigned scalars would become int, which does not wrap
+        narrow = not ctype.is_vector and ctype.element.bytes < 4
+        unsigned = "uint32_t" if narrow else _unsigned_type(unit, ctype)
+        return f"({ctype.c})(({unsigned}){a} {symbol} ({unsigned}){b})"
+
+    return binary
+
+
+def _signed(symbol: str) -> Binary:
+    def binary(_unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
+        _not_bool(ctype)
+        return f"{a} {symbol} {b}"
+
+    return binary
+
+
+def _unsigned(symbol: str) -> Binary:
+    def binary(unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
+        _not_bool(ctype)
+        unsigned = _unsigned_type(unit, ctype)
+        return f"({ctype.c})(({unsigned}){a} {symbol} ({unsigned}){b})"
+
+    return binary
+
+
+def _pick(symbol: str, *, unsigned: bool = False) -> Binary:
+    """The larger or smaller of two integers."""
+
+    def binary(unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
+        _not_bool(ctype)
+        cast = f"({_unsigned_type(unit, ctype)})" if unsigned else ""
+        return helpers.choose(unit, ctype, f"{cast}{a} {symbol} {cast}{b}", a, b)
+
+    return binary
+
+
+def _extremum(kind: str) -> Binary:
+    def binary(unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
+        return helpers.extremum(unit, ctype, kind, a, b)
+
+    return binary
+
+
+def _extremum_number(kind: str) -> Binary:
+    def binary(unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
+        return helpers.extremum_number(unit, ctype, kind, a, b)
+
+    return binary
+
+
+BINARY: dict[type[Operation], Binary] = {
+    arith.AddfOp: _plain("+"),
+    arith.SubfOp: _plain("-"),
+    arith.MulfOp: _plain("*"),
+    arith.DivfOp: _plain("/"),
+    arith.MaximumfOp: _extremum("maximum"),
+    arith.MinimumfOp: _extremum("minimum"),
+    arith.MaxnumfOp: _extremum_number("maximum"),
+    arith.MinnumfOp: _extremum_number("minimum"),
+    arith.AddiOp: _wrapping("+"),
+    arith.SubiOp: _wrapping("-"),
+    arith.MuliOp: _wrapping("*"),
+    arith.ShLIOp: _wrapping("<<"),
+    arith.DivSIOp: _signed("/"),
+    arith.RemSIOp: _signed("%"),
+    arith.ShRSIOp: _signed(">>"),
+    arith.FloorDivSIOp: helpers.floordiv,
+    arith.DivUIOp: _unsigned("/"),
+    arith.RemUIOp: _unsigned("%"),
+    arith.ShRUIOp: _unsigned(">>"),
+    arith.AndIOp: _plain("&"),
+    arith.OrIOp: _plain("|"),
+    arith.XOrIOp: _plain("^"),
+    arith.MaxSIOp: _pick(">"),
+    arith.MinSIOp: _pick("<"),
+    arith.MaxUIOp: _pick(">", unsigned=True),
+    arith.MinUIOp: _pick("<", unsigned=True),
+}
+
+
+def _print_binary(fn: FunctionPrinter, op: Operation) -> None:
+    result = op.results[0]
+    left, right = op.operands
+    ctype = fn.ctype(result)
+    text = BINARY[type(op)](fn.unit, ctype, fn.name(left), fn.name(right))
+    fn.define(result, text)
+
+
+def _print_negf(fn: FunctionPrinter, op: arith.NegfOp) -> None:
+    fn.define(op.result, f"-{fn.name(op.operand)}")
+
+
+# Predicates by their number; {no} negates a comparison: "!" for scalars, "~" for masks.
+_FLOAT_PREDICATES = (
+    "",
+    "{a} == {b}",
+    "{a} > {b}",
+    "{a} >= {b}",
+    "{a} < {b}",
+    "{a} <= {b}",
+    "({a} < {b}) | ({a} > {b})",
+    "({a} == {a}) & ({b} == {b})",
+    "{no}(({a} < {b}) | ({a} > {b}))",
+    "{no}({a} <= {b})",
+    "{no}({a} < {b})",
+    "{no}({a} >= {b})",
+    "{no}({a} > {b})",
+    "{a} != {b}",
+    "({a} != {a}) | ({b} != {b})",
+    "",
+)
+_INTEGER_PREDICATES = ("==", "!=", "<", "<=", ">", ">=", "<", "<=", ">", ">=")
+_EQUALITIES = 2
+_FIRST_UNSIGNED = 6
+
+
+def _define_comparison(
+    fn: FunctionPrinter, op: arith.CmpfOp | arith.CmpiOp, ctype: CType, text: str
+) -> None:
+    result = fn.ctype(op.result)
+    if result.lanes != ctype.lanes:
+        raise Unprintable(f"it compares {ctype.lanes} lanes and gives {op.result.type}")
+    if ctype.is_vector and ctype.native_mask.c != result.of("i32").c:
+        text = f"__builtin_convertvector({text}, {fn.unit.declare(result.of('i32'))})"
+    fn.define(op.result, text)
+
+
+def _print_cmpf(fn: FunctionPrinter, op: arith.CmpfOp) -> None:
+    ctype = fn.ctype(op.lhs)
+    template = _FLOAT_PREDICATES[op.predicate.value.data]
+    if not template:
+        raise Unprintable("a comparison that is always true or false; use a constant")
+    no = "~" if ctype.is_vector else "!"
+    text = template.format(a=fn.name(op.lhs), b=fn.name(op.rhs), no=no)
+    _define_comparison(fn, op, ctype, text)
+
+
+def _print_cmpi(fn: FunctionPrinter, op: arith.CmpiOp) -> None:
+    ctype = fn.ctype(op.lhs)
+    predicate = op.predicate.value.data
+    if ctype.element.is_bool and predicate >= _EQUALITIES:
+        raise Unprintable("an order between values of type i1; use andi, ori and xori")
+    unsigned = predicate >= _FIRST_UNSIGNED
+    cast = f"({_unsigned_type(fn.unit, ctype)})" if unsigned else ""
+    symbol = _INTEGER_PREDICATES[predicate]
+    text = f"{cast}{fn.name(op.lhs)} {symbol} {cast}{fn.name(op.rhs)}"
+    _define_comparison(fn, op, ctype, text)
+
+
+def _print_select(fn: FunctionPrinter, op: arith.SelectOp) -> None:
+    ctype = fn.ctype(op.result)
+    condition = fn.ctype(op.cond)
+    mask, a, b = (fn.name(operand) for operand in op.operands)
+    if not condition.is_vector:
+        fn.define(op.result, f"{mask} ? {a} : {b}")
+        return
+    native = ctype.native_mask
+    if native.c != ctype.of("i32").c:
+        mask = f"__builtin_convertvector({mask}, {fn.unit.declare(native)})"
+    fn.define(op.result, helpers.blend(fn.unit, ctype, mask, a, b))
+
+
+def _print_constant(fn: FunctionPrinter, op: arith.ConstantOp) -> None:
+    ctype = fn.ctype(op.result)
+    value = op.value
+    if isinstance(value, DenseIntOrFPElementsAttr):
+        _define_dense(fn, op, ctype, value)
+        return
+    if not isinstance(value, IntegerAttr | FloatAttr):
+        raise Unprintable(f"a constant of type {op.result.type}")
+    if isinstance(op.result.type, IndexType):
+        number = int(value.value.data)
+        fn.constants[op.result] = number
+    text = literal(ctype.element, value.value.data)
+    if op.result in fn.assigned:
+        fn.define(op.result, text)
+    else:
+        fn.names[op.result] = text
+
+
+def _define_dense(
+    fn: FunctionPrinter, op: arith.ConstantOp, ctype: CType, value: DenseIntOrFPElementsAttr
+) -> None:
+    numbers = [float(n) if ctype.element.is_float else int(n) for n in _numbers(value)]
+    if not ctype.is_vector:
+        fn.define(op.result, literal(ctype.element, numbers[0]))
+        return
+    texts = [lane_literal(ctype.element, number) for number in numbers]
+    if len(set(texts)) == 1:
+        fn.define(op.result, helpers.splat(fn.unit, ctype, texts[0]))
+        return
+    fn.define(op.result, f"({ctype.c}){{{', '.join(texts)}}}")
+
+
+def _numbers(value: DenseIntOrFPElementsAttr) -> list[int | float]:
+    numbers: list[int | float] = []
+    for number in value.get_values():
+        if isinstance(number, tuple):
+            raise Unprintable("a constant of complex numbers")
+        numbers.append(number)
+    return numbers
+
+
+def combine(kind: type[Operation]) -> Binary:
+    """How two values are combined by an operation of this class."""
+    return BINARY[kind]
+
+
+def mask_to_bit(ctype: CType, name: str) -> str:
+    """A truth value as 0 or 1, alone or in each lane."""
+    return f"(-{name})" if ctype.is_vector and ctype.element.is_bool else name
+
+
+def lane_scalar(ctype: CType, name: str) -> str:
+    """A scalar as a lane of `ctype` holds it: true is -1."""
+    return f"(-{name})" if ctype.element.is_bool else name
+
+
+PRINTERS: dict[type[Operation], OpPrinter] = {
+    **dict.fromkeys(BINARY, _print_binary),
+    arith.NegfOp: _print_negf,
+    arith.CmpfOp: _print_cmpf,
+    arith.CmpiOp: _print_cmpi,
+    arith.SelectOp: _print_select,
+    arith.ConstantOp: _print_constant,
+}

@@ -1,0 +1,170 @@
+"""What printers write to: a translation unit and, inside it, a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from xdsl.dialects.builtin import StringAttr
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from canao.errors import VerificationError
+from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.subscripts import Bounds, Linear
+from canao.lowering.c.types import ELEMENTS, CType, ctype_of
+
+OpPrinter: TypeAlias = Callable[["FunctionPrinter", Any], None]
+
+
+class UnitPrinter:
+    """Collects what the functions of one translation unit share."""
+
+    def __init__(self, printers: Mapping[type[Operation], OpPrinter]) -> None:
+        self.printers = printers
+        self.typedefs: dict[str, str] = {}
+        self.helpers: dict[str, str] = {}
+        self.messages: dict[str, int] = {}
+        self._types: dict[Attribute, CType] = {}
+
+    def ctype(self, attribute: Attribute) -> CType:
+        """The C type of an MLIR type, declared in the unit."""
+        known = self._types.get(attribute)
+        if known is None:
+            known = self._types[attribute] = ctype_of(attribute)
+            self.declare(known)
+        return known
+
+    def declare(self, ctype: CType) -> str:
+        """The name of a type, whose declaration the unit now has."""
+        if ctype.is_vector and ctype.c not in self.typedefs:
+            lane = ELEMENTS[ctype.element.lane].c
+            self.typedefs[ctype.c] = (
+                f"typedef {lane} {ctype.c} __attribute__((vector_size({ctype.bytes})));"
+            )
+        return ctype.c
+
+    def in_memory(self, ctype: CType) -> str:
+        """The name of a vector type that may lie anywhere, over any elements."""
+        element = ELEMENTS["u8"] if ctype.element.is_bool else ctype.element
+        name = f"{element.key}x{ctype.lanes}_mem"
+        if name not in self.typedefs:
+            self.typedefs[name] = (
+                f"typedef {element.c} {name} __attribute__((vector_size("
+                f"{element.bytes * ctype.lanes}), aligned({element.bytes}), may_alias));"
+            )
+        return name
+
+    def helper(self, name: str, make: Callable[[], str]) -> str:
+        """The name of a helper function; `make` gives its text the first time."""
+        if name not in self.helpers:
+            text = make()
+            self.helpers[name] = text
+        return name
+
+    def message(self, text: str) -> int:
+        """The number of a message that a failed assertion reports."""
+        return self.messages.setdefault(text, len(self.messages))
+
+
+class FunctionPrinter:
+    """Prints the body of one function, statement by statement."""
+
+    def __init__(self, unit: UnitPrinter, symbol: str, helper_names: dict[str, str]) -> None:
+        self.unit = unit
+        self.symbol = symbol
+        self.helper_names = helper_names
+        """C name of each function that this one may call."""
+        self.lines: list[str] = []
+        self.depth = 1
+        self.names: dict[SSAValue, str] = {}
+        self.constants: dict[SSAValue, int] = {}
+        """Values of index constants, which fold into subscripts."""
+        self.bounds: Bounds = {}
+        self.assigned: dict[SSAValue, str] = {}
+        """Values that are assigned to a variable which exists already."""
+        self.carried: list[Sequence[str]] = []
+        """Variables that the terminator of each enclosing region assigns."""
+        self.scratch_bytes = 0
+        self.is_kernel = False
+        self.uses_call = False
+        self._count = 0
+
+    def fresh(self, prefix: str = "v") -> str:
+        """A name that the function does not use yet."""
+        self._count += 1
+        return f"{prefix}{self._count}"
+
+    def name(self, value: SSAValue) -> str:
+        """The variable or literal that holds a value."""
+        return self.names[value]
+
+    def bind(self, value: SSAValue, prefix: str = "v") -> str:
+        """Gives a value a fresh name."""
+        name = self.names[value] = self.fresh(prefix)
+        return name
+
+    def ctype(self, value: SSAValue) -> CType:
+        """The C type of a value."""
+        return self.unit.ctype(value.type)
+
+    def line(self, text: str) -> None:
+        """Appends one line."""
+        self.lines.append("  " * self.depth + text)
+
+    def open(self, text: str) -> None:
+        """Appends a line that opens a block."""
+        self.line(text + " {")
+        self.depth += 1
+
+    def close(self, text: str = "}") -> None:
+        """Closes a block."""
+        self.depth -= 1
+        self.line(text)
+
+    def define(self, value: SSAValue, expression: str) -> None:
+        """Makes `value` hold an expression that has no side effect."""
+        target = self.assigned.get(value)
+        if target is not None:
+            self.names[value] = target
+            if target != expression:
+                self.line(f"{target} = {expression};")
+            return
+        if value.first_use is None:
+            self.names[value] = expression
+            return
+        ctype = self.unit.ctype(value.type).c
+        self.line(f"const {ctype} {self.bind(value)} = {expression};")
+
+    def linear(self, value: SSAValue) -> Linear:
+        """An index as a sum of variables and a constant."""
+        constant = self.constants.get(value)
+        if constant is not None:
+            return Linear({}, constant)
+        return Linear({self.names[value]: 1}, 0)
+
+    def print_block(self, block: Block) -> None:
+        """Prints all ops of a block."""
+        printers = self.unit.printers
+        for op in block.ops:
+            printer = printers.get(type(op))
+            try:
+                if printer is None:
+                    raise Unprintable("it has no form in C; lower it before printing")
+                printer(self, op)
+            except Unprintable as reason:
+                raise self.error(op, str(reason)) from reason
+
+    def error(self, op: Operation, reason: str) -> VerificationError:
+        """An error that says where `op` is."""
+        name = op.name
+        if name == "builtin.unregistered" and isinstance(
+            actual := op.attributes.get("op_name__"), StringAttr
+        ):
+            name = actual.data
+        return VerificationError(f"op '{name}' in function '@{self.symbol}': {reason}")
+
+
+def function_table(functions: Sequence[FuncOp]) -> dict[str, FuncOp]:
+    """Functions by their symbol."""
+    return {function.sym_name.data: function for function in functions}

@@ -1,0 +1,237 @@
+"""Loops, conditions, calls and assertions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects import affine, cf, func, scf
+from xdsl.dialects.builtin import AffineMapAttr
+from xdsl.ir import Block, Operation, OpResult, SSAValue
+
+from canao.lowering.c import helpers
+from canao.lowering.c.context import FunctionPrinter, OpPrinter
+from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.memory import subscripts
+from canao.lowering.c.subscripts import Interval, Linear
+from canao.lowering.c.types import ELEMENTS
+
+
+def _bound(fn: FunctionPrinter, values: Sequence[Linear], kind: str) -> str:
+    texts = [str(value) for value in values]
+    return texts[0] if len(texts) == 1 else helpers.index_extremum(fn.unit, kind, texts)
+
+
+def _known(values: Sequence[Linear], fn: FunctionPrinter, low: bool) -> int | None:
+    """A number below all lower bounds' maximum, or above all upper bounds' minimum."""
+    intervals = [value.interval(fn.bounds) for value in values]
+    ends = [interval[0 if low else 1] for interval in intervals]
+    known = [end for end in ends if end is not None]
+    if not known:
+        return None
+    return max(known) if low else min(known)
+
+
+def _print_affine_for(fn: FunctionPrinter, op: affine.ForOp) -> None:
+    places = subscripts(fn)
+    lower = places.results(op.lowerBoundMap.data, [fn.linear(v) for v in op.lowerBoundOperands])
+    upper = places.results(op.upperBoundMap.data, [fn.linear(v) for v in op.upperBoundOperands])
+    end = _known(upper, fn, low=False)
+    interval: Interval = (_known(lower, fn, low=True), None if end is None else end - 1)
+    step = str(op.step.value.data)
+    stop = _bound(fn, upper, "min")
+    if any(value.terms for value in upper):
+        name = fn.fresh("n")
+        fn.line(f"const long {name} = {stop};")
+        stop = name
+    _print_loop(fn, op, (_bound(fn, lower, "max"), stop, step), list(op.inits), interval)
+
+
+def _print_scf_for(fn: FunctionPrinter, op: scf.ForOp) -> None:
+    interval: Interval = (fn.constants.get(op.lb), None)
+    bounds = (fn.name(op.lb), fn.name(op.ub), fn.name(op.step))
+    _print_loop(fn, op, bounds, list(op.iter_args), interval)
+
+
+def _print_loop(
+    fn: FunctionPrinter,
+    op: affine.ForOp | scf.ForOp,
+    bounds: tuple[str, str, str],
+    inits: Sequence[SSAValue],
+    interval: Interval,
+) -> None:
+    block = op.body.block
+    induction, *arguments = block.args
+    variables: list[str] = []
+    for argument, init, result in zip(arguments, inits, op.results, strict=True):
+        name = _carried_variable(fn, result, fn.name(init))
+        fn.names[argument] = fn.names[result] = name
+        variables.append(name)
+    _assign_in_place(fn, block, arguments, variables)
+
+    start, stop, step = bounds
+    name = fn.bind(induction, "i")
+    fn.bounds[name] = interval
+    ctype = fn.ctype(induction).c
+    advance = f"++{name}" if step in ("1", "1L") else f"{name} += {step}"
+    fn.open(f"for ({ctype} {name} = {start}; {name} < {stop}; {advance})")
+    fn.carried.append(variables)
+    fn.print_block(block)
+    fn.carried.pop()
+    fn.close()
+
+
+def _carried_variable(fn: FunctionPrinter, result: SSAValue, init: str) -> str:
+    """The variable that a loop updates, set to its first value."""
+    target = fn.assigned.get(result)
+    if target is None:
+        name = fn.fresh()
+        fn.line(f"{fn.ctype(result).c} {name} = {init};")
+        return name
+    if target != init:
+        fn.line(f"{target} = {init};")
+    return target
+
+
+def _assign_in_place(
+    fn: FunctionPrinter, block: Block, arguments: Sequence[SSAValue], variables: Sequence[str]
+) -> None:
+    """Lets an accumulation such as `c = a * b + c` write its variable at once.
+
+    Safe where the computation of the next value is the only reader of the
+    previous one, and the terminator the only reader of the next one.
+    """
+    last = block.last_op
+    if last is None:
+        return
+    for argument, following, variable in zip(arguments, last.operands, variables, strict=True):
+        if not isinstance(following, OpResult) or following.op.parent_block() is not block:
+            continue
+        use = argument.get_unique_use()
+        if use is None or use.operation is not following.op or not following.has_one_use():
+            continue
+        if _updates(following, argument):
+            fn.assigned[following] = variable
+
+
+def _updates(result: OpResult, argument: SSAValue) -> bool:
+    """Whether printing the owner of `result` reads `argument` before it writes the result."""
+    op = result.op
+    if isinstance(op, affine.ForOp | scf.ForOp):
+        inits = op.inits if isinstance(op, affine.ForOp) else op.iter_args
+        return inits[result.index] is argument
+    return not op.regions
+
+
+def _print_yield(fn: FunctionPrinter, op: Operation) -> None:
+    """Assigns all variables at once: those that others still need are saved first."""
+    if not fn.carried:
+        return
+    variables = fn.carried[-1]
+    moves = [
+        (variable, fn.name(value), value)
+        for variable, value in zip(variables, op.operands, strict=True)
+        if fn.name(value) != variable
+    ]
+    written = {variable for variable, _, _ in moves}
+    saved: dict[str, str] = {}
+    for _, source, value in moves:
+        if source in written and source not in saved:
+            saved[source] = fn.fresh()
+            fn.line(f"const {fn.ctype(value).c} {saved[source]} = {source};")
+    for variable, source, _ in moves:
+        fn.line(f"{variable} = {saved.get(source, source)};")
+
+
+def _print_if(fn: FunctionPrinter, op: scf.IfOp) -> None:
+    variables: list[str] = []
+    for result in op.results:
+        name = fn.bind(result)
+        fn.line(f"{fn.ctype(result).c} {name};")
+        variables.append(name)
+    fn.carried.append(variables)
+    fn.open(f"if ({fn.name(op.cond)})")
+    fn.print_block(op.true_region.block)
+    if op.false_region.blocks:
+        fn.depth -= 1
+        fn.open("} else")
+        fn.print_block(op.false_region.block)
+    fn.close()
+    fn.carried.pop()
+
+
+def _print_assert(fn: FunctionPrinter, op: cf.AssertOp) -> None:
+    if not fn.is_kernel:
+        raise Unprintable("an assertion outside a kernel")
+    fn.uses_call = True
+    number = fn.unit.message(op.msg.data)
+    fn.line(f"if (!({fn.name(op.arg)})) canao_fail(call->status, {number + 1});")
+
+
+def _print_call(fn: FunctionPrinter, op: func.CallOp) -> None:
+    name = fn.helper_names.get(op.callee.string_value())
+    if name is None:
+        raise Unprintable(f"{op.callee} is no helper function with one result")
+    text = f"{name}({', '.join(fn.name(argument) for argument in op.arguments)})"
+    fn.define(op.results[0], text)
+
+
+def _print_return(fn: FunctionPrinter, op: func.ReturnOp) -> None:
+    if op.arguments:
+        fn.line(f"return {fn.name(op.arguments[0])};")
+
+
+def _constant_results(map_attribute: AffineMapAttr, fn: FunctionPrinter) -> list[int]:
+    values = subscripts(fn).results(map_attribute.data, [])
+    return [value.constant for value in values]
+
+
+def _print_parallel(fn: FunctionPrinter, op: affine.ParallelOp) -> None:
+    """Threads claim tasks; a task's number gives the induction variables, the last one fastest."""
+    if not fn.is_kernel or fn.depth > 1:
+        raise Unprintable("only a kernel may have a parallel loop, outside all others")
+    if op.map_operands or op.results:
+        raise Unprintable("a parallel loop with variable bounds or with results")
+    lower = _constant_results(op.lowerBoundsMap, fn)
+    upper = _constant_results(op.upperBoundsMap, fn)
+    steps = [step.value.data for step in op.steps]
+    block = op.body.block
+    if not len(lower) == len(upper) == len(steps) == len(block.args):
+        raise Unprintable("a parallel loop needs one lower and one upper bound a dimension")
+    extents = [
+        max(0, -(-(end - start) // step))
+        for start, end, step in zip(lower, upper, steps, strict=True)
+    ]
+    total = 1
+    for extent in extents:
+        total *= extent
+    fn.uses_call = True
+    fn.open(f"for (long task; (task = canao_pool_claim(call->pool, call->slot)) < {total};)")
+    inner = total
+    for argument, start, step, extent in zip(block.args, lower, steps, extents, strict=True):
+        outermost = inner == total
+        inner //= max(extent, 1)
+        text = "task" if inner <= 1 else f"task / {inner}"
+        text = text if outermost else f"{text} % {extent}"
+        text = text if step == 1 else f"{text} * {step}"
+        text = text if start == 0 else f"{text} + {start}"
+        name = fn.bind(argument, "i")
+        fn.bounds[name] = (start, start + max(extent - 1, 0) * step)
+        if argument.first_use is not None:
+            fn.line(f"const {ELEMENTS['index'].c} {name} = {text};")
+    fn.carried.append(())
+    fn.print_block(block)
+    fn.carried.pop()
+    fn.close()
+
+
+PRINTERS: dict[type[Operation], OpPrinter] = {
+    affine.ForOp: _print_affine_for,
+    affine.ParallelOp: _print_parallel,
+    affine.YieldOp: _print_yield,
+    cf.AssertOp: _print_assert,
+    func.CallOp: _print_call,
+    func.ReturnOp: _print_return,
+    scf.ForOp: _print_scf_for,
+    scf.IfOp: _print_if,
+    scf.YieldOp: _print_yield,
+}

@@ -1,0 +1,98 @@
+"""The math dialect: functions of the C library, on scalars or lane by lane."""
+
+from __future__ import annotations
+
+from xdsl.dialects import math
+from xdsl.ir import Operation
+
+from canao.lowering.c import helpers
+from canao.lowering.c.context import FunctionPrinter, OpPrinter
+from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.types import literal
+
+# Names for double; those for float end in "f".
+_LIBRARY: dict[type[Operation], str] = {
+    math.AbsFOp: "fabs",
+    math.Atan2Op: "atan2",
+    math.AtanOp: "atan",
+    math.CeilOp: "ceil",
+    math.CopySignOp: "copysign",
+    math.CosOp: "cos",
+    math.ErfOp: "erf",
+    math.Exp2Op: "exp2",
+    math.ExpM1Op: "expm1",
+    math.ExpOp: "exp",
+    math.FloorOp: "floor",
+    math.Log10Op: "log10",
+    math.Log1pOp: "log1p",
+    math.Log2Op: "log2",
+    math.LogOp: "log",
+    math.PowFOp: "pow",
+    # rounds half to even in the default rounding mode
+    math.RoundEvenOp: "rint",
+    math.RoundOp: "round",
+    math.SinOp: "sin",
+    math.SqrtOp: "sqrt",
+    math.TanOp: "tan",
+    math.TanhOp: "tanh",
+    math.TruncOp: "trunc",
+}
+
+
+def _call(fn: FunctionPrinter, op: Operation, function: str) -> str:
+    ctype = fn.ctype(op.results[0])
+    function += "f" if ctype.element.key == "f32" else ""
+    operands = [fn.name(operand) for operand in op.operands]
+    if ctype.is_vector:
+        return helpers.by_lane(fn.unit, ctype, function, operands)
+    return f"{function}({', '.join(operands)})"
+
+
+def _print_library(fn: FunctionPrinter, op: Operation) -> None:
+    fn.define(op.results[0], _call(fn, op, _LIBRARY[type(op)]))
+
+
+def _print_floor(fn: FunctionPrinter, op: math.FloorOp) -> None:
+    ctype = fn.ctype(op.result)
+    if ctype.is_vector:
+        fn.define(op.result, helpers.floor(fn.unit, ctype, fn.name(op.operand)))
+    else:
+        _print_library(fn, op)
+
+
+def _print_rsqrt(fn: FunctionPrinter, op: math.RsqrtOp) -> None:
+    one = literal(fn.ctype(op.result).element, 1)
+    fn.define(op.result, f"{one} / {_call(fn, op, 'sqrt')}")
+
+
+def print_fma(fn: FunctionPrinter, op: Operation) -> None:
+    """Prints a multiplication and an addition, which compilers contract where they can."""
+    a, b, c = (fn.name(operand) for operand in op.operands)
+    fn.define(op.results[0], f"{a} * {b} + {c}")
+
+
+def _print_absi(fn: FunctionPrinter, op: math.AbsIOp) -> None:
+    ctype, a = fn.ctype(op.result), fn.name(op.operand)
+    fn.define(op.result, helpers.choose(fn.unit, ctype, f"{a} < 0", f"-{a}", a))
+
+
+def _print_ipowi(fn: FunctionPrinter, op: math.IPowIOp) -> None:
+    ctype = fn.ctype(op.result)
+    if ctype.element.is_float or ctype.element.is_bool:
+        raise Unprintable("an integer power of something that is no integer")
+    function = helpers.integer_power(fn.unit, ctype.with_lanes(1))
+    a, b = fn.name(op.lhs), fn.name(op.rhs)
+    if ctype.is_vector:
+        fn.define(op.result, helpers.by_lane(fn.unit, ctype, function, [a, b]))
+    else:
+        fn.define(op.result, f"{function}({a}, {b})")
+
+
+PRINTERS: dict[type[Operation], OpPrinter] = {
+    **dict.fromkeys(_LIBRARY, _print_library),
+    math.FloorOp: _print_floor,
+    math.RsqrtOp: _print_rsqrt,
+    math.FmaOp: print_fma,
+    math.AbsIOp: _print_absi,
+    math.IPowIOp: _print_ipowi,
+}

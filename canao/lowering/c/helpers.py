@@ -1,0 +1,241 @@
+"""Small C functions that printed expressions call, made once for each type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from canao.lowering.c.context import UnitPrinter
+from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.types import CType
+
+_PREFIX = "CANAO_INLINE"
+_EXTREMA = {"maximum": ">", "minimum": "<"}
+
+
+def _function(result: str, name: str, parameters: Sequence[str], body: str) -> str:
+    return f"{_PREFIX} {result} {name}({', '.join(parameters)}) {{\n{body}\n}}"
+
+
+def _ensure(
+    unit: UnitPrinter,
+    name: str,
+    result: CType,
+    parameters: Sequence[tuple[CType, str]],
+    body: Callable[[], str],
+) -> str:
+    """A helper with this body, whose types are declared too."""
+
+    def make() -> str:
+        declared = [f"const {unit.declare(ctype)} {label}" for ctype, label in parameters]
+        return _function(unit.declare(result), name, declared, f"  {body()}")
+
+    return unit.helper(name, make)
+
+
+def splat(unit: UnitPrinter, ctype: CType, scalar: str) -> str:
+    """A vector whose lanes are all equal; true is given as -1."""
+    lane = ctype.of(ctype.element.lane).with_lanes(1)
+    name = _ensure(
+        unit,
+        f"canao_splat_{ctype.tag}",
+        ctype,
+        [(lane, "a")],
+        lambda: f"return ({ctype.c}){{{', '.join(['a'] * ctype.lanes)}}};",
+    )
+    return f"{name}({scalar})"
+
+
+def blend(unit: UnitPrinter, ctype: CType, mask: str, a: str, b: str) -> str:
+    """Lanes of `a` where the native mask is -1, of `b` where it is 0."""
+    native = ctype.native_mask
+    name = _ensure(
+        unit,
+        f"canao_blend_{ctype.tag}",
+        ctype,
+        [(native, "mask"), (ctype, "a"), (ctype, "b")],
+        lambda: f"return ({ctype.c})((mask & ({native.c})a) | (~mask & ({native.c})b));",
+    )
+    return f"{name}({mask}, {a}, {b})"
+
+
+def choose(unit: UnitPrinter, ctype: CType, condition: str, a: str, b: str) -> str:
+    """`a` where a C comparison of values of this type holds, else `b`."""
+    if ctype.is_vector:
+        return blend(unit, ctype, condition, a, b)
+    return f"({condition}) ? {a} : {b}"
+
+
+def extremum(unit: UnitPrinter, ctype: CType, kind: str, a: str, b: str) -> str:
+    """The larger or smaller of two floating-point numbers; NaN if one is NaN."""
+    condition = f"(a {_EXTREMA[kind]} b) | (a != a)"
+    name = _ensure(
+        unit,
+        f"canao_{kind}_{ctype.tag}",
+        ctype,
+        [(ctype, "a"), (ctype, "b")],
+        lambda: f"return {choose(unit, ctype, condition, 'a', 'b')};",
+    )
+    return f"{name}({a}, {b})"
+
+
+def extremum_number(unit: UnitPrinter, ctype: CType, kind: str, a: str, b: str) -> str:
+    """The larger or smaller of two numbers; the other one if one is NaN."""
+    condition = f"(a {_EXTREMA[kind]} b) | (b != b)"
+    name = _ensure(
+        unit,
+        f"canao_{kind}_number_{ctype.tag}",
+        ctype,
+        [(ctype, "a"), (ctype, "b")],
+        lambda: f"return {choose(unit, ctype, condition, 'a', 'b')};",
+    )
+    return f"{name}({a}, {b})"
+
+
+def floordiv(unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
+    """A quotient of signed integers rounded down."""
+    # A comparison of vectors gives -1 where it holds, one of scalars gives 1.
+    sign = "+" if ctype.is_vector else "-"
+    name = _ensure(
+        unit,
+        f"canao_floordiv_{ctype.tag}",
+        ctype,
+        [(ctype, "a"), (ctype, "b")],
+        lambda: f"return a / b {sign} ((a % b != 0) & ((a ^ b) < 0));",
+    )
+    return f"{name}({a}, {b})"
+
+
+def index_division(unit: UnitPrinter, kind: str, a: str, divisor: int) -> str:
+    """`floordiv` or `mod` of an index that may be negative by a positive constant."""
+    body = {
+        "floordiv": "a / b - (a % b < 0)",
+        "mod": "a % b + (a % b < 0 ? b : 0)",
+    }[kind]
+    name = unit.helper(
+        f"canao_index_{kind}",
+        lambda: _function(
+            "long", f"canao_index_{kind}", ["const long a", "const long b"], f"  return {body};"
+        ),
+    )
+    return f"{name}({a}, {divisor})"
+
+
+def index_extremum(unit: UnitPrinter, kind: str, values: Sequence[str]) -> str:
+    """The least ("min") or greatest ("max") of some indices."""
+    symbol = {"min": "<", "max": ">"}[kind]
+    name = unit.helper(
+        f"canao_index_{kind}",
+        lambda: _function(
+            "long",
+            f"canao_index_{kind}",
+            ["const long a", "const long b"],
+            f"  return a {symbol} b ? a : b;",
+        ),
+    )
+    text = values[0]
+    for value in values[1:]:
+        text = f"{name}({text}, {value})"
+    return text
+
+
+def by_lane(unit: UnitPrinter, ctype: CType, function: str, operands: Sequence[str]) -> str:
+    """A scalar function of each lane: a loop that the compiler turns into vectors or calls."""
+    labels = ["a", "b", "c"][: len(operands)]
+
+    def body() -> str:
+        lanes = ", ".join(f"{label}[i]" for label in labels)
+        return (
+            f"{ctype.c} r;\n"
+            f"  for (int i = 0; i < {ctype.lanes}; ++i) r[i] = {function}({lanes});\n"
+            "  return r;"
+        )
+
+    name = _ensure(
+        unit,
+        f"canao_lanes_{function}_{ctype.tag}",
+        ctype,
+        [(ctype, label) for label in labels],
+        body,
+    )
+    return f"{name}({', '.join(operands)})"
+
+
+def floor(unit: UnitPrinter, ctype: CType, a: str) -> str:
+    """Lanes rounded down, through integers: compilers leave a loop over `floor` scalar."""
+    integer = ctype.native_mask
+    limit = "0x1p23f" if ctype.element.key == "f32" else "0x1p52"
+
+    def body() -> str:
+        to = unit.declare(integer)
+        kept = blend(unit, ctype, f"(a < {limit}) & (a > -{limit})", "r", "a")
+        return (
+            f"{ctype.c} r = __builtin_convertvector(__builtin_convertvector(a, {to}), {ctype.c});\n"
+            f"  r += __builtin_convertvector(r > a, {ctype.c});\n"
+            f"  return {kept};"
+        )
+
+    return f"{_ensure(unit, f'canao_floor_{ctype.tag}', ctype, [(ctype, 'a')], body)}({a})"
+
+
+def bits(unit: UnitPrinter, source: CType, target: CType, a: str) -> str:
+    """The same bits as another type of the same size."""
+    if source.element.is_bool or target.element.is_bool or source.bytes != target.bytes:
+        raise Unprintable(f"the bits of {source.tag} cannot be read as {target.tag}")
+    if source.is_vector and target.is_vector:
+        return f"({target.c}){a}"
+    name = _ensure(
+        unit,
+        f"canao_bits_{source.tag}_{target.tag}",
+        target,
+        [(source, "a")],
+        lambda: f"{target.c} r;\n  memcpy(&r, &a, sizeof r);\n  return r;",
+    )
+    return f"{name}({a})"
+
+
+def reduction(
+    unit: UnitPrinter,
+    ctype: CType,
+    kind: str,
+    combine: Callable[[CType, str, str], str],
+    a: str,
+) -> str:
+    """All lanes combined as a tree: halves first, always in the same order."""
+
+    def body() -> str:
+        lines: list[str] = []
+        name, lanes = "a", ctype.lanes
+        while lanes > 2:
+            lanes //= 2
+            half = ctype.with_lanes(lanes)
+            parts: list[str] = []
+            for start in (0, lanes):
+                parts.append(f"{'lh'[start > 0]}{lanes}")
+                places = ", ".join(str(start + i) for i in range(lanes))
+                lines.append(
+                    f"const {unit.declare(half)} {parts[-1]} = "
+                    f"__builtin_shufflevector({name}, {name}, {places});"
+                )
+            name = f"a{lanes}"
+            lines.append(f"const {half.c} {name} = {combine(half, *parts)};")
+        lines.append(f"return {combine(ctype.with_lanes(1), f'{name}[0]', f'{name}[1]')};")
+        return "\n  ".join(lines)
+
+    scalar = ctype.with_lanes(1)
+    name = _ensure(unit, f"canao_reduce_{kind}_{ctype.tag}", scalar, [(ctype, "a")], body)
+    return f"{name}({a})"
+
+
+def integer_power(unit: UnitPrinter, ctype: CType) -> str:
+    """The name of a function for powers of integers: 0 for fractions, as MLIR has it."""
+    c, wide = ctype.c, "uint64_t"
+    body = (
+        "if (b < 0) return a == 1 ? 1 : a == -1 ? (b & 1 ? -1 : 1) : 0;\n"
+        f"  {wide} power = 1;\n"
+        f"  for ({wide} base = ({wide})a, left = ({wide})b; left; left >>= 1, base *= base)\n"
+        "    if (left & 1) power *= base;\n"
+        f"  return ({c})power;"
+    )
+    return _ensure(
+        unit, f"canao_power_{ctype.tag}", ctype, [(ctype, "a"), (ctype, "b")], lambda: body
+    )

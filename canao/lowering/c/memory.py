@@ -1,0 +1,187 @@
+"""Loads, stores, subscripts and scratch buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from xdsl.dialects import affine, memref, vector
+from xdsl.dialects.builtin import MemRefType, NoneAttr
+from xdsl.ir import Attribute, Operation, SSAValue
+
+from canao.lowering.c import helpers
+from canao.lowering.c.context import FunctionPrinter, OpPrinter
+from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.subscripts import Linear, Subscripts
+from canao.lowering.c.types import CType, Element, element_of
+
+ALIGNMENT = 64
+
+STORES = (affine.StoreOp, affine.VectorStoreOp, memref.StoreOp, vector.StoreOp)
+"""Operations that write their second operand."""
+
+
+def buffer_shape(type_: Attribute) -> tuple[Element, tuple[int, ...]]:
+    """Element and shape of a dense row-major buffer."""
+    if not isinstance(type_, MemRefType):
+        raise Unprintable(f"{type_} is no buffer")
+    shape = type_.get_shape()
+    if not isinstance(type_.layout, NoneAttr) or any(extent < 0 for extent in shape):
+        raise Unprintable(f"buffer {type_} is not dense with a static shape")
+    return element_of(type_.element_type), shape
+
+
+def buffer_bytes(type_: Attribute) -> int:
+    """Size of a buffer."""
+    element, shape = buffer_shape(type_)
+    return element.bytes * prod(shape)
+
+
+def round_up(size: int) -> int:
+    """The next multiple of the alignment of buffers."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def subscripts(fn: FunctionPrinter) -> Subscripts:
+    """Evaluates affine expressions over the variables of a function."""
+    return Subscripts(
+        fn.bounds, lambda kind, a, divisor: helpers.index_division(fn.unit, kind, a, divisor)
+    )
+
+
+def _flatten(type_: Attribute, indices: Sequence[Linear]) -> Linear:
+    """The position of an element in its buffer."""
+    _, shape = buffer_shape(type_)
+    if len(indices) != len(shape):
+        raise Unprintable(f"{len(indices)} indices into {type_}")
+    position, stride = Linear({}, 0), 1
+    for extent, index in zip(reversed(shape), reversed(indices), strict=True):
+        position = position.plus(index.times(stride))
+        stride *= extent
+    return position
+
+
+def _affine_place(
+    fn: FunctionPrinter,
+    op: affine.LoadOp | affine.StoreOp | affine.VectorLoadOp | affine.VectorStoreOp,
+) -> Linear:
+    operands = [fn.linear(index) for index in op.indices]
+    return _flatten(op.memref.type, subscripts(fn).results(op.map.data, operands))
+
+
+def _place(fn: FunctionPrinter, buffer: SSAValue, indices: Sequence[SSAValue]) -> Linear:
+    return _flatten(buffer.type, [fn.linear(index) for index in indices])
+
+
+def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear) -> None:
+    ctype = fn.ctype(result)
+    if ctype.is_vector:
+        fn.define(result, _load_vector(fn, ctype, buffer, place))
+        return
+    text = f"{fn.name(buffer)}[{place}]"
+    fn.define(result, f"{text} != 0" if ctype.element.is_bool else text)
+
+
+def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Linear) -> str:
+    text = f"*(const {fn.unit.in_memory(ctype)} *)({_address(fn, buffer, place)})"
+    if ctype.element.is_bool:
+        return f"__builtin_convertvector({text}, {ctype.c}) != 0"
+    return text
+
+
+def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear) -> None:
+    ctype, name = fn.ctype(value), fn.name(value)
+    if not ctype.is_vector:
+        text = f"(unsigned char){name}" if ctype.element.is_bool else name
+        fn.line(f"{fn.name(buffer)}[{place}] = {text};")
+        return
+    memory = fn.unit.in_memory(ctype)
+    if ctype.element.is_bool:
+        lanes = fn.unit.declare(ctype.of("u8"))
+        name = f"__builtin_convertvector(-{name}, {lanes})"
+    fn.line(f"*({memory} *)({_address(fn, buffer, place)}) = {name};")
+
+
+def _address(fn: FunctionPrinter, buffer: SSAValue, place: Linear) -> str:
+    text = str(place)
+    return fn.name(buffer) if text == "0" else f"{fn.name(buffer)} + {text}"
+
+
+def _print_affine_load(fn: FunctionPrinter, op: affine.LoadOp | affine.VectorLoadOp) -> None:
+    _load(fn, op.result, op.memref, _affine_place(fn, op))
+
+
+def _print_affine_store(fn: FunctionPrinter, op: affine.StoreOp | affine.VectorStoreOp) -> None:
+    _store(fn, op.value, op.memref, _affine_place(fn, op))
+
+
+def _print_load(fn: FunctionPrinter, op: memref.LoadOp) -> None:
+    _load(fn, op.res, op.memref, _place(fn, op.memref, op.indices))
+
+
+def _print_store(fn: FunctionPrinter, op: memref.StoreOp) -> None:
+    _store(fn, op.value, op.memref, _place(fn, op.memref, op.indices))
+
+
+def _print_vector_load(fn: FunctionPrinter, op: vector.LoadOp) -> None:
+    _load(fn, op.result, op.base, _place(fn, op.base, op.indices))
+
+
+def _print_vector_store(fn: FunctionPrinter, op: vector.StoreOp) -> None:
+    _store(fn, op.vector, op.base, _place(fn, op.base, op.indices))
+
+
+def _print_alloca(fn: FunctionPrinter, op: memref.AllocaOp) -> None:
+    if not fn.is_kernel:
+        raise Unprintable("scratch memory outside a kernel")
+    element, _ = buffer_shape(op.memref.type)
+    fn.uses_call = True
+    offset = fn.scratch_bytes
+    fn.scratch_bytes += round_up(buffer_bytes(op.memref.type))
+    name = fn.bind(op.memref, "s")
+    pointer = f"{element.memory} *"
+    fn.line(f"{pointer}restrict const {name} = ({pointer})(void *)(call->scratch + {offset});")
+
+
+def define_index(fn: FunctionPrinter, result: SSAValue, value: Linear, text: str) -> None:
+    """Gives an index a name, and keeps what is known of it."""
+    if not value.terms and result not in fn.assigned:
+        fn.constants[result] = value.constant
+        fn.names[result] = f"{value.constant}L" if value.constant >= 0 else f"({value.constant}L)"
+        return
+    fn.define(result, text)
+    fn.bounds[fn.name(result)] = value.interval(fn.bounds)
+
+
+def _print_apply(fn: FunctionPrinter, op: affine.ApplyOp) -> None:
+    operands = [fn.linear(operand) for operand in op.mapOperands]
+    (value,) = subscripts(fn).results(op.map.data, operands)
+    define_index(fn, op.result, value, str(value))
+
+
+def _print_min(fn: FunctionPrinter, op: affine.MinOp) -> None:
+    operands = [fn.linear(operand) for operand in op.arguments]
+    values = subscripts(fn).results(op.map.data, operands)
+    fn.define(op.result, helpers.index_extremum(fn.unit, "min", [str(v) for v in values]))
+    intervals = [value.interval(fn.bounds) for value in values]
+    lows = [low for low, _ in intervals if low is not None]
+    highs = [high for _, high in intervals if high is not None]
+    fn.bounds[fn.name(op.result)] = (
+        min(lows) if len(lows) == len(intervals) else None,
+        min(highs) if highs else None,
+    )
+
+
+PRINTERS: dict[type[Operation], OpPrinter] = {
+    affine.ApplyOp: _print_apply,
+    affine.LoadOp: _print_affine_load,
+    affine.MinOp: _print_min,
+    affine.StoreOp: _print_affine_store,
+    affine.VectorLoadOp: _print_affine_load,
+    affine.VectorStoreOp: _print_affine_store,
+    memref.AllocaOp: _print_alloca,
+    memref.LoadOp: _print_load,
+    memref.StoreOp: _print_store,
+    vector.LoadOp: _print_vector_load,
+    vector.StoreOp: _print_vector_store,
+}

@@ -1,0 +1,114 @@
+"""Prints a lowered module as one translation unit in C."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
+
+from canao.errors import VerificationError
+from canao.lowering.c.context import UnitPrinter
+from canao.lowering.c.memory import round_up
+from canao.lowering.c.program import Call, read_schedule
+from canao.lowering.c.unit import PRINTERS, Functions, PrintedFunction
+
+
+@dataclass(frozen=True)
+class CUnit:
+    """A translation unit in GNU C11 and what its caller must provide."""
+
+    source: str
+    arena_bytes: int
+    """Size of the arena: shared buffers, then the scratch memory of each thread."""
+    calls: tuple[str, ...]
+    """Symbol of the kernel of each call, in order of execution."""
+    scratch_bytes: int
+    """Scratch memory of one thread."""
+
+
+def print_c(module: ModuleOp, threads: int) -> CUnit:
+    """The C text of a module whose `@main` calls kernels on buffers, for at most `threads`.
+
+    `VerificationError` names the op that has no form in C and its function.
+    """
+    if threads < 1:
+        raise VerificationError(f"code for {threads} threads; ask for at least one")
+    table = {op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)}
+    schedule = read_schedule(table)
+    unit = UnitPrinter(PRINTERS)
+    functions = Functions(unit, table)
+    overlapping = schedule.overlapping(table)
+    kernels: dict[str, PrintedFunction] = {}
+    for call in schedule.calls:
+        if call.symbol not in kernels:
+            kernels[call.symbol] = functions.kernel(
+                len(kernels), call.symbol, restrict=call.symbol not in overlapping
+            )
+    scratch = max((kernel.scratch_bytes for kernel in kernels.values()), default=0)
+    start = round_up(schedule.arena_bytes)
+    constants = {
+        "CANAO_THREADS": threads,
+        "CANAO_CALLS": len(schedule.calls),
+        "CANAO_SHARED_BYTES": start,
+        "CANAO_SCRATCH_BYTES": scratch,
+        "CANAO_MESSAGES": len(unit.messages),
+    }
+    sections = [
+        _support("pool.h"),
+        *(f"#define {name} {value}" for name, value in constants.items()),
+        _support("kernel.h"),
+        "\n".join(unit.typedefs.values()),
+        *unit.helpers.values(),
+        *(helper.text for helper in functions.helpers.values()),
+        *(kernel.text for kernel in kernels.values()),
+        _task(schedule.calls, kernels),
+        _messages(unit),
+        _support("entry.h"),
+    ]
+    return CUnit(
+        source="\n".join(sections),
+        arena_bytes=start + threads * scratch,
+        calls=tuple(call.symbol for call in schedule.calls),
+        scratch_bytes=scratch,
+    )
+
+
+def _support(name: str) -> str:
+    return files("canao.lowering.c").joinpath("support", name).read_text(encoding="utf-8")
+
+
+def _task(calls: tuple[Call, ...], kernels: dict[str, PrintedFunction]) -> str:
+    """The function that every thread runs: all calls in order."""
+    lines = [
+        "/* All calls in order, on every thread. */",
+        "static void canao_calls(void *ctx, int tid) {",
+        "  canao_context *const c = ctx;",
+        "  CANAO_UNUSED canao_call call = canao_call_of(c, tid);",
+    ]
+    for number, call in enumerate(calls):
+        kernel = kernels[call.symbol]
+        arguments = ", ".join(["&call", *(buffer.c for buffer in call.arguments)])
+        alone = "" if kernel.parallel else "if (tid == 0) "
+        lines.append(f"  call.slot = {number};")
+        lines.append(f"  {alone}{kernel.name}({arguments});")
+        lines.append(f"  canao_called(c, tid, {number});")
+    lines.append("}")
+    return "\n".join(lines)
+
+
+def _messages(unit: UnitPrinter) -> str:
+    texts = [f"  {_string(message)}," for message in unit.messages]
+    return "\n".join(
+        ["static const char *const canao_messages[CANAO_MESSAGES + 1] = {", *texts, "  0,", "};"]
+    )
+
+
+def _string(text: str) -> str:
+    """A C string literal of any text, in UTF-8."""
+    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
+    escaped = "".join(
+        chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode("utf-8")
+    )
+    return f'"{escaped}"'

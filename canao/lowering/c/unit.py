@@ -1,0 +1,158 @@
+"""Kernels and helper functions of a translation unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from re import sub
+
+from xdsl.dialects import affine, cf, func, scf
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+
+from canao.errors import VerificationError
+from canao.lowering.c import arithmetic, control, conversions, functions, memory, vectors
+from canao.lowering.c.context import FunctionPrinter, OpPrinter, UnitPrinter
+from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.memory import STORES, buffer_shape
+
+PRINTERS: dict[type[Operation], OpPrinter] = {
+    **arithmetic.PRINTERS,
+    **conversions.PRINTERS,
+    **functions.PRINTERS,
+    **vectors.PRINTERS,
+    **memory.PRINTERS,
+    **control.PRINTERS,
+}
+"""How each class of operations is printed."""
+
+# What all threads would do at once beside a parallel loop.
+_WITH_EFFECTS = (*STORES, affine.ForOp, scf.ForOp, scf.IfOp, cf.AssertOp)
+
+
+@dataclass(frozen=True)
+class PrintedFunction:
+    """A C function, and what its caller must know."""
+
+    name: str
+    text: str
+    parallel: bool = False
+    scratch_bytes: int = 0
+
+
+def c_name(prefix: str, number: int, symbol: str) -> str:
+    """A name in C that is unique by its number and keeps what it can of the symbol."""
+    readable = sub(r"[^A-Za-z0-9_]", "_", symbol)[:40]
+    return f"{prefix}{number}_{readable}"
+
+
+def is_written(buffer: SSAValue) -> bool:
+    """Whether some store writes to a buffer."""
+    return any(isinstance(use.operation, STORES) and use.index == 1 for use in buffer.uses)
+
+
+def callees(function: FuncOp) -> Iterator[str]:
+    """Symbols that a function calls."""
+    for op in function.walk():
+        if isinstance(op, func.CallOp):
+            yield op.callee.string_value()
+
+
+class Functions:
+    """Prints the functions that kernels reach, each once, callees first."""
+
+    def __init__(self, unit: UnitPrinter, table: dict[str, FuncOp]) -> None:
+        self.unit = unit
+        self.table = table
+        self.helpers: dict[str, PrintedFunction] = {}
+        self._open: list[str] = []
+
+    def kernel(self, number: int, symbol: str, *, restrict: bool) -> PrintedFunction:
+        """A kernel; without `restrict` its buffers may overlap."""
+        function = self.find(symbol)
+        parallel = self._is_parallel(function)
+        name = c_name("k", number, symbol)
+        fn = FunctionPrinter(self.unit, symbol, self._names(function))
+        fn.is_kernel = True
+        parameters = [
+            self._buffer(fn, function, argument, "restrict " if restrict else "")
+            for argument in function.args
+        ]
+        fn.print_block(function.body.block)
+        unused = "" if fn.uses_call else "CANAO_UNUSED "
+        parameters.insert(0, f"{unused}const canao_call *call")
+        head = f"CANAO_KERNEL void {name}({', '.join(parameters)}) {{"
+        text = "\n".join([f"/* {_comment(symbol)} */", head, *fn.lines, "}"])
+        return PrintedFunction(name, text, parallel, fn.scratch_bytes)
+
+    def find(self, symbol: str) -> FuncOp:
+        """A function with a body."""
+        function = self.table.get(symbol)
+        if function is None or not function.body.blocks:
+            raise VerificationError(
+                f"function '@{symbol}' is called and has no body; define it in the module"
+            )
+        return function
+
+    def _is_parallel(self, function: FuncOp) -> bool:
+        ops = list(function.body.block.ops)
+        loops = [op for op in ops if isinstance(op, affine.ParallelOp)]
+        beside = next((op for op in ops if isinstance(op, _WITH_EFFECTS)), None)
+        if not loops:
+            return False
+        if len(loops) > 1 or beside is not None:
+            name = (beside or loops[1]).name
+            raise VerificationError(
+                f"op '{name}' in function '@{function.sym_name.data}' is beside a parallel loop; "
+                "move it into a kernel of its own"
+            )
+        return True
+
+    def _buffer(
+        self, fn: FunctionPrinter, function: FuncOp, argument: SSAValue, restrict: str
+    ) -> str:
+        try:
+            element, _ = buffer_shape(argument.type)
+        except Unprintable as reason:
+            raise fn.error(function, str(reason)) from reason
+        name = fn.bind(argument, "m")
+        const = "" if is_written(argument) else "const "
+        unused = "CANAO_UNUSED " if argument.first_use is None else ""
+        return f"{unused}{const}{element.memory} *{restrict}{name}"
+
+    def _names(self, function: FuncOp) -> dict[str, str]:
+        """C names of the helpers that a function calls, printed by now."""
+        return {symbol: self._helper(symbol).name for symbol in callees(function)}
+
+    def _helper(self, symbol: str) -> PrintedFunction:
+        known = self.helpers.get(symbol)
+        if known is not None:
+            return known
+        if symbol in self._open:
+            raise VerificationError(f"function '@{symbol}' calls itself; helpers must not")
+        self._open.append(symbol)
+        printed = self._print_helper(self.find(symbol))
+        self._open.pop()
+        self.helpers[symbol] = printed
+        return printed
+
+    def _print_helper(self, function: FuncOp) -> PrintedFunction:
+        symbol = function.sym_name.data
+        names = self._names(function)
+        fn = FunctionPrinter(self.unit, symbol, names)
+        outputs = function.function_type.outputs.data
+        try:
+            if len(outputs) != 1:
+                raise Unprintable(f"it has {len(outputs)} results; helpers have one")
+            result = self.unit.ctype(outputs[0]).c
+            parameters = [f"const {fn.ctype(arg).c} {fn.bind(arg)}" for arg in function.args]
+        except Unprintable as reason:
+            raise fn.error(function, str(reason)) from reason
+        fn.print_block(function.body.block)
+        name = c_name("h", len(self.helpers), symbol)
+        head = f"CANAO_INLINE {result} {name}({', '.join(parameters) or 'void'}) {{"
+        return PrintedFunction(name, "\n".join([head, *fn.lines, "}"]))
+
+
+def _comment(symbol: str) -> str:
+    return sub(r"[^A-Za-z0-9_.$-]", "_", symbol)
