@@ -100,6 +100,10 @@ class CanaoOp(Operation, ABC):
         """
         return 1
 
+    def cost(self) -> int:
+        """Rough time of one evaluation, an addition being 1."""
+        return self.computations()
+
     def flops(self) -> int:
         """Floating-point operations in all, a multiply-add counting two."""
         return 0

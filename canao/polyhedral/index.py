@@ -137,6 +137,20 @@ class Index:
         """The index at `variable` = 0; the variable must not sit in a quotient."""
         return Index(tuple(t for t in self.terms if t[0] != variable), self.offset)
 
+    def substitute(self, variable: Variable, value: int) -> Index:
+        """The index with a variable set to a constant."""
+        if not self.uses(variable):
+            return self
+        out = Index.constant(self.offset)
+        for atom, c in self.terms:
+            if atom == variable:
+                out = out + value * c
+            elif isinstance(atom, Quotient):
+                out = out + (atom.numerator.substitute(variable, value) // atom.divisor) * c
+            else:
+                out = out + Index(((atom, c),))
+        return out
+
     def variables(self) -> tuple[Variable, ...]:
         """The variables it depends on, sorted by name."""
         found: set[Variable] = set()

@@ -42,6 +42,13 @@ def split_by_width(extent: int, tile: int, lanes: int) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
+def split_with_rest(extent: int, tile: int) -> tuple[Segment, ...]:
+    """Tiles of exactly `tile` points and one smaller at the end, if any are left."""
+    count, rest = divmod(extent, tile)
+    whole = (Segment(0, count, tile),) if count else ()
+    return (*whole, Segment(count * tile, 1, rest)) if rest else whole
+
+
 def vector_pieces(size: int, lanes: int) -> tuple[tuple[int, int], ...]:
     """Covers `size` points by vectors: (first point, width) with widths that are
     `lanes`, then falling powers of two.

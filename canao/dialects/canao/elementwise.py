@@ -61,6 +61,13 @@ class ElementwiseOp(IRDLOperation, Indexed, ABC):
             )
 
 
+class TranscendentalOp(ElementwiseOp, ABC):
+    """An elementwise operation that takes many instructions."""
+
+    def cost(self) -> int:
+        return 10
+
+
 class UnaryOp(ElementwiseOp, ABC):
     """An elementwise operation of one operand."""
 
@@ -137,7 +144,7 @@ class DivOp(BinaryOp):
 
 
 @irdl_op_definition
-class PowOp(BinaryOp):
+class PowOp(BinaryOp, TranscendentalOp):
     """`a ** b`."""
 
     name = "canao.pow"
@@ -237,35 +244,35 @@ class AbsOp(UnaryOp):
 
 
 @irdl_op_definition
-class ExpOp(UnaryOp):
+class ExpOp(UnaryOp, TranscendentalOp):
     """`e ** a`."""
 
     name = "canao.exp"
 
 
 @irdl_op_definition
-class LogOp(UnaryOp):
+class LogOp(UnaryOp, TranscendentalOp):
     """The natural logarithm."""
 
     name = "canao.log"
 
 
 @irdl_op_definition
-class TanhOp(UnaryOp):
+class TanhOp(UnaryOp, TranscendentalOp):
     """The hyperbolic tangent."""
 
     name = "canao.tanh"
 
 
 @irdl_op_definition
-class ErfOp(UnaryOp):
+class ErfOp(UnaryOp, TranscendentalOp):
     """The error function."""
 
     name = "canao.erf"
 
 
 @irdl_op_definition
-class SigmoidOp(UnaryOp):
+class SigmoidOp(UnaryOp, TranscendentalOp):
     """`1 / (1 + e ** -a)`."""
 
     name = "canao.sigmoid"
@@ -293,14 +300,14 @@ class ReciprocalOp(UnaryOp):
 
 
 @irdl_op_definition
-class SinOp(UnaryOp):
+class SinOp(UnaryOp, TranscendentalOp):
     """The sine."""
 
     name = "canao.sin"
 
 
 @irdl_op_definition
-class CosOp(UnaryOp):
+class CosOp(UnaryOp, TranscendentalOp):
     """The cosine."""
 
     name = "canao.cos"

@@ -57,7 +57,7 @@ def print_c(module: ModuleOp, threads: int) -> CUnit:
     }
     sections = [
         _support("pool.h"),
-        *(f"#define {name} {value}" for name, value in constants.items()),
+        "\n".join(f"#define {name} {value}" for name, value in constants.items()),
         _support("kernel.h"),
         "\n".join(unit.typedefs.values()),
         *unit.helpers.values(),
@@ -68,7 +68,7 @@ def print_c(module: ModuleOp, threads: int) -> CUnit:
         _support("entry.h"),
     ]
     return CUnit(
-        source="\n".join(sections),
+        source="\n\n".join(section.strip("\n") for section in sections) + "\n",
         arena_bytes=start + threads * scratch,
         calls=tuple(call.symbol for call in schedule.calls),
         scratch_bytes=scratch,

@@ -1,0 +1,1 @@
+"""From fused layers to loop nests to C."""

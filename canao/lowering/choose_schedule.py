@@ -1,0 +1,226 @@
+"""Chooses a schedule by a cost model: no measuring, the same answer every time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import ceil, inf, prod
+
+from xdsl.ir import BlockArgument, SSAValue
+
+from canao.dialects.canao.types import shape_of
+from canao.dialects.interfaces import AccessPattern
+from canao.lowering.access import point_variables, shared_band, stage_reads
+from canao.lowering.schedule import Packed, Schedule, StageSchedule
+from canao.lowering.stage import Stage
+from canao.lowering.target import VectorUnit
+from canao.polyhedral.index import Index, apply_map, linearise
+from canao.polyhedral.split import split_by_width, split_evenly, vector_pieces
+
+_ROWS_AT_ONCE = 4
+"""Rows that a reduction along its rows folds side by side."""
+_VECTORS_AT_ONCE = 2
+"""Vectors of a row that an elementwise or reducing loop handles together."""
+_TASKS_A_THREAD = 4
+"""Tasks per thread where splitting finer costs nothing."""
+_POINTS_A_TASK = 32768
+"""Points of a task that reads no weights: what stays in the nearest cache."""
+_MAX_ROWS, _MAX_VECTORS = 14, 8
+"""Largest register tile considered for a product."""
+_MIN_ROWS_A_TASK = 8
+"""Fewer rows than this do not pay for reading a weight once more."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    stages: tuple[Stage, ...]
+    stored: Collection[SSAValue]
+    weights: Collection[SSAValue]
+    unit: VectorUnit
+    threads: int
+
+
+def choose_schedule(
+    stages: tuple[Stage, ...], weights: Collection[SSAValue], unit: VectorUnit, threads: int
+) -> Schedule:
+    """The schedule that the cost model expects to be fastest.
+
+    `weights` are the inputs of the layer whose values never change.
+    """
+    choice = _Choice(stages, {s.target for s in stages}, weights, unit, threads)
+    packed: list[Packed] = []
+    chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)
+    return Schedule(_choose_band(choice, chosen, bool(packed)), chosen, tuple(packed))
+
+
+def _choose_stage(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:
+    pattern = stage.anchor.access_pattern() if stage.anchor is not None else None
+    if pattern is AccessPattern.CONTRACT:
+        return _choose_product(choice, stage, packed)
+    vector = _vector_dimension(choice, stage)
+    tile = [1] * len(stage.extents)
+    if vector is not None:
+        tile[vector] = choice.unit.lanes_f32 * _VECTORS_AT_ONCE
+        rows = [d for d in range(stage.parallel) if stage.extents[d] > 1 and d != vector]
+        if vector >= stage.parallel and rows:
+            tile[rows[-1]] = _ROWS_AT_ONCE
+    return StageSchedule(_order(stage, vector), tuple(tile), vector)
+
+
+def _order(stage: Stage, vector: int | None) -> tuple[int, ...]:
+    """Natural order, the vector dimension last."""
+    dims = [d for d in range(stage.parallel) if d != vector]
+    return (*dims, vector) if vector is not None and vector < stage.parallel else tuple(dims)
+
+
+def _strides(choice: _Choice, stage: Stage) -> list[list[int | None]]:
+    """For each dimension the strides of all reads, then of the store."""
+    variables = point_variables(stage)
+    dims = [Index.of(v) for v in variables]
+    reads = stage_reads(stage, choice.stored)
+    target = linearise(apply_map(stage.target_map, dims), shape_of(stage.target))
+    return [[*(r.stride(v) for r in reads), target.coefficient(v)] for v in variables]
+
+
+def _vector_dimension(choice: _Choice, stage: Stage) -> int | None:
+    """The dimension along which the most accesses are contiguous and none irregular."""
+    best, best_score = None, 0.0
+    for d, strides in enumerate(_strides(choice, stage)):
+        extent = stage.extents[d]
+        if extent < 2:
+            continue
+        folded = d >= stage.parallel
+        if folded and d != len(stage.extents) - 1:
+            continue
+        store = strides[-1]
+        counted = strides[:-1] if folded else strides
+        contiguous = sum(s == 1 for s in counted)
+        irregular = sum(s not in (0, 1) for s in counted)
+        if folded is False and store != 1:
+            irregular += 1
+        score = (contiguous - 2 * irregular) * min(1.0, extent / choice.unit.lanes_f32)
+        if contiguous and score > best_score:
+            best, best_score = d, score
+    return best
+
+
+# ------------------------------------------------------------------ products
+
+
+def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:
+    """Register tile for a product: columns in vectors, rows broadcast."""
+    columns, rows = stage.parallel - 1, stage.parallel - 2
+    vector = columns if stage.extents[columns] > 1 else None
+    if vector is None:
+        fallback = _vector_dimension(choice, stage)
+        if fallback is not None and fallback >= stage.parallel:
+            tile = [1] * len(stage.extents)
+            tile[fallback] = choice.unit.lanes_f32 * _VECTORS_AT_ONCE
+            tile[rows] = _ROWS_AT_ONCE
+            return StageSchedule(_order(stage, fallback), tuple(tile), fallback)
+    height, width = register_tile(stage.extents[rows], stage.extents[columns], choice.unit)
+    tile = [1] * len(stage.extents)
+    tile[rows], tile[columns] = height, width
+    pack = _packable(choice, stage)
+    if pack is not None and vector is not None:
+        packed.append(Packed(pack, width))
+    leading = tuple(range(stage.parallel - 2))
+    order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
+    return StageSchedule(order, tuple(tile), vector)
+
+
+def register_tile(rows: int, columns: int, unit: VectorUnit) -> tuple[int, int]:
+    """Rows and columns of the accumulators that fit the registers and waste least.
+
+    The time of a tile is the larger of its multiply-adds and its loads; both
+    are counted over all tiles of a `rows` by `columns` result.
+    """
+    best, best_time = (1, unit.lanes_f32), inf
+    for vectors in range(1, _MAX_VECTORS + 1):
+        width = vectors * unit.lanes_f32
+        if vectors > 1 and width - unit.lanes_f32 >= columns:
+            break
+        for height in range(1, min(_MAX_ROWS, rows) + 1):
+            if vectors * height + vectors + 1 > unit.registers:
+                break
+            time = _product_time(rows, columns, height, width, unit)
+            if time < best_time - 1e-9:
+                best, best_time = (height, width), time
+    return best
+
+
+def _product_time(rows: int, columns: int, height: int, width: int, unit: VectorUnit) -> float:
+    total = 0.0
+    for across in split_by_width(columns, width, unit.lanes_f32):
+        vectors = len(vector_pieces(across.size, unit.lanes_f32))
+        for down in split_evenly(rows, height):
+            multiplies = vectors * down.size
+            loads = (vectors + down.size) / 2
+            latency = 4.0
+            tile = max(multiplies, loads, latency) + 0.02 * (vectors + down.size)
+            total += across.count * down.count * tile
+    return total
+
+
+def _packable(choice: _Choice, stage: Stage) -> int | None:
+    """The input that holds the right operand of a product, if packing it is worth it."""
+    assert stage.anchor is not None
+    operand = stage.anchor.operands[1]
+    if not isinstance(operand, BlockArgument) or operand not in choice.weights:
+        return None
+    if len(shape_of(operand)) != 2 or not operand.has_one_use():
+        return None
+    return operand.index
+
+
+# --------------------------------------------------------------------- tasks
+
+
+def _choose_band(
+    choice: _Choice, chosen: Sequence[StageSchedule], streams_weights: bool
+) -> tuple[int, ...]:
+    """Task sizes: enough tasks for the threads, no more re-reading than needed."""
+    stages = choice.stages
+    band = shared_band(stages)
+    extents = stages[0].extents[:band]
+    if not band:
+        return ()
+    if not streams_weights:
+        return _small_tasks(choice, chosen, extents)
+    if len(stages) > 1:
+        return _row_tasks(extents, choice.threads)
+    rows = _row_tasks(extents[:-1], choice.threads)
+    tasks = prod(ceil(e / t) for e, t in zip(extents[:-1], rows, strict=True))
+    width = chosen[0].tile[band - 1]
+    panels = ceil(extents[-1] / width)
+    wanted = 1 if choice.threads == 1 else choice.threads * _TASKS_A_THREAD
+    groups = min(panels, ceil(wanted / tasks))
+    return (*rows, min(extents[-1], ceil(panels / groups) * width))
+
+
+def _row_tasks(extents: Sequence[int], threads: int) -> tuple[int, ...]:
+    """One task a thread: every task reads all weights, so more would cost."""
+    tiles = list(extents)
+    wanted = threads
+    for d, extent in enumerate(extents):
+        grain = _MIN_ROWS_A_TASK if d == len(extents) - 1 else 1
+        pieces = min(wanted, max(1, extent // grain))
+        tiles[d] = ceil(extent / pieces)
+        wanted = ceil(wanted / pieces)
+    return tuple(tiles)
+
+
+def _small_tasks(
+    choice: _Choice, chosen: Sequence[StageSchedule], extents: Sequence[int]
+) -> tuple[int, ...]:
+    """Tasks that fit the cache and are several a thread."""
+    inner = max(prod(s.extents[len(extents) :]) for s in choice.stages)
+    points = inner * prod(extents)
+    budget = min(_POINTS_A_TASK, ceil(points / (choice.threads * _TASKS_A_THREAD)))
+    tiles = list(extents)
+    for d in reversed(range(len(extents))):
+        grain = max((s.tile[d] for s in chosen if s.vector == d), default=1)
+        share = max(1, budget // inner)
+        tiles[d] = min(extents[d], ceil(share / grain) * grain)
+        inner *= tiles[d]
+    return tuple(tiles)

@@ -1,0 +1,167 @@
+"""Emits one fused layer under a schedule as a function over flat buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from xdsl.dialects import arith, func, memref
+from xdsl.dialects.builtin import MemRefType, UnitAttr
+from xdsl.ir import Block, Region, SSAValue
+
+from canao.dialects.canao import LayerOp, YieldOp
+from canao.dialects.canao.types import element_of, shape_of
+from canao.lowering.layout import Dense, Layout, Panels, Window
+from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
+from canao.lowering.schedule import Schedule
+from canao.lowering.stage import Stage, form_stages
+from canao.lowering.stage_emitter import Part, StageEmitter
+from canao.lowering.value_emitter import Buffer
+from canao.polyhedral.index import Index, Variable, apply_map
+from canao.polyhedral.split import Segment, split_evenly, split_with_rest
+
+
+def flat_memref(value: SSAValue, elements: int | None = None) -> MemRefType:
+    """The flat buffer type of a tensor value."""
+    size = prod(shape_of(value)) if elements is None else elements
+    return MemRefType(element_of(value), [size])
+
+
+class KernelEmitter:
+    """Emits a layer, its composites already expanded, as a `func.func`."""
+
+    def __init__(self, layer: LayerOp, schedule: Schedule, lanes: int) -> None:
+        self.layer = layer
+        self.schedule = schedule
+        self.lanes = lanes
+        self.names = Names()
+        self.body = layer.body.block
+        self.stages = form_stages(self.body)
+        terminator = self.body.last_op
+        assert isinstance(terminator, YieldOp)
+        self.outputs = tuple(terminator.arguments)
+
+    def emit(self, name: str) -> func.FuncOp:
+        """The kernel: arguments are the layer's inputs, then its outputs."""
+        layouts: list[Layout] = [Dense(shape_of(v)) for v in self.body.args]
+        for packed in self.schedule.packed:
+            rows, columns = shape_of(self.body.args[packed.input])
+            layouts[packed.input] = Panels(rows, columns, packed.width)
+        layouts += [Dense(shape_of(v)) for v in self.outputs]
+        values = (*self.body.args, *self.outputs)
+        types = [flat_memref(v, y.size) for v, y in zip(values, layouts, strict=True)]
+        block = Block(arg_types=types)
+        buffers = {
+            v: Buffer(memory, layout)
+            for v, memory, layout in zip(values, block.args, layouts, strict=True)
+        }
+        segments = [self._band_segments(b) for b in range(len(self.schedule.band))]
+        trips = [sum(s.count for s in of_dim) for of_dim in segments]
+
+        def task(inner: Block, loops: Loops, at: Sequence[Index]) -> None:
+            scratch = self._scratch(inner)
+            self._choose(inner, loops, at, segments, [], {**buffers}, scratch)
+
+        parallel(block, self.names, trips, task)
+        block.add_op(func.ReturnOp())
+        kernel = func.FuncOp(name, (types, []), Region(block), visibility="private")
+        kernel.attributes["canao.kernel"] = UnitAttr()
+        return kernel
+
+    def _band_segments(self, b: int) -> tuple[Segment, ...]:
+        extent, tile = self.stages[0].extents[b], self.schedule.band[b]
+        vectorised = any(s.vector == b for s in self.schedule.stages)
+        return split_with_rest(extent, tile) if vectorised else split_evenly(extent, tile)
+
+    # ------------------------------------------------------------- scratch
+
+    def _window(self, stage: Stage, parts: Sequence[Part]) -> Window:
+        """The part of a stage's target that one task makes."""
+        variables = [Variable(f"d{n}", e) for n, e in enumerate(stage.extents)]
+        stored_at = apply_map(stage.target_map, [Index.of(v) for v in variables])
+        base = [Index()] * len(stored_at)
+        extents = list(shape_of(stage.target))
+        for b, part in enumerate(parts):
+            if stage.extents[b] > 1 and Index.of(variables[b]) in stored_at:
+                r = stored_at.index(Index.of(variables[b]))
+                base[r], extents[r] = part.start, part.size
+        return Window(tuple(base), tuple(extents))
+
+    def _inner_stages(self) -> list[Stage]:
+        """The first stage of every value that no output buffer holds."""
+        first: dict[SSAValue, Stage] = {}
+        for stage in self.stages:
+            if stage.target not in self.outputs:
+                first.setdefault(stage.target, stage)
+        return list(first.values())
+
+    def _scratch(self, block: Block) -> dict[SSAValue, SSAValue]:
+        largest = [
+            Part(Index(), max(s.size for s in self._band_segments(b)))
+            for b in range(len(self.schedule.band))
+        ]
+        scratch: dict[SSAValue, SSAValue] = {}
+        for stage in self._inner_stages():
+            size = self._window(stage, largest).size
+            op = memref.AllocaOp.get(element_of(stage.target), 64, [size])
+            block.add_op(op)
+            scratch[stage.target] = op.results[0]
+        return scratch
+
+    # --------------------------------------------------------------- tasks
+
+    def _choose(
+        self,
+        block: Block,
+        loops: Loops,
+        at: Sequence[Index],
+        segments: Sequence[Sequence[Segment]],
+        parts: list[Part],
+        buffers: dict[SSAValue, Buffer],
+        scratch: dict[SSAValue, SSAValue],
+    ) -> None:
+        """Branches on tile sizes where a dimension has two, then emits the stages."""
+        b = len(parts)
+        if b == len(segments):
+            self._emit_stages(block, loops, parts, buffers, scratch)
+            return
+        first, *others = segments[b]
+
+        def inside(inner: Block, segment: Segment, skipped: int) -> None:
+            start = (at[b] - skipped) * segment.size + segment.start
+            part = Part(start, segment.size)
+            self._choose(inner, loops, at, segments, [*parts, part], buffers, scratch)
+
+        if not others:
+            inside(block, first, 0)
+            return
+        ((variable, _),) = at[b].terms
+        assert isinstance(variable, Variable)
+        end = index_constant(block, first.count)
+        condition = arith.CmpiOp(loops[variable], end, "slt")
+        block.add_op(condition)
+        branch(
+            block,
+            condition.result,
+            lambda then: inside(then, first, 0),
+            lambda other: inside(other, others[0], first.count),
+        )
+
+    def _emit_stages(
+        self,
+        block: Block,
+        loops: Loops,
+        parts: Sequence[Part],
+        buffers: dict[SSAValue, Buffer],
+        scratch: dict[SSAValue, SSAValue],
+    ) -> None:
+        local = dict(buffers)
+        for stage in self._inner_stages():
+            target = stage.target
+            local[target] = Buffer(scratch[target], self._window(stage, parts))
+        for stage, schedule in zip(self.stages, self.schedule.stages, strict=True):
+            rest = [
+                Part(Index(), stage.extents[d]) for d in range(len(parts), stage.parallel)
+            ]
+            emitter = StageEmitter(stage, schedule, self.lanes, local, self.names)
+            emitter.emit(block, loops, [*parts, *rest])

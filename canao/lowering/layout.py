@@ -1,0 +1,74 @@
+"""Where the elements of a value lie in its buffer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from canao.polyhedral.index import Index, linearise
+
+
+class Layout(ABC):
+    """Maps an index of a value to a position in a flat buffer."""
+
+    @abstractmethod
+    def position(self, index: Sequence[Index]) -> Index:
+        """The position of an element."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Elements in the buffer."""
+
+
+@dataclass(frozen=True)
+class Dense(Layout):
+    """Row-major."""
+
+    shape: tuple[int, ...]
+
+    def position(self, index: Sequence[Index]) -> Index:
+        return linearise(index, self.shape)
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Window(Layout):
+    """Row-major over the part of a value that one task makes.
+
+    `base` is the first index of the part, `extents` its shape.
+    """
+
+    base: tuple[Index, ...]
+    extents: tuple[int, ...]
+
+    def position(self, index: Sequence[Index]) -> Index:
+        local = [i - b for i, b in zip(index, self.base, strict=True)]
+        return linearise(local, self.extents)
+
+    @property
+    def size(self) -> int:
+        return prod(self.extents)
+
+
+@dataclass(frozen=True)
+class Panels(Layout):
+    """A matrix in panels of columns, `[n / width][k][width]`, as `canao.pack` makes."""
+
+    rows: int
+    columns: int
+    width: int
+
+    def position(self, index: Sequence[Index]) -> Index:
+        row, column = index
+        panel, inner = column // self.width, column % self.width
+        return panel * (self.rows * self.width) + row * self.width + inner
+
+    @property
+    def size(self) -> int:
+        return -(-self.columns // self.width) * self.rows * self.width

@@ -1,0 +1,121 @@
+"""Building loops: fresh variables, `affine.for`, `affine.parallel`, `scf.if`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+
+from xdsl.dialects import affine, arith, scf
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    ArrayAttr,
+    DenseIntElementsAttr,
+    IndexType,
+    IntegerAttr,
+    TensorType,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.ir.affine import AffineConstantExpr, AffineMap
+
+from canao.polyhedral.index import Index, Variable
+
+Loops = Mapping[Variable, SSAValue]
+Body = Callable[[Block, Loops, Index], None]
+Fold = Callable[[Block, Loops, Index, Sequence[SSAValue]], Sequence[SSAValue]]
+
+
+class Names:
+    """Fresh loop variables."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+
+    def variable(self, extent: int) -> Variable:
+        """A variable that no other loop of the kernel has."""
+        return Variable(f"i{next(self._numbers):04d}", extent)
+
+
+def loop(block: Block, loops: Loops, names: Names, trips: int, body: Body) -> None:
+    """Runs `body` for 0 to `trips` - 1; straight code where there is one trip."""
+
+    def fold(
+        inner: Block, inside: Loops, at: Index, _: Sequence[SSAValue]
+    ) -> Sequence[SSAValue]:
+        body(inner, inside, at)
+        return ()
+
+    fold_loop(block, loops, names, trips, (), fold)
+
+
+def fold_loop(
+    block: Block,
+    loops: Loops,
+    names: Names,
+    trips: int,
+    carried: Sequence[SSAValue],
+    body: Fold,
+) -> Sequence[SSAValue]:
+    """Runs `body` with values carried from trip to trip; returns the last ones."""
+    if trips == 1:
+        return body(block, loops, Index(), carried)
+    variable = names.variable(trips)
+    types: list[Attribute] = [v.type for v in carried]
+    inner = Block(arg_types=[IndexType(), *types])
+    inside = {**loops, variable: inner.args[0]}
+    inner.add_op(affine.YieldOp.get(*body(inner, inside, Index.of(variable), inner.args[1:])))
+    op = affine.ForOp.from_region([], [], carried, types, 0, trips, Region(inner))
+    block.add_op(op)
+    return op.results
+
+
+def parallel(
+    block: Block,
+    names: Names,
+    trips: Sequence[int],
+    body: Callable[[Block, Loops, Sequence[Index]], None],
+) -> None:
+    """One `affine.parallel` over 0 to `trips`, with at least one dimension."""
+    counts = list(trips) or [1]
+    inner = Block(arg_types=[IndexType()] * len(counts))
+    variables = [names.variable(n) for n in counts]
+    body(inner, dict(zip(variables, inner.args, strict=True)), [Index.of(v) for v in variables])
+    inner.add_op(affine.YieldOp.get())
+    groups = DenseIntElementsAttr.from_list(TensorType(i32, [len(counts)]), [1] * len(counts))
+    zeros = AffineMap(0, 0, (AffineConstantExpr(0),) * len(counts))
+    ends = AffineMap(0, 0, tuple(AffineConstantExpr(n) for n in counts))
+    block.add_op(
+        affine.ParallelOp.create(
+            properties={
+                "reductions": ArrayAttr([]),
+                "lowerBoundsMap": AffineMapAttr(zeros),
+                "lowerBoundsGroups": groups,
+                "upperBoundsMap": AffineMapAttr(ends),
+                "upperBoundsGroups": groups,
+                "steps": ArrayAttr([IntegerAttr(1, i64)] * len(counts)),
+            },
+            regions=[Region(inner)],
+        )
+    )
+
+
+def branch(
+    block: Block,
+    condition: SSAValue,
+    then: Callable[[Block], None],
+    otherwise: Callable[[Block], None],
+) -> None:
+    """An `scf.if` without results."""
+    blocks = (Block(), Block())
+    for body, fill in zip(blocks, (then, otherwise), strict=True):
+        fill(body)
+        body.add_op(scf.YieldOp())
+    block.add_op(scf.IfOp(condition, [], Region(blocks[0]), Region(blocks[1])))
+
+
+def index_constant(block: Block, value: int) -> SSAValue:
+    """A constant of type index."""
+    op = arith.ConstantOp.from_int_and_width(value, IndexType())
+    block.add_op(op)
+    return op.result

@@ -1,0 +1,229 @@
+"""Pass `lower-canao-to-affine`: fused layers become kernels of loops.
+
+Before: `@main` calls layers on tensors. After: one function a distinct layer
+over flat buffers, and a `@main` that takes inputs, weights and outputs as
+buffers and calls them in order, values between layers in `memref.alloc`s.
+`@prepare` stays on tensors and gains the packing that schedules ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+
+from xdsl.context import Context
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    FunctionType,
+    IntegerAttr,
+    ModuleOp,
+    StringAttr,
+    i64,
+)
+from xdsl.ir import Block, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.printer import Printer
+
+from canao.dialects.canao import LayerOp, PackOp, WeightOp
+from canao.errors import VerificationError
+from canao.lowering.choose_schedule import choose_schedule
+from canao.lowering.kernel import KernelEmitter, flat_memref
+from canao.lowering.layout import Panels
+from canao.lowering.schedule import Schedule
+from canao.lowering.stage import Stage, form_stages
+from canao.lowering.target import VectorUnit, vector_unit
+from canao.dialects.canao.types import shape_of
+from canao.transforms.outline_weights import WEIGHT_NAMES
+
+Chooser = Callable[[tuple[Stage, ...], set[SSAValue], VectorUnit, int], Schedule]
+Slot = tuple[str, int | None]
+"""A weight by name, plain (None) or packed into panels of a width."""
+
+
+@dataclass
+class Kernel:
+    """A distinct layer with its schedule and its emitted function."""
+
+    layer: LayerOp
+    schedule: Schedule
+    function: func.FuncOp
+
+
+@dataclass
+class ModuleLowering:
+    """Lowers one module; `kernels` and `calls` tell what came out.
+
+    `calls` has the number of the kernel of every layer, in order.
+    """
+
+    unit: VectorUnit
+    threads: int
+    chooser: Chooser = choose_schedule
+    kernels: list[Kernel] = field(default_factory=list[Kernel])
+    calls: list[int] = field(default_factory=list[int])
+
+    def run(self, module: ModuleOp) -> None:
+        """Replaces the layers of `@main` by kernels and calls."""
+        functions = {f.sym_name.data: f for f in module.ops if isinstance(f, func.FuncOp)}
+        if "main" not in functions:
+            raise VerificationError("the module has no function @main to lower")
+        main = functions["main"]
+        layers = _layers(main)
+        self._emit_kernels(layers)
+        slots = self._slots(layers)
+        if "prepare" in functions:
+            _pack_weights(functions["prepare"], slots)
+        lowered = self._lower_main(main, layers, slots)
+        for kernel in self.kernels:
+            module.body.block.insert_op_before(kernel.function, main)
+        module.body.block.insert_op_before(lowered, main)
+        main.detach()
+        main.erase()
+
+    def _emit_kernels(self, layers: Sequence[LayerOp]) -> None:
+        known: dict[str, int] = {}
+        for layer in layers:
+            constant = [isinstance(v.owner, WeightOp) for v in layer.inputs]
+            key = _key(layer, constant)
+            if key not in known:
+                known[key] = len(self.kernels)
+                weights: set[SSAValue] = {
+                    a for a, c in zip(layer.body.block.args, constant, strict=True) if c
+                }
+                stages = form_stages(layer.body.block)
+                schedule = self.chooser(stages, weights, self.unit, self.threads)
+                emitter = KernelEmitter(layer, schedule, self.unit.lanes_f32)
+                function = emitter.emit(f"kernel_{len(self.kernels)}")
+                self.kernels.append(Kernel(layer, schedule, function))
+            self.calls.append(known[key])
+
+    def _layer_slots(self, layer: LayerOp, number: int) -> dict[int, Slot]:
+        """The weight slot of every input of a layer that is a weight."""
+        widths = {p.input: p.width for p in self.kernels[number].schedule.packed}
+        return {
+            n: (v.owner.sym.data, widths.get(n))
+            for n, v in enumerate(layer.inputs)
+            if isinstance(v.owner, WeightOp)
+        }
+
+    def _slots(self, layers: Sequence[LayerOp]) -> dict[Slot, WeightOp]:
+        slots: dict[Slot, WeightOp] = {}
+        for layer, number in zip(layers, self.calls, strict=True):
+            for n, slot in self._layer_slots(layer, number).items():
+                owner = layer.inputs[n].owner
+                assert isinstance(owner, WeightOp)
+                slots.setdefault(slot, owner)
+        return slots
+
+    def _lower_main(
+        self, main: func.FuncOp, layers: Sequence[LayerOp], slots: dict[Slot, WeightOp]
+    ) -> func.FuncOp:
+        source = main.body.block
+        returned = source.last_op
+        assert returned is not None
+        inputs = [flat_memref(a) for a in source.args]
+        weights = [flat_memref(op.result, _slot_size(slot, op)) for slot, op in slots.items()]
+        outputs = [flat_memref(v) for v in returned.operands]
+        block = Block(arg_types=[*inputs, *weights, *outputs])
+        memory = dict(zip(source.args, block.args, strict=False))
+        first_weight, first_output = len(inputs), len(inputs) + len(weights)
+        slot_args = dict(zip(slots, block.args[first_weight:first_output], strict=True))
+        targets = dict(zip(returned.operands, block.args[first_output:], strict=True))
+        for layer, number in zip(layers, self.calls, strict=True):
+            mine = self._layer_slots(layer, number)
+            arguments = [
+                slot_args[mine[n]] if n in mine else memory[v] for n, v in enumerate(layer.inputs)
+            ]
+            for value in layer.outs:
+                memory[value] = targets[value] if value in targets else _allocate(block, value)
+                arguments.append(memory[value])
+            symbol = self.kernels[number].function.sym_name.data
+            block.add_op(func.CallOp(symbol, arguments, []))
+        block.add_op(func.ReturnOp())
+        lowered = func.FuncOp("main", (block.arg_types, []), Region(block))
+        counts = {"inputs": inputs, "weights": weights, "outputs": outputs}
+        for name, types in counts.items():
+            lowered.attributes[f"canao.{name}"] = IntegerAttr(len(types), i64)
+        return lowered
+
+
+def _layers(main: func.FuncOp) -> list[LayerOp]:
+    """The layers of `@main`; an error if anything else computes there."""
+    layers: list[LayerOp] = []
+    block = main.body.block
+    for op in block.ops:
+        if isinstance(op, LayerOp):
+            layers.append(op)
+        elif not isinstance(op, WeightOp) and op is not block.last_op:
+            raise VerificationError(
+                f"{op.name} in @main is outside any layer; run lp-fusion and outline-weights first"
+            )
+    assert block.last_op is not None
+    results = [v for v in block.last_op.operands if isinstance(v.owner, LayerOp)]
+    if len(set(results)) != len(block.last_op.operands):
+        raise VerificationError("every result of @main must be a layer's, each once; run lp-fusion")
+    return layers
+
+
+def _key(layer: LayerOp, constant: Sequence[bool]) -> str:
+    """Equal for layers that can share a kernel: their text, and which inputs are weights."""
+    text = StringIO()
+    Printer(text, print_generic_format=True).print_region(layer.body)
+    return f"{text.getvalue()} {list(constant)}"
+
+
+def _slot_size(slot: Slot, weight: WeightOp) -> int | None:
+    if slot[1] is None:
+        return None
+    rows, columns = shape_of(weight.result)
+    return Panels(rows, columns, slot[1]).size
+
+
+def _allocate(block: Block, value: SSAValue) -> SSAValue:
+    kind = flat_memref(value)
+    op = memref.AllocOp.get(kind.element_type, 64, kind.get_shape())
+    block.add_op(op)
+    return op.memref
+
+
+def _pack_weights(prepare: func.FuncOp, slots: dict[Slot, WeightOp]) -> None:
+    """Makes `@prepare` return exactly the slots, packed where asked for."""
+    block = prepare.body.block
+    returned = block.last_op
+    assert returned is not None
+    names = prepare.attributes[WEIGHT_NAMES]
+    assert isinstance(names, ArrayAttr)
+    made = {n.data: v for n, v in zip(names, returned.operands, strict=True) if isinstance(n, StringAttr)}
+    results: list[SSAValue] = []
+    for name, width in slots:
+        value = made[name]
+        if width is not None:
+            pack = PackOp(value, width)
+            block.insert_op_before(pack, returned)
+            value = pack.result
+        results.append(value)
+    block.insert_op_before(func.ReturnOp(*results), returned)
+    returned.detach()
+    returned.erase()
+    prepare.function_type = FunctionType.from_lists([], [v.type for v in results])
+    labels = [f"{name}:{width}" if width else name for name, width in slots]
+    prepare.attributes[WEIGHT_NAMES] = ArrayAttr([StringAttr(label) for label in labels])
+
+
+@dataclass(frozen=True)
+class LowerCanaoToAffinePass(ModulePass):
+    """Lowers layers to loops: `lower-canao-to-affine{threads=2 features=avx512f}`.
+
+    `features` are processor features as Linux names them; none means a vector
+    unit of four float32 lanes.
+    """
+
+    name = "lower-canao-to-affine"
+
+    threads: int = 1
+    features: tuple[str, ...] = ()
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        ModuleLowering(vector_unit(self.features), self.threads).run(op)

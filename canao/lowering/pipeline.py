@@ -1,0 +1,171 @@
+"""The road from a module to a `Program`: passes in order, each stage observable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from time import perf_counter
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, UnregisteredOp
+from xdsl.ir import Attribute, Operation
+from xdsl.passes import ModulePass
+
+from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
+from canao.dialects.canao.source import dtype_of_element
+from canao.dialects.canao.types import element_of, shape_of
+from canao.dialects.interfaces import CanaoOp, Reorganising
+from canao.lowering.approximate_math import ApproximateMathPass
+from canao.lowering.c.print_c import print_c
+from canao.lowering.lower_canao_to_affine import ModuleLowering
+from canao.lowering.plan_memory import PlanMemoryPass
+from canao.lowering.program import Counts, KernelSpec, Program, TensorSpec
+from canao.lowering.target import VectorUnit
+from canao.transforms.canao_simplify import CanaoSimplifyPass
+from canao.transforms.constants import is_constant_expression
+from canao.transforms.convert_torch_to_canao import ConvertTorchToCanaoPass
+from canao.transforms.expand_composites import ExpandCompositesPass
+from canao.transforms.lp_fusion import LPFusionPass
+from canao.transforms.outline_weights import OutlineWeightsPass
+
+OnStage = Callable[[str, Callable[[], str], float], None]
+"""Called after each stage with its name, a function that prints it, and its seconds."""
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What a layer computes, noted before its composites are expanded."""
+
+    ops: tuple[str, ...]
+    flops: int
+    bytes: int
+    computations: int
+
+
+class _Stages:
+    def __init__(self, on_stage: OnStage | None) -> None:
+        self.on_stage = on_stage
+        self.started = perf_counter()
+
+    def done(self, name: str, text: Callable[[], str]) -> None:
+        seconds = perf_counter() - self.started
+        if self.on_stage is not None:
+            self.on_stage(name, text, seconds)
+        self.started = perf_counter()
+
+
+def lower(
+    module: ModuleOp,
+    *,
+    target_unit: VectorUnit,
+    threads: int,
+    fusion: bool = True,
+    on_stage: OnStage | None = None,
+) -> Program:
+    """Compiles a module of the torch or the canao dialect to C; `module` is consumed.
+
+    Stages: torch, canao, simplified, fused, expanded, affine, c.
+    """
+    ctx = Context()
+    stages = _Stages(on_stage)
+
+    def run(name: str, *passes: ModulePass) -> None:
+        for each in passes:
+            each.apply(ctx, module)
+        stages.done(name, lambda: str(module))
+
+    if any(isinstance(op, UnregisteredOp) for op in module.walk()):
+        stages.done("torch", lambda: str(module))
+        run("canao", ConvertTorchToCanaoPass())
+    run("simplified", CanaoSimplifyPass())
+    main = _function(module, "main")
+    inputs = tuple(_spec(f"input{n}", a.type) for n, a in enumerate(main.body.block.args))
+    before = _count(main)
+    run("fused", LPFusionPass(fuse=fusion), OutlineWeightsPass())
+    layers = [_note(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
+    assert main.body.block.last_op is not None
+    outputs = tuple(
+        _spec(f"output{n}", v.type) for n, v in enumerate(main.body.block.last_op.operands)
+    )
+    run("expanded", ExpandCompositesPass())
+    lowering = ModuleLowering(target_unit, threads)
+    lowering.run(module)
+    run("affine", ApproximateMathPass(), PlanMemoryPass())
+    unit = print_c(module, threads)
+    stages.done("c", lambda: unit.source)
+    prepare = _function(module, "prepare")
+    weights = tuple(
+        _spec(f"weight{n}", t) for n, t in enumerate(prepare.function_type.outputs.data)
+    )
+    first = [lowering.calls.index(n) for n in range(len(lowering.kernels))]
+    return Program(
+        source=unit.source,
+        inputs=inputs,
+        outputs=outputs,
+        weights=weights,
+        prepare=str(ModuleOp([prepare.clone()])),
+        arena_bytes=unit.arena_bytes,
+        kernels=tuple(
+            KernelSpec(
+                name=kernel.function.sym_name.data,
+                ops=layers[at].ops,
+                flops=layers[at].flops,
+                bytes=layers[at].bytes,
+                computations=layers[at].computations,
+                variant=kernel.schedule.name,
+                variants_tried=(kernel.schedule.name,),
+            )
+            for kernel, at in zip(lowering.kernels, first, strict=True)
+        ),
+        calls=tuple(lowering.calls),
+        counts=Counts(
+            layers_before=before[0],
+            layers_after=len(layers),
+            computations_before=before[1],
+            computations_after=sum(layer.computations for layer in layers),
+        ),
+        threads=threads,
+    )
+
+
+def _function(module: ModuleOp, name: str) -> func.FuncOp:
+    return next(f for f in module.ops if isinstance(f, func.FuncOp) and f.sym_name.data == name)
+
+
+def _spec(name: str, type_: Attribute) -> TensorSpec:
+    from xdsl.dialects.builtin import TensorType
+
+    assert isinstance(type_, TensorType)
+    dtype = dtype_of_element(type_.element_type).name
+    return TensorSpec(name, dtype, type_.get_shape())
+
+
+def _count(main: func.FuncOp) -> tuple[int, int]:
+    """Layers and computations before fusion: a shared operator computes for each use."""
+    layers = computations = 0
+    for op in main.body.block.ops:
+        if not isinstance(op, CanaoOp) or is_constant_expression(op.results[0]):
+            continue
+        if isinstance(op, Reorganising):
+            continue
+        layers += 1
+        uses = sum(1 for result in op.results for _ in result.uses)
+        computations += op.computations() * max(1, uses)
+    return layers, computations
+
+
+def _note(layer: LayerOp) -> _Layer:
+    parts: Sequence[Operation] = [
+        op
+        for op in layer.body.block.ops
+        if isinstance(op, CanaoOp) and not isinstance(op, ConstantOp | WeightOp)
+    ]
+    values = (*layer.inputs, *layer.outs)
+    return _Layer(
+        ops=tuple(op.name for op in parts),
+        flops=layer.flops(),
+        bytes=sum(prod(shape_of(v)) * dtype_of_element(element_of(v)).itemsize for v in values),
+        computations=layer.computations(),
+    )

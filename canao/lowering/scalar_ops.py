@@ -1,0 +1,178 @@
+"""The arithmetic of each elementwise operation, on scalars or vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    DenseIntOrFPElementsAttr,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    VectorType,
+    f64,
+)
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from canao.dialects import canao
+
+Emit = Callable[[Block, Operation, Sequence[SSAValue]], SSAValue]
+
+
+def element_type(type_: Attribute) -> Attribute:
+    """The element type of a vector type; any other type itself."""
+    return type_.element_type if isinstance(type_, VectorType) else type_
+
+
+def like(type_: Attribute, element: Attribute) -> Attribute:
+    """A type of the same vector shape with another element type."""
+    return VectorType(element, type_.get_shape()) if isinstance(type_, VectorType) else element
+
+
+def add(block: Block, op: Operation) -> SSAValue:
+    """Appends an operation and returns its only result."""
+    block.add_op(op)
+    return op.results[0]
+
+
+def number(block: Block, value: float, type_: Attribute) -> SSAValue:
+    """A constant of a scalar type, or a splat of a vector type."""
+    element = element_type(type_)
+    attribute: Attribute
+    if isinstance(type_, VectorType):
+        data = [float(value)] if isinstance(element, AnyFloat) else [int(value)]
+        attribute = DenseIntOrFPElementsAttr.from_list(type_, data)
+    elif isinstance(element, AnyFloat):
+        attribute = FloatAttr(float(value), element)
+    else:
+        assert isinstance(element, IntegerType)
+        attribute = IntegerAttr(int(value), element)
+    return add(block, arith.ConstantOp.create(properties={"value": attribute}, result_types=[type_]))
+
+
+def _binary(
+    floats: type[Operation], integers: type[Operation]
+) -> Callable[[Block, Operation, Sequence[SSAValue]], SSAValue]:
+    def emit(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
+        kind = floats if isinstance(element_type(args[0].type), AnyFloat) else integers
+        return add(block, kind(*args))
+
+    return emit
+
+
+def _unary(kind: type[Operation]) -> Emit:
+    return lambda block, _, args: add(block, kind(args[0]))
+
+
+_FLOAT_PREDICATES = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
+_INTEGER_PREDICATES = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
+
+
+def compare(block: Block, predicate: str, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
+    """A comparison by a predicate of `canao.cmp`."""
+    if isinstance(element_type(lhs.type), AnyFloat):
+        return add(block, arith.CmpfOp(lhs, rhs, _FLOAT_PREDICATES[predicate]))
+    return add(block, arith.CmpiOp(lhs, rhs, _INTEGER_PREDICATES[predicate]))
+
+
+def _compare(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    assert isinstance(op, canao.CompareOp)
+    return compare(block, op.predicate.data, *args)
+
+
+def _negate(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    if isinstance(element_type(args[0].type), AnyFloat):
+        return add(block, arith.NegfOp(args[0]))
+    return add(block, arith.SubiOp(number(block, 0, args[0].type), args[0]))
+
+
+def _absolute(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    if isinstance(element_type(args[0].type), AnyFloat):
+        return add(block, math.AbsFOp(args[0]))
+    return add(block, arith.MaxSIOp(args[0], _negate(block, op, args)))
+
+
+def _complement(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    return add(block, arith.XOrIOp(args[0], number(block, -1, args[0].type)))
+
+
+def _reciprocal(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    return add(block, arith.DivfOp(number(block, 1, args[0].type), args[0]))
+
+
+def _rsqrt(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    root = add(block, math.SqrtOp(args[0]))
+    return add(block, arith.DivfOp(number(block, 1, root.type), root))
+
+
+def _sigmoid(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    power = add(block, math.ExpOp(add(block, arith.NegfOp(args[0]))))
+    one = number(block, 1, power.type)
+    return add(block, arith.DivfOp(one, add(block, arith.AddfOp(one, power))))
+
+
+def _select(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    return add(block, arith.SelectOp(*args))
+
+
+def _cast(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    assert isinstance(op, canao.CastOp)
+    return cast(block, args[0], op.result.type.element_type)
+
+
+def cast(block: Block, value: SSAValue, element: Attribute) -> SSAValue:
+    """A conversion by the rules of `canao.cast`."""
+    source = element_type(value.type)
+    target = like(value.type, element)
+    if source == element:
+        return value
+    if element == IntegerType(1):
+        return compare(block, "ne", value, number(block, 0, value.type))
+    from_float, to_float = isinstance(source, AnyFloat), isinstance(element, AnyFloat)
+    wider = source == IntegerType(1) or (from_float and element == f64)
+    kind: type[Operation]
+    if from_float and to_float:
+        kind = arith.ExtFOp if wider else arith.TruncFOp
+    elif to_float:
+        kind = arith.UIToFPOp if wider else arith.SIToFPOp
+    elif from_float:
+        kind = arith.FPToSIOp
+    elif wider:
+        kind = arith.ExtUIOp
+    else:
+        assert isinstance(source, IntegerType) and isinstance(element, IntegerType)
+        grows = source.width.data < element.width.data
+        kind = arith.ExtSIOp if grows else arith.TruncIOp
+    return add(block, kind.create(operands=[value], result_types=[target]))
+
+
+ARITHMETIC: dict[type[Operation], Emit] = {
+    canao.AddOp: _binary(arith.AddfOp, arith.AddiOp),
+    canao.SubOp: _binary(arith.SubfOp, arith.SubiOp),
+    canao.MulOp: _binary(arith.MulfOp, arith.MuliOp),
+    canao.DivOp: _binary(arith.DivfOp, arith.DivSIOp),
+    canao.PowOp: _binary(math.PowFOp, math.IPowIOp),
+    canao.MaximumOp: _binary(arith.MaximumfOp, arith.MaxSIOp),
+    canao.MinimumOp: _binary(arith.MinimumfOp, arith.MinSIOp),
+    canao.AndOp: _binary(arith.AndIOp, arith.AndIOp),
+    canao.OrOp: _binary(arith.OrIOp, arith.OrIOp),
+    canao.CompareOp: _compare,
+    canao.NegOp: _negate,
+    canao.AbsOp: _absolute,
+    canao.ExpOp: _unary(math.ExpOp),
+    canao.LogOp: _unary(math.LogOp),
+    canao.TanhOp: _unary(math.TanhOp),
+    canao.ErfOp: _unary(math.ErfOp),
+    canao.SigmoidOp: _sigmoid,
+    canao.SqrtOp: _unary(math.SqrtOp),
+    canao.RsqrtOp: _rsqrt,
+    canao.ReciprocalOp: _reciprocal,
+    canao.SinOp: _unary(math.SinOp),
+    canao.CosOp: _unary(math.CosOp),
+    canao.NotOp: _complement,
+    canao.CastOp: _cast,
+    canao.SelectOp: _select,
+}
+"""How to emit the result of an elementwise operation from its operands' values."""

@@ -1,0 +1,57 @@
+"""Schedules: how a layer's stages are run, as data.
+
+A schedule says nothing about what is computed. It is chosen by a cost model
+or by measuring, named in the report, and applied by the emitters of loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StageSchedule:
+    """How one stage runs.
+
+    `order`: the independent dimensions, outermost loop first.
+    `tile`: for each dimension the points computed at once in registers.
+    `vector`: the dimension whose neighbours share a vector register, if any.
+    Folded dimensions are the innermost loops; their tile is an unrolling.
+    """
+
+    order: tuple[int, ...]
+    tile: tuple[int, ...]
+    vector: int | None
+
+    def __str__(self) -> str:
+        tiled = "x".join(str(t) for t in self.tile)
+        vector = "" if self.vector is None else f"v{self.vector}"
+        return f"{tiled}{vector}"
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An input read as panels of columns: `[n / width][k][width]`."""
+
+    input: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a layer runs.
+
+    `band`: for each dimension that all stages share, the points that one task
+    covers; tasks run in parallel. `stages`: one schedule a stage.
+    """
+
+    band: tuple[int, ...]
+    stages: tuple[StageSchedule, ...]
+    packed: tuple[Packed, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """A short name that tells schedules of one layer apart."""
+        band = "x".join(str(t) for t in self.band) or "whole"
+        packs = "".join(f"p{p.width}" for p in self.packed)
+        return f"band{band}/{'-'.join(str(s) for s in self.stages)}{packs}"

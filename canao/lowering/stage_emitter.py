@@ -1,0 +1,258 @@
+"""Emits the loops of one stage under its schedule.
+
+The independent dimensions become loops over tiles in the schedule's order.
+Inside a tile every point has its own accumulators, named values that stay in
+registers; the folded dimensions are loops that carry them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from xdsl.dialects.builtin import VectorType
+from xdsl.ir import Block, SSAValue
+
+from canao.dialects.canao.types import element_of
+from canao.lowering.fold import Folding
+from canao.lowering.loops import Loops, Names, fold_loop, loop
+from canao.lowering.schedule import StageSchedule
+from canao.lowering.stage import Stage
+from canao.lowering.value_emitter import Buffer, ValueEmitter
+from canao.polyhedral.index import Index, Variable, apply_map
+from canao.polyhedral.split import split_by_width, split_evenly, vector_pieces
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of points along a dimension."""
+
+    start: Index
+    size: int
+
+
+@dataclass(frozen=True)
+class _Point:
+    """One point of a tile, or a vector of neighbours along its lane."""
+
+    dims: tuple[Index, ...]
+    lane: Variable | None
+
+    def moved(self, dims: Mapping[int, Index]) -> tuple[Index, ...]:
+        return tuple(dims.get(d, index) for d, index in enumerate(self.dims))
+
+
+class StageEmitter:
+    """Emits a stage into a block: `StageEmitter(...).emit(block, loops, parts)`."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        schedule: StageSchedule,
+        lanes: int,
+        buffers: Mapping[SSAValue, Buffer],
+        names: Names,
+    ) -> None:
+        self.stage = stage
+        self.schedule = schedule
+        self.lanes = lanes
+        self.buffers = buffers
+        self.names = names
+
+    def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
+        """Emits the loops over `parts`, one for each independent dimension."""
+        self._nest(block, loops, list(parts), 0)
+
+    def _nest(self, block: Block, loops: Loops, parts: list[Part], depth: int) -> None:
+        if depth == len(self.schedule.order):
+            self._tile(block, loops, parts)
+            return
+        d = self.schedule.order[depth]
+        part, tile = parts[d], self.schedule.tile[d]
+        segments = (
+            split_by_width(part.size, tile, self.lanes)
+            if d == self.schedule.vector
+            else split_evenly(part.size, tile)
+        )
+        for segment in segments:
+
+            def body(inner: Block, inside: Loops, at: Index) -> None:
+                inner_parts = list(parts)
+                start = part.start + segment.start + at * segment.size
+                inner_parts[d] = Part(start, segment.size)
+                self._nest(inner, inside, inner_parts, depth + 1)
+
+            loop(block, loops, self.names, segment.count, body)
+
+    # --------------------------------------------------------------- tiles
+
+    def _points(self, parts: Sequence[Part]) -> list[_Point]:
+        choices: list[list[tuple[Index, Variable | None]]] = []
+        for d, part in enumerate(parts):
+            if d != self.schedule.vector:
+                choices.append([(part.start + n, None) for n in range(part.size)])
+                continue
+            lanes = [
+                (first, Variable("lane", width) if width > 1 else None)
+                for first, width in vector_pieces(part.size, self.lanes)
+            ]
+            choices.append(
+                [
+                    (part.start + first + (Index.of(lane) if lane else Index()), lane)
+                    for first, lane in lanes
+                ]
+            )
+        folded = (Index(),) * (len(self.stage.extents) - self.stage.parallel)
+        return [
+            _Point(
+                tuple(index for index, _ in choice) + folded,
+                next((lane for _, lane in choice if lane is not None), None),
+            )
+            for choice in product(*choices)
+        ]
+
+    def _tile(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
+        stage = self.stage
+        emitter = ValueEmitter(block, loops, self.buffers, stage.target)
+        points = self._points(parts)
+        if stage.anchor is not None:
+            space = stage.anchor.iteration_space()
+            totals = self._fold(emitter, points)
+            for point, total in zip(points, totals, strict=True):
+                key = (stage.anchor.results[0], apply_map(space.result, point.dims))
+                emitter.known[key] = total
+        buffer = self.buffers[stage.target]
+        for point in points:
+            value = emitter.evaluate(
+                stage.value, apply_map(stage.value_map, point.dims), point.lane
+            )
+            position = buffer.layout.position(apply_map(stage.target_map, point.dims))
+            emitter.store(value, buffer.memory, position, point.lane)
+
+    # --------------------------------------------------------------- folds
+
+    def _fold(self, emitter: ValueEmitter, points: list[_Point]) -> Sequence[SSAValue]:
+        anchor = self.stage.anchor
+        assert anchor is not None
+        element = element_of(anchor.results[0])
+        folding = Folding(anchor, element)
+        types = [
+            VectorType(element, [p.lane.extent]) if p.lane is not None else element for p in points
+        ]
+        totals = [folding.neutral(emitter.block, t) for t in types]
+        return self._fold_dims(emitter, folding, points, totals, self.stage.parallel)
+
+    def _fold_dims(
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[_Point],
+        totals: Sequence[SSAValue],
+        d: int,
+    ) -> Sequence[SSAValue]:
+        if d == len(self.stage.extents):
+            return self._step(emitter, folding, points, totals)
+        if d == self.schedule.vector:
+            return self._fold_lanes(emitter, folding, points, totals, d)
+        for segment in split_by_width(self.stage.extents[d], self.schedule.tile[d], 1):
+
+            def body(
+                block: Block, loops: Loops, at: Index, carried: Sequence[SSAValue]
+            ) -> Sequence[SSAValue]:
+                inner = emitter.inside(block, loops)
+                for n in range(segment.size):
+                    index = at * segment.size + segment.start + n
+                    moved = [replace(p, dims=p.moved({d: index})) for p in points]
+                    carried = self._fold_dims(inner, folding, moved, carried, d + 1)
+                return carried
+
+            totals = fold_loop(
+                emitter.block, emitter.loops, self.names, segment.count, totals, body
+            )
+        return totals
+
+    def _step(
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[_Point],
+        totals: Sequence[SSAValue],
+    ) -> list[SSAValue]:
+        space = folding.op.iteration_space()
+        out: list[SSAValue] = []
+        for point, total in zip(points, totals, strict=True):
+            terms = [
+                emitter.evaluate(operand, apply_map(access, point.dims), point.lane)
+                for operand, access in zip(folding.op.operands, space.operands, strict=True)
+            ]
+            if isinstance(total.type, VectorType):
+                terms = [self._widen(emitter, t, total.type.get_shape()[0]) for t in terms]
+            out.append(folding.accumulate(emitter.block, total, terms))
+        return out
+
+    def _widen(self, emitter: ValueEmitter, value: SSAValue, width: int) -> SSAValue:
+        if isinstance(value.type, VectorType):
+            return value
+        key = (value, (Index.constant(width),))
+        found = emitter.known.get(key)
+        if found is None:
+            found = emitter.known[key] = emitter.broadcast(value, width)
+        return found
+
+    def _fold_lanes(
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[_Point],
+        totals: Sequence[SSAValue],
+        d: int,
+    ) -> Sequence[SSAValue]:
+        """Folds along the vector dimension: vectors first, their lanes at the end."""
+        running = list(totals)
+        for segment in split_by_width(self.stage.extents[d], self.schedule.tile[d], self.lanes):
+            pieces = vector_pieces(segment.size, self.lanes)
+            wide: list[_Point] = []
+            for point in points:
+                for first, width in pieces:
+                    lane = Variable("lane", width) if width > 1 else None
+                    index = (Index.of(lane) if lane else Index()) + segment.start + first
+                    wide.append(_Point(point.moved({d: index}), lane))
+            starts = [
+                folding.neutral(
+                    emitter.block,
+                    VectorType(folding.element, [p.lane.extent]) if p.lane else folding.element,
+                )
+                for p in wide
+            ]
+
+            def body(
+                block: Block, loops: Loops, at: Index, carried: Sequence[SSAValue]
+            ) -> Sequence[SSAValue]:
+                inner = emitter.inside(block, loops)
+                moved = [replace(p, dims=p.moved({d: p.dims[d] + at * segment.size})) for p in wide]
+                return self._fold_dims(inner, folding, moved, carried, d + 1)
+
+            sums = fold_loop(emitter.block, emitter.loops, self.names, segment.count, starts, body)
+            for n in range(len(points)):
+                mine = sums[n * len(pieces) : (n + 1) * len(pieces)]
+                running[n] = self._collapse(emitter.block, folding, running[n], mine)
+        return running
+
+    @staticmethod
+    def _collapse(
+        block: Block, folding: Folding, total: SSAValue, sums: Sequence[SSAValue]
+    ) -> SSAValue:
+        """Combines vectors of one width pairwise, then their lanes, then the rest."""
+        by_type: dict[object, list[SSAValue]] = {}
+        for value in sums:
+            by_type.setdefault(value.type, []).append(value)
+        for group in by_type.values():
+            while len(group) > 1:
+                pairs = [
+                    folding.combine(block, a, b)
+                    for a, b in zip(group[::2], group[1::2], strict=False)
+                ]
+                group = pairs + group[len(pairs) * 2 :]
+            total = folding.combine(block, total, folding.across(block, group[0]))
+        return total

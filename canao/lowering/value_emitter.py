@@ -1,0 +1,261 @@
+"""Evaluates values of a layer at a point: loads, arithmetic, nothing stored.
+
+A point is an index whose expressions are made of loop variables and, where a
+vector of neighbours is wanted, of a *lane* variable. What does not depend on
+the lane stays scalar until it meets a vector.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from xdsl.dialects import affine, arith, cf, memref, vector
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    DenseArrayBase,
+    IndexType,
+    MemRefType,
+    VectorType,
+    i64,
+)
+from xdsl.ir import Attribute, Block, SSAValue
+from xdsl.ir.affine import AffineMap
+
+from canao.dialects.canao import ConstantOp, GatherOp
+from canao.dialects.canao.types import broadcast_map, element_of, shape_of
+from canao.dialects.interfaces import CanaoOp, Indexed
+from canao.errors import VerificationError
+from canao.lowering.layout import Layout
+from canao.lowering.scalar_ops import ARITHMETIC, add, compare, number
+from canao.lowering.stage import is_fold
+from canao.polyhedral.index import Index, Variable, apply_map
+
+Point = tuple[Index, ...]
+Key = tuple[SSAValue, Point]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """The memory of a stored value."""
+
+    memory: SSAValue
+    layout: Layout
+
+
+@dataclass
+class ValueEmitter:
+    """Emits into `block`; `loops` gives the SSA value of each loop variable."""
+
+    block: Block
+    loops: Mapping[Variable, SSAValue]
+    buffers: Mapping[SSAValue, Buffer]
+    root: SSAValue | None = None
+    """The value being stored now: evaluated, not loaded, although it has a buffer."""
+    known: MutableMapping[Key, SSAValue] = field(default_factory=dict[Key, SSAValue])
+    accesses: MutableMapping[SSAValue, tuple[AffineMap, ...]] = field(
+        default_factory=dict[SSAValue, tuple[AffineMap, ...]]
+    )
+
+    def inside(self, block: Block, loops: Mapping[Variable, SSAValue]) -> ValueEmitter:
+        """An emitter for a nested block: sees what is known here, keeps its own to itself."""
+        known: ChainMap[Key, SSAValue] = ChainMap({}, cast(dict[Key, SSAValue], self.known))
+        return ValueEmitter(block, loops, self.buffers, self.root, known, self.accesses)
+
+    # ------------------------------------------------------------- values
+
+    def evaluate(self, value: SSAValue, point: Point, lane: Variable | None) -> SSAValue:
+        """The value at a point: a vector along `lane` where it varies, else a scalar."""
+        key = (value, point)
+        found = self.known.get(key)
+        if found is None:
+            found = self._evaluate(value, point, lane)
+            self.known[key] = found
+        return found
+
+    def _evaluate(self, value: SSAValue, point: Point, lane: Variable | None) -> SSAValue:
+        owner = value.owner
+        if value in self.buffers and value is not self.root:
+            buffer = self.buffers[value]
+            return self.load(buffer.memory, buffer.layout.position(point), lane)
+        if isinstance(owner, ConstantOp):
+            return self._constant(owner)
+        if isinstance(owner, GatherOp):
+            return self._gather(owner, point, lane)
+        if not isinstance(owner, Indexed) or is_fold(owner):
+            raise VerificationError(f"{value} inside a layer is neither stored nor elementwise")
+        args = [
+            self.evaluate(operand, apply_map(access, point), lane)
+            for operand, access in zip(owner.operands, self._access_maps(owner), strict=True)
+        ]
+        if type(owner) not in ARITHMETIC:
+            return args[0]
+        return ARITHMETIC[type(owner)](self.block, owner, self.unify(args))
+
+    def _access_maps(self, op: Indexed) -> tuple[AffineMap, ...]:
+        result = op.results[0]
+        maps = self.accesses.get(result)
+        if maps is None:
+            maps = self.accesses[result] = op.iteration_space().operands
+        return maps
+
+    def _constant(self, op: ConstantOp) -> SSAValue:
+        if not op.value.is_splat():
+            raise VerificationError(f"{op.result.type} constant inside a layer: pass it as an input")
+        return number(self.block, op.value.get_values()[0], op.value.type.element_type)
+
+    def unify(self, args: Sequence[SSAValue]) -> list[SSAValue]:
+        """Broadcasts scalars to vectors where any argument is a vector."""
+        lanes = next((a.type.get_shape() for a in args if isinstance(a.type, VectorType)), None)
+        if lanes is None:
+            return list(args)
+        return [self.broadcast(a, lanes[0]) for a in args]
+
+    def broadcast(self, value: SSAValue, width: int) -> SSAValue:
+        """A vector of `width` copies of a scalar; vectors are left alone."""
+        if width == 1 or isinstance(value.type, VectorType):
+            return value
+        return add(self.block, vector.BroadcastOp(value, VectorType(value.type, [width])))
+
+    # ------------------------------------------------------------- memory
+
+    def subscript(self, position: Index) -> tuple[list[SSAValue], AffineMap]:
+        """The operands and the affine map of a position."""
+        variables = position.variables()
+        expr = position.to_affine(variables)
+        return [self.loops[v] for v in variables], AffineMap(len(variables), 0, (expr,))
+
+    def load(self, memory: SSAValue, position: Index, lane: Variable | None) -> SSAValue:
+        """The element at a position, or the vector along the lane."""
+        if lane is None or not position.uses(lane):
+            operands, access = self.subscript(position)
+            return add(self.block, affine.LoadOp(memory, operands, AffineMapAttr(access)))
+        if position.coefficient(lane) != 1:
+            return self._each_lane(lane, lambda p: self.load(memory, p, None), position)
+        operands, access = self.subscript(position.without(lane))
+        kind = VectorType(_memory_element(memory), [lane.extent])
+        return add(self.block, affine.VectorLoadOp(memory, operands, access, kind))
+
+    def _each_lane(
+        self, lane: Variable, scalar: Callable[[Index], SSAValue], position: Index
+    ) -> SSAValue:
+        return self.from_elements(
+            [scalar(position.substitute(lane, n)) for n in range(lane.extent)]
+        )
+
+    def from_elements(self, elements: Sequence[SSAValue]) -> SSAValue:
+        """A vector of scalars."""
+        kind = VectorType(elements[0].type, [len(elements)])
+        built = number(self.block, 0, kind)
+        for n, element in enumerate(elements):
+            built = add(self.block, insert(element, built, n))
+        return built
+
+    def store(
+        self, value: SSAValue, memory: SSAValue, position: Index, lane: Variable | None
+    ) -> None:
+        """Stores a scalar, or a vector along the lane."""
+        if lane is None:
+            operands, access = self.subscript(position)
+            self.block.add_op(affine.StoreOp(value, memory, operands, AffineMapAttr(access)))
+            return
+        value = self.broadcast(value, lane.extent)
+        if position.coefficient(lane) == 1:
+            operands, access = self.subscript(position.without(lane))
+            self.block.add_op(affine.VectorStoreOp(value, memory, operands, access))
+            return
+        for n in range(lane.extent):
+            element = add(self.block, extract(value, n))
+            self.store(element, memory, position.substitute(lane, n), None)
+
+    # ------------------------------------------------------------- gather
+
+    def _gather(self, op: GatherOp, point: Point, lane: Variable | None) -> SSAValue:
+        count = len(op.indices)
+        table_shape = shape_of(op.table)
+        picked = len(point) - (len(table_shape) - count)
+        leading, rest = point[:picked], point[picked:]
+        if lane is not None and any(i.uses(lane) for i in leading):
+            return self.from_elements(
+                [
+                    self.evaluate(op.result, tuple(i.substitute(lane, n) for i in point), None)
+                    for n in range(lane.extent)
+                ]
+            )
+        shape = shape_of(op.result)[:picked]
+        chosen = [
+            self._row(
+                self.evaluate(v, apply_map(broadcast_map(shape_of(v), shape), leading), None),
+                table_shape[n],
+            )
+            for n, v in enumerate(op.indices)
+        ]
+        table = self.buffers[op.table]
+        zeros = [Index()] * count
+        position = self._apply(table.layout.position([*zeros, *rest]), lane)
+        for n, row in enumerate(chosen):
+            one = [Index.constant(int(m == n)) for m in range(count)]
+            stride = table.layout.position([*one, *[Index()] * len(rest)]).offset
+            scaled = add(self.block, arith.MuliOp(row, self._index(stride)))
+            position = add(self.block, arith.AddiOp(position, scaled))
+        varies = lane is not None and any(i.uses(lane) for i in rest)
+        if lane is None or not varies:
+            return add(self.block, memref.LoadOp.get(table.memory, [position]))
+        if table.layout.position([*zeros, *rest]).coefficient(lane) != 1:
+            return self.from_elements(
+                [
+                    self.evaluate(op.result, tuple(i.substitute(lane, n) for i in point), None)
+                    for n in range(lane.extent)
+                ]
+            )
+        kind = VectorType(element_of(op.table), [lane.extent])
+        load = vector.LoadOp(table.memory, [position], kind)
+        return add(self.block, load)
+
+    def _row(self, number_: SSAValue, extent: int) -> SSAValue:
+        """A run-time index made safe: counted from the end if negative, checked, clamped."""
+        block = self.block
+        zero = number(block, 0, i64)
+        wrapped = add(block, arith.AddiOp(number_, number(block, extent, i64)))
+        negative = compare(block, "lt", number_, zero)
+        counted = add(block, arith.SelectOp(negative, wrapped, number_))
+        above = compare(block, "ge", counted, zero)
+        below = compare(block, "lt", counted, number(block, extent, i64))
+        valid = add(block, arith.AndIOp(above, below))
+        block.add_op(cf.AssertOp(valid, f"index out of range for a table of {extent} rows"))
+        safe = add(block, arith.SelectOp(valid, counted, zero))
+        return add(block, arith.IndexCastOp(safe, IndexType()))
+
+    def _index(self, value: int) -> SSAValue:
+        return add(self.block, arith.ConstantOp.from_int_and_width(value, IndexType()))
+
+    def _apply(self, position: Index, lane: Variable | None) -> SSAValue:
+        base = position.substitute(lane, 0) if lane is not None else position
+        operands, access = self.subscript(base)
+        return add(self.block, affine.ApplyOp(operands, AffineMapAttr(access)))
+
+
+def _memory_element(memory: SSAValue) -> Attribute:
+    assert isinstance(memory.type, MemRefType)
+    return memory.type.element_type
+
+
+def insert(element: SSAValue, into: SSAValue, lane: int) -> vector.InsertOp:
+    """Sets one lane of a vector."""
+    return vector.InsertOp.create(
+        operands=[element, into],
+        properties={"static_position": DenseArrayBase.from_list(i64, [lane])},
+        result_types=[into.type],
+    )
+
+
+def extract(value: SSAValue, lane: int) -> vector.ExtractOp:
+    """One lane of a vector."""
+    assert isinstance(value.type, VectorType)
+    return vector.ExtractOp.create(
+        operands=[value],
+        properties={"static_position": DenseArrayBase.from_list(i64, [lane])},
+        result_types=[value.type.element_type],
+    )

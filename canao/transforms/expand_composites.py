@@ -1,0 +1,69 @@
+"""Pass `expand-composites`: shorthands inside layers become simple operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.builder import Builder
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+from xdsl.rewriter import InsertPoint
+
+from canao.dialects.canao import Canao, DivOp, LayerOp, MatmulOp
+from canao.dialects.canao.types import shape_of
+from canao.dialects.interfaces import Decomposable
+
+
+class ExpandComposite(RewritePattern):
+    """`softmax(a)` -> `e / reduce_sum(e)` with `e = exp(a - reduce_max(a))`, and the like."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        if not isinstance(op, Decomposable) or isinstance(op, LayerOp):
+            return
+        if not isinstance(op.parent_op(), LayerOp):
+            return
+        results = op.decompose(Builder(InsertPoint.before(op)))
+        rewriter.replace_op(op, [], list(results))
+
+
+class DivideAfterProduct(RewritePattern):
+    """`(a / t) @ b` -> `(a @ b) / t` where `t` has one number a row.
+
+    A product is linear in its rows, so a factor of a whole row moves through
+    it; fewer divisions are left where `b` has fewer columns than rows.
+    """
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: MatmulOp, rewriter: PatternRewriter) -> None:
+        quotient = op.lhs.owner
+        if not isinstance(quotient, DivOp) or not isinstance(op.parent_op(), LayerOp):
+            return
+        rows, divisor = shape_of(quotient.lhs), shape_of(quotient.rhs)
+        if rows != shape_of(quotient.result) or len(divisor) != len(rows) or divisor[-1] != 1:
+            return
+        columns = shape_of(op.rhs)
+        if columns[-1] >= columns[-2] or not quotient.result.has_one_use():
+            return
+        product = MatmulOp(quotient.lhs, op.rhs)
+        rewriter.replace_op(op, [product, DivOp(product.result, quotient.rhs)])
+        rewriter.erase_op(quotient)
+
+
+@dataclass(frozen=True)
+class ExpandCompositesPass(ModulePass):
+    """Expands softmax, layer_norm and gelu inside `canao.layer` regions."""
+
+    name = "expand-composites"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        patterns = GreedyRewritePatternApplier([ExpandComposite(), DivideAfterProduct()])
+        PatternRewriteWalker(patterns).rewrite_module(op)

@@ -1,0 +1,222 @@
+"""Decides which operations share a layer, by their access patterns.
+
+Products start a layer; elementwise operations, reductions and composites join
+the layer that makes their operand; a product of two computed tensors joins the
+layer of its left operand (attention). Operations that only move data *float*:
+they become index transforms of the layers that read them, at no cost, unless
+storing through them is the side that needs no division.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import prod
+
+from xdsl.ir import Block, Operation, SSAValue
+
+from canao.dialects.canao.reduce import ReduceOp
+from canao.dialects.canao.types import shape_of
+from canao.dialects.interfaces import AccessPattern, CanaoOp, Decomposable, Reorganising
+from canao.polyhedral.index import Index, Quotient, Variable, apply_map
+from canao.transforms.constants import is_constant_expression
+
+_ELEMENTWISE = (AccessPattern.ONE_TO_ONE, AccessPattern.BROADCAST)
+
+
+@dataclass(eq=False)
+class Group:
+    """The operations of one layer, in any order."""
+
+    ops: set[Operation] = field(default_factory=set[Operation])
+
+
+def is_move(op: Operation) -> bool:
+    """Whether an operation only renames indices."""
+    return isinstance(op, Reorganising)
+
+
+def is_map(op: Operation) -> bool:
+    """Whether an operation computes each element alone, so that it can be inlined anywhere."""
+    if not isinstance(op, CanaoOp) or isinstance(op, Decomposable):
+        return False
+    return is_move(op) or op.access_pattern() in (*_ELEMENTWISE, AccessPattern.GATHER)
+
+
+def stores_without_division(op: Operation) -> bool:
+    """Whether a result can be stored through a move by an affine index.
+
+    `[h, i, d] -> [i, h * 32 + d]` is; `[i, j] -> [j / 32, i, j % 32]` is not.
+    """
+    if not isinstance(op, Reorganising):
+        return False
+    forward = op.forward_map()
+    if forward is None:
+        return False
+    dims = [Index.of(Variable(f"d{n}", e)) for n, e in enumerate(shape_of(op.operands[0]))]
+    indices = apply_map(forward, dims)
+    return not any(isinstance(atom, Quotient) for i in indices for atom, _ in i.terms)
+
+
+class Grouping:
+    """Groups the operations of a block; `groups` holds the result."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.ops = [
+            op
+            for op in block.ops
+            if isinstance(op, CanaoOp) and not is_constant_expression(op.results[0])
+        ]
+        self.of: dict[Operation, Group] = {}
+
+    def fuse(self) -> list[Group]:
+        """One group a fused layer, each after those it reads."""
+        for op in self.ops:
+            group = self._group_to_join(op)
+            if group is not None:
+                self._add(op, group)
+            elif not is_map(op):
+                self._add(op, Group())
+        for op in reversed(self.ops):
+            if op not in self.of and self._needed_alone(op):
+                self._add(op, Group())
+        return self._in_order()
+
+    def separate(self) -> list[Group]:
+        """One group an operation: no fusion at all."""
+        for op in self.ops:
+            self.of[op] = Group({op})
+        return self._in_order()
+
+    # ---------------------------------------------------------------- joining
+
+    def _group_to_join(self, op: Operation) -> Group | None:
+        assert isinstance(op, CanaoOp)
+        pattern = op.access_pattern()
+        if is_move(op):
+            joins = stores_without_division(op) and op.operands[0].has_one_use()
+            values = op.operands[:1] if joins else ()
+        elif pattern in _ELEMENTWISE:
+            shape = shape_of(op.results[0])
+            values = [v for v in op.operands if shape_of(v) == shape]
+        elif pattern is AccessPattern.CONTRACT:
+            values = self._attended(op)
+        elif isinstance(op, Decomposable) or isinstance(op, ReduceOp):
+            values = op.operands[:1] if _keeps_rows(op) else ()
+        else:
+            values = ()
+        candidates = [self.of[v.owner] for v in values if v.owner in self.of]
+        for group in sorted(candidates, key=self._age, reverse=True):
+            if not self._would_cycle(op, group):
+                return group
+        return None
+
+    def _age(self, group: Group) -> int:
+        position = {op: n for n, op in enumerate(self.ops)}
+        return max(position[op] for op in group.ops)
+
+    def _attended(self, op: Operation) -> list[SSAValue]:
+        """The left operand of a product of two computed tensors, if only the product uses it."""
+        lhs, rhs = op.operands
+        if is_constant_expression(lhs) or is_constant_expression(rhs):
+            return []
+        group = self.of.get(lhs.owner) if isinstance(lhs.owner, Operation) else None
+        if group is None or not lhs.has_one_use():
+            return []
+        products = [
+            other
+            for other in group.ops
+            if isinstance(other, CanaoOp) and other.access_pattern() is AccessPattern.CONTRACT
+        ]
+        computed = all(not is_constant_expression(p.operands[1]) for p in products)
+        return [lhs] if products and computed else []
+
+    def _would_cycle(self, op: Operation, group: Group) -> bool:
+        """Whether another operand of `op` is computed from results of `group`."""
+        pending = [v.owner for v in op.operands]
+        seen: set[object] = set()
+        while pending:
+            owner = pending.pop()
+            if owner in seen or not isinstance(owner, Operation):
+                continue
+            seen.add(owner)
+            if owner in group.ops:
+                continue
+            other = self.of.get(owner)
+            members = other.ops if other is not None else {owner}
+            for member in members:
+                for value in member.operands:
+                    if isinstance(value.owner, Operation) and value.owner in group.ops:
+                        return True
+                    pending.append(value.owner)
+        return False
+
+    def _add(self, op: Operation, group: Group) -> None:
+        """Adds an operation and the floating ones that only this group needs."""
+        group.ops.add(op)
+        self.of[op] = group
+        for value in op.operands:
+            owner = value.owner
+            if not isinstance(owner, Operation) or owner in self.of or owner not in self.ops:
+                continue
+            if is_move(owner):
+                self._settle_below(owner, group)
+            elif all(use.operation in group.ops for use in value.uses):
+                if not self._would_cycle(owner, group):
+                    self._add(owner, group)
+                else:
+                    self._add(owner, Group())
+            else:
+                self._add(owner, Group())
+
+    def _settle_below(self, move: Operation, group: Group) -> None:
+        """Settles what a floating move reads; the move itself is copied into the layer later."""
+        for value in move.operands:
+            owner = value.owner
+            if not isinstance(owner, Operation) or owner in self.of or owner not in self.ops:
+                continue
+            if is_move(owner):
+                self._settle_below(owner, group)
+            else:
+                self._add(owner, Group())
+
+    def _needed_alone(self, op: Operation) -> bool:
+        """Whether a floating operation is a result of the block."""
+        terminator = self.block.last_op
+        return any(use.operation is terminator for use in op.results[0].uses)
+
+    # --------------------------------------------------------------- ordering
+
+    def _in_order(self) -> list[Group]:
+        done: dict[Group, None] = {}
+        for op in self.ops:
+            if op in self.of:
+                self._visit(self.of[op], done)
+        return list(done)
+
+    def _visit(self, group: Group, done: dict[Group, None]) -> None:
+        if group in done:
+            return
+        pending = [v.owner for op in group.ops for v in op.operands]
+        seen: set[object] = set()
+        while pending:
+            owner = pending.pop()
+            if owner in seen or not isinstance(owner, Operation):
+                continue
+            seen.add(owner)
+            if owner not in self.of:
+                pending.extend(v.owner for v in owner.operands)
+            elif self.of[owner] is not group:
+                self._visit(self.of[owner], done)
+        done[group] = None
+
+
+def _keeps_rows(op: Operation) -> bool:
+    """Whether something is left to run in parallel around what an operation folds."""
+    shape = shape_of(op.operands[0])
+    if isinstance(op, ReduceOp):
+        return prod(shape[: min(op.axis_numbers(), default=0)]) > 1
+    return True
+
+
+__all__ = ["Group", "Grouping", "is_map", "is_move", "stores_without_division"]

@@ -1,0 +1,135 @@
+"""The pass `lp-fusion`: wraps each group of operations in a `canao.layer`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.passes import ModulePass
+
+from canao.dialects.canao import Canao, ConstantOp, LayerOp, ReshapeOp, YieldOp
+from canao.dialects.canao.types import shape_of
+from canao.transforms.constants import is_constant_expression
+from canao.transforms.lp_fusion.grouping import Group, Grouping, is_move
+
+
+@dataclass(frozen=True)
+class LPFusionPass(ModulePass):
+    """Fuses layers: `lp-fusion{fuse=true}`; `fuse=false` makes a layer of each operation."""
+
+    name = "lp-fusion"
+
+    fuse: bool = True
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for function in op.ops:
+            if isinstance(function, func.FuncOp) and function.sym_name.data == "main":
+                _copy_results(function.body.block)
+                grouping = Grouping(function.body.block)
+                groups = grouping.fuse() if self.fuse else grouping.separate()
+                _LayerBuilder(function.body.block, grouping).build(groups)
+
+
+def _copy_results(block: Block) -> None:
+    """Gives every result of the function an operation of its own.
+
+    A result that no operation computes from the inputs, or that is returned
+    twice, is copied by a reshape to its own shape.
+    """
+    terminator = block.last_op
+    assert terminator is not None
+    seen: set[SSAValue] = set()
+    for n, value in enumerate(terminator.operands):
+        if value in seen or is_constant_expression(value) or not isinstance(value.owner, Operation):
+            copy = ReshapeOp(value, shape_of(value))
+            block.insert_op_before(copy, terminator)
+            terminator.operands[n] = copy.result
+        seen.add(value)
+
+
+class _LayerBuilder:
+    """Builds the layers of a block in the order of its groups."""
+
+    def __init__(self, block: Block, grouping: Grouping) -> None:
+        self.block = block
+        self.grouping = grouping
+        self.position = {op: n for n, op in enumerate(grouping.ops)}
+        self.replaced: dict[SSAValue, SSAValue] = {}
+
+    def build(self, groups: Sequence[Group]) -> None:
+        """Replaces the grouped operations by layers."""
+        terminator = self.block.last_op
+        assert terminator is not None
+        for group in groups:
+            self.block.insert_op_before(self._layer(group), terminator)
+        for n, value in enumerate(terminator.operands):
+            terminator.operands[n] = self.replaced.get(value, value)
+        for op in reversed(self.grouping.ops):
+            op.detach()
+            op.erase(safe_erase=False)
+
+    def _layer(self, group: Group) -> LayerOp:
+        members = self._with_moves(group)
+        results = [
+            v
+            for op in members
+            if op in group.ops
+            for v in op.results
+            if any(self._is_outside(use.operation, group) for use in v.uses)
+        ]
+        body = Block()
+        inner: dict[SSAValue, SSAValue] = {}
+        inputs: list[SSAValue] = []
+        inside = {v for op in members for v in op.results}
+        for op in members:
+            for value in op.operands:
+                if value in inside or value in inner:
+                    continue
+                if _is_small_splat(value):
+                    assert isinstance(value.owner, Operation)
+                    clone = value.owner.clone()
+                    body.add_op(clone)
+                    inner[value] = clone.results[0]
+                    continue
+                inputs.append(self.replaced.get(value, value))
+                inner[value] = body.insert_arg(value.type, len(body.args))
+            body.add_op(op.clone(inner))
+        body.add_op(YieldOp(*(inner[v] for v in results)))
+        layer = LayerOp(inputs, [v.type for v in results], Region(body))
+        self.replaced.update(zip(results, layer.outs, strict=True))
+        return layer
+
+    def _with_moves(self, group: Group) -> list[Operation]:
+        """The members and the floating moves they read through, in program order."""
+        members = set(group.ops)
+        pending = list(group.ops)
+        while pending:
+            for value in pending.pop().operands:
+                owner = value.owner
+                if not isinstance(owner, Operation) or owner in members:
+                    continue
+                if owner in self.position and owner not in self.grouping.of and is_move(owner):
+                    members.add(owner)
+                    pending.append(owner)
+        return sorted(members, key=self.position.__getitem__)
+
+    def _is_outside(self, user: Operation, group: Group) -> bool:
+        """Whether a use needs the value stored: by another layer, or as a result."""
+        if user in group.ops:
+            return False
+        if user in self.position and user not in self.grouping.of:
+            return any(
+                self._is_outside(use.operation, group) for v in user.results for use in v.uses
+            )
+        return True
+
+
+def _is_small_splat(value: SSAValue) -> bool:
+    """Whether a value is one number, cheaper to repeat than to pass."""
+    owner = value.owner
+    return isinstance(owner, ConstantOp) and (owner.value.is_splat() or prod(shape_of(value)) == 1)
