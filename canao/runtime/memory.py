@@ -45,7 +45,7 @@ def _mapped(size: int) -> npt.NDArray[np.uint8]:
 
 def is_aligned(array: npt.NDArray[np.generic]) -> bool:
     """Whether emitted code can read the array where it is."""
-    return array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
+    return array.size == 0 or (array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0)
 
 
 def aligned(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
