@@ -32,6 +32,7 @@ _PASSES = {
     "canao-simplify": "canao.transforms.canao_simplify:CanaoSimplifyPass",
     "lp-fusion": "canao.transforms.lp_fusion:LPFusionPass",
     "outline-weights": "canao.transforms.outline_weights:OutlineWeightsPass",
+    "expand-composites": "canao.transforms.expand_composites:ExpandCompositesPass",
     "lower-canao-to-affine": "canao.lowering.lower_canao_to_affine:LowerCanaoToAffinePass",
     "approximate-math": "canao.lowering.approximate_math:ApproximateMathPass",
     "plan-memory": "canao.lowering.plan_memory:PlanMemoryPass",

@@ -1,0 +1,93 @@
+"""What the documents show is what the compiler does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [*DOCS, ROOT / "README.md"]
+_FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CHECK = re.compile(r"^// ([A-Z][A-Z0-9-]*?)(?:-NEXT|-LABEL)?: +(.*)$")
+_LINK = re.compile(r"\]\((?!\w+:)([^)#]+)")
+
+
+def _fences(page: Path, *languages: str) -> list[str]:
+    found = _FENCE.findall(page.read_text())
+    return [body for language, body in found if language in languages]
+
+
+def _stripped(lines: list[str]) -> list[str]:
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _checked_texts() -> list[list[str]]:
+    """What lit reads or checks: for each file its IR, and its lines under each prefix."""
+    texts: list[list[str]] = []
+    for path in sorted((ROOT / "docs" / "examples").glob("*.mlir")):
+        under: dict[str, list[str]] = {"": []}
+        for line in path.read_text().splitlines():
+            check = _CHECK.match(line)
+            if check is not None:
+                under.setdefault(check[1], []).append(check[2])
+            elif not line.startswith("//"):
+                under[""].append(line)
+        texts += [_stripped(lines) for lines in under.values()]
+    return texts
+
+
+def _occurs(snippet: list[str], text: list[str]) -> bool:
+    starts = range(len(text) - len(snippet) + 1)
+    return any(text[n : n + len(snippet)] == snippet for n in starts)
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_every_piece_of_ir_is_checked_by_lit(page: Path) -> None:
+    texts = _checked_texts()
+    for fence in _fences(page, "mlir", "c"):
+        snippet = _stripped(fence.splitlines())
+        assert any(_occurs(snippet, text) for text in texts), f"not checked by lit:\n{fence}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in _LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the Python of the tutorial from top to bottom, in an empty folder."""
+    tutorial = ROOT / "docs" / "tutorial.md"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CANAO_CACHE_DIR", str(tmp_path / "cache"))
+    names: dict[str, object] = {"__name__": "tutorial"}
+    fences = _fences(tutorial, "python")
+    assert fences
+    for number, fence in enumerate(fences, start=1):
+        exec(compile(fence, f"tutorial.md, example {number}", "exec"), names)
+
+
+def test_every_pass_is_documented() -> None:
+    from canao.tools.registry import get_all_passes
+
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    assert [name for name in get_all_passes() if f"`{name}`" not in text] == []
+
+
+def test_every_operation_is_documented() -> None:
+    from canao.dialects.canao import Canao
+
+    text = (ROOT / "docs" / "dialect.md").read_text()
+    names = [op.name.removeprefix("canao.") for op in Canao.operations]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_error_is_documented() -> None:
+    import canao.errors
+
+    text = (ROOT / "docs" / "errors.md").read_text()
+    names = [name for name, value in vars(canao.errors).items() if isinstance(value, type)]
+    assert [name for name in names if f"`{name}`" not in text] == []
