@@ -62,6 +62,7 @@ def lower(
     target_unit: VectorUnit,
     threads: int,
     fusion: bool = True,
+    tune: str = "off",
     on_stage: OnStage | None = None,
 ) -> Program:
     """Compiles a module of the torch or the canao dialect to C; `module` is consumed.

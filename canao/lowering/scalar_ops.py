@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import (
     IntegerType,
     VectorType,
     f64,
+    i64,
 )
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
@@ -66,15 +67,22 @@ def _unary(kind: type[Operation]) -> Emit:
     return lambda block, _, args: add(block, kind(args[0]))
 
 
-_FLOAT_PREDICATES = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}
-_INTEGER_PREDICATES = {"eq": "eq", "ne": "ne", "lt": "slt", "le": "sle", "gt": "sgt", "ge": "sge"}
+# Numbers of the predicates in arith: ordered comparisons, but "ne" holds for NaN.
+_FLOAT_PREDICATES = {"eq": 1, "gt": 2, "ge": 3, "lt": 4, "le": 5, "ne": 13}
+_INTEGER_PREDICATES = {"eq": 0, "ne": 1, "lt": 2, "le": 3, "gt": 4, "ge": 5}
 
 
 def compare(block: Block, predicate: str, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
     """A comparison by a predicate of `canao.cmp`."""
-    if isinstance(element_type(lhs.type), AnyFloat):
-        return add(block, arith.CmpfOp(lhs, rhs, _FLOAT_PREDICATES[predicate]))
-    return add(block, arith.CmpiOp(lhs, rhs, _INTEGER_PREDICATES[predicate]))
+    floats = isinstance(element_type(lhs.type), AnyFloat)
+    kind = arith.CmpfOp if floats else arith.CmpiOp
+    numbers = _FLOAT_PREDICATES if floats else _INTEGER_PREDICATES
+    properties: dict[str, Attribute] = {"predicate": IntegerAttr(numbers[predicate], i64)}
+    if floats:
+        properties["fastmath"] = arith.FastMathFlagsAttr("none")
+    result = like(lhs.type, IntegerType(1))
+    op = kind.create(operands=[lhs, rhs], properties=properties, result_types=[result])
+    return add(block, op)
 
 
 def _compare(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:

@@ -17,6 +17,7 @@ from canao.dialects.canao import ConcatOp
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
+from canao.polyhedral.index import Index, Variable, apply_map, linearise
 
 _FOLDS = (AccessPattern.REDUCE, AccessPattern.CONTRACT)
 _MOVES = (AccessPattern.REORGANISE, AccessPattern.BROADCAST)
@@ -74,6 +75,8 @@ def form_stages(block: Block) -> tuple[Stage, ...]:
             for operand in op.operands:
                 if not is_plain(operand, stored):
                     store(operand)
+            if _column_stride(op.operands[1], stored) != 1:
+                store(op.operands[1])
         if op in claimed:
             continue
         for result in op.results:
@@ -173,6 +176,20 @@ def is_plain(value: SSAValue, stored: set[SSAValue]) -> bool:
     if owner.access_pattern() in _MOVES and isinstance(owner, Reorganising):
         return is_plain(owner.operands[0], stored)
     return owner.access_pattern() is AccessPattern.SOURCE
+
+
+def _column_stride(value: SSAValue, stored: set[SSAValue]) -> int | None:
+    """Elements between neighbours of the last dimension in the buffer a plain value reads."""
+    column = Variable("column", shape_of(value)[-1])
+    if column.extent == 1:
+        return 1
+    index = [Index.of(Variable(f"d{n}", e)) for n, e in enumerate(shape_of(value)[:-1])]
+    index.append(Index.of(column))
+    while value not in stored and isinstance(value.owner, Reorganising):
+        (access,) = value.owner.iteration_space().operands
+        index = list(apply_map(access, index))
+        value = value.owner.operands[0]
+    return linearise(index, shape_of(value)).coefficient(column)
 
 
 def _weight(value: SSAValue, stored: set[SSAValue]) -> int:

@@ -41,11 +41,12 @@ class OutlineWeightsPass(ModulePass):
 def _outline(module: ModuleOp, main: func.FuncOp) -> None:
     block = main.body.block
     fixed = [op for op in block.ops if not isinstance(op, LayerOp) and op is not block.last_op]
+    inside = set(fixed)
     needed: dict[SSAValue, str] = {}
     for op in block.ops:
         if isinstance(op, LayerOp) or op is block.last_op:
             for value in op.operands:
-                if value.owner in fixed:
+                if value.owner in inside:
                     needed.setdefault(value, f"prepared.{len(needed)}")
     copies: dict[SSAValue, SSAValue] = {}
     body = Block()
@@ -62,15 +63,10 @@ def _outline(module: ModuleOp, main: func.FuncOp) -> None:
         assert isinstance(value.type, TensorType)
         weight = WeightOp(name, value.type)
         block.insert_op_before(weight, first)
-        value.replace_uses_with_if(weight.result, _outside(fixed))
+        value.replace_uses_with_if(weight.result, lambda use: use.operation not in inside)
     for op in reversed(fixed):
         op.detach()
         op.erase()
-
-
-def _outside(fixed: list[Operation]):
-    inside = set(fixed)
-    return lambda use: use.operation not in inside
 
 
 def _check_independent(op: Operation, copies: dict[SSAValue, SSAValue]) -> None:

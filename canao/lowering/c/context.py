@@ -26,13 +26,19 @@ class UnitPrinter:
         self.helpers: dict[str, str] = {}
         self.messages: dict[str, int] = {}
         self._types: dict[Attribute, CType] = {}
+        # Hashing an attribute takes longer than printing an op, and ops share attributes.
+        self._types_by_id: dict[int, tuple[Attribute, CType]] = {}
 
     def ctype(self, attribute: Attribute) -> CType:
         """The C type of an MLIR type, declared in the unit."""
+        found = self._types_by_id.get(id(attribute))
+        if found is not None:
+            return found[1]
         known = self._types.get(attribute)
         if known is None:
             known = self._types[attribute] = ctype_of(attribute)
             self.declare(known)
+        self._types_by_id[id(attribute)] = (attribute, known)
         return known
 
     def declare(self, ctype: CType) -> str:

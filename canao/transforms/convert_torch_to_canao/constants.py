@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from xdsl.dialects.builtin import (
     DenseIntOrFPElementsAttr,
@@ -33,6 +33,16 @@ PASSING = frozenset({"torch_c.from_builtin_tensor", "torch_c.to_builtin_tensor"}
 
 LITERALS = frozenset({"torch.vtensor.literal", "torch.tensor.literal"})
 """Operations with a tensor as their attribute `value`."""
+
+
+NUMBERS: dict[str, Callable[[float], bool | int | float]] = {
+    "torch.aten.Int.bool": int,
+    "torch.aten.Int.Scalar": int,
+    "torch.aten.Float.Scalar": float,
+    "torch.aten.Bool.int": bool,
+    "torch.aten.Bool.float": bool,
+}
+"""Operations from a Python number to another, by the function that they stand for."""
 
 
 def python_value(name: str, attribute: Attribute | None) -> Argument:

@@ -23,6 +23,7 @@ from canao.transforms.convert_torch_to_canao.constants import (
     LISTS,
     LITERALS,
     LOCATION,
+    NUMBERS,
     PASSING,
     UNPACKS,
     literal_numbers,
@@ -118,7 +119,10 @@ class _FunctionConversion:
         if name in LITERALS:
             self._bind(op, call, [_literal(emitter, call, op)])
             return
-        self._bind(op, call, _converted(emitter, call, op))
+        if name in NUMBERS:
+            self._bind(op, call, [NUMBERS[name](call.number(0))])
+            return
+        self._bind(op, call, _converted(emitter, call))
 
     def _clone(self, emitter: Emitter, op: Operation) -> None:
         """Operations of the canao dialect stay: their operands are tensors already."""
@@ -155,7 +159,7 @@ def _check_type(call: TorchCall, value: SSAValue, expected: TensorType[Attribute
         )
 
 
-def _converted(emitter: Emitter, call: TorchCall, op: Operation) -> Sequence[Argument]:
+def _converted(emitter: Emitter, call: TorchCall) -> Sequence[Argument]:
     convert = CONVERSIONS.get(call.name)
     if convert is None:
         raise call.unsupported("")

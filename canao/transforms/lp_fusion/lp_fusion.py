@@ -74,14 +74,13 @@ class _LayerBuilder:
             op.erase(safe_erase=False)
 
     def _layer(self, group: Group) -> LayerOp:
-        members = self._with_moves(group)
         results = [
             v
-            for op in members
-            if op in group.ops
+            for op in sorted(group.ops, key=self.position.__getitem__)
             for v in op.results
             if any(self._is_outside(use.operation, group) for use in v.uses)
         ]
+        members = self._members(group, results)
         body = Block()
         inner: dict[SSAValue, SSAValue] = {}
         inputs: list[SSAValue] = []
@@ -104,19 +103,32 @@ class _LayerBuilder:
         self.replaced.update(zip(results, layer.outs, strict=True))
         return layer
 
-    def _with_moves(self, group: Group) -> list[Operation]:
-        """The members and the floating moves they read through, in program order."""
-        members = set(group.ops)
-        pending = list(group.ops)
-        while pending:
-            for value in pending.pop().operands:
+    def _members(self, group: Group, results: Sequence[SSAValue]) -> list[Operation]:
+        """The members and the floating moves they read through, operands first.
+
+        The order depends on the results only, not on where in the program the
+        operations stand, so that equal layers get equal texts.
+        """
+        members: dict[Operation, None] = {}
+
+        def visit(op: Operation) -> None:
+            if op in members:
+                return
+            for value in op.operands:
                 owner = value.owner
-                if not isinstance(owner, Operation) or owner in members:
-                    continue
-                if owner in self.position and owner not in self.grouping.of and is_move(owner):
-                    members.add(owner)
-                    pending.append(owner)
-        return sorted(members, key=self.position.__getitem__)
+                if isinstance(owner, Operation) and self._belongs(owner, group):
+                    visit(owner)
+            members[op] = None
+
+        for value in results:
+            assert isinstance(value.owner, Operation)
+            visit(value.owner)
+        return list(members)
+
+    def _belongs(self, op: Operation, group: Group) -> bool:
+        if op in group.ops:
+            return True
+        return op in self.position and op not in self.grouping.of and is_move(op)
 
     def _is_outside(self, user: Operation, group: Group) -> bool:
         """Whether a use needs the value stored: by another layer, or as a result."""
