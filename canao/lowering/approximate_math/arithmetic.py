@@ -1,0 +1,111 @@
+"""Builds float32 arithmetic on scalars or vectors, one operation a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from xdsl.builder import Builder
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import (
+    DenseIntOrFPElementsAttr,
+    Float32Type,
+    FloatAttr,
+    IntegerAttr,
+    IntegerType,
+    VectorType,
+    f32,
+    i32,
+)
+from xdsl.ir import Operation, SSAValue
+
+F32Type: TypeAlias = Float32Type | VectorType[Float32Type]
+"""The types that the approximations take."""
+
+
+class Arithmetic:
+    """Operations on values of one float32 type, scalar or vector.
+
+    A multiplication whose only use is the addition after it is left to the C
+    compiler, which makes one instruction of both where the processor has it.
+    """
+
+    def __init__(self, builder: Builder, value_type: F32Type) -> None:
+        self._builder = builder
+        self._type = value_type
+        self._constants: dict[float | int, SSAValue] = {}
+
+    def _insert(self, op: Operation) -> SSAValue:
+        return self._builder.insert(op).results[0]
+
+    def constant(self, value: float) -> SSAValue:
+        """A float32 number, the same in every lane; one operation for equal numbers."""
+        if value not in self._constants:
+            if isinstance(self._type, VectorType):
+                attribute = DenseIntOrFPElementsAttr.from_list(self._type, [value])
+            else:
+                attribute = FloatAttr(value, f32)
+            self._constants[value] = self._insert(arith.ConstantOp(attribute))
+        return self._constants[value]
+
+    @property
+    def _bits_type(self) -> IntegerType | VectorType[IntegerType]:
+        return VectorType(i32, self._type.shape) if isinstance(self._type, VectorType) else i32
+
+    def _integer(self, value: int) -> SSAValue:
+        bits_type = self._bits_type
+        if isinstance(bits_type, VectorType):
+            return self._insert(
+                arith.ConstantOp(DenseIntOrFPElementsAttr.from_list(bits_type, [value]))
+            )
+        return self._insert(arith.ConstantOp(IntegerAttr(value, bits_type)))
+
+    def constant_of_bits(self, bits: int) -> SSAValue:
+        """The float32 number with these bits.
+
+        For numbers that MLIR writes in hexadecimal: in a dense attribute xDSL
+        reads them back as integers.
+        """
+        return self._insert(arith.BitcastOp(self._integer(bits), self._type))
+
+    def add(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        """A + b."""
+        return self._insert(arith.AddfOp(a, b))
+
+    def subtract(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        """A - b."""
+        return self._insert(arith.SubfOp(a, b))
+
+    def multiply(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        """A * b."""
+        return self._insert(arith.MulfOp(a, b))
+
+    def divide(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        """A / b."""
+        return self._insert(arith.DivfOp(a, b))
+
+    def multiply_add(self, a: SSAValue, b: SSAValue, c: SSAValue) -> SSAValue:
+        """A * b + c."""
+        return self.add(self.multiply(a, b), c)
+
+    def clamp(self, x: SSAValue, low: float, high: float) -> SSAValue:
+        """The number between `low` and `high` nearest to x; NaN stays NaN.
+
+        With the constant on the left, `c > x ? c : x` keeps NaN: one instruction in C.
+        """
+        raised = self._insert(arith.MaximumfOp(self.constant(low), x))
+        return self._insert(arith.MinimumfOp(self.constant(high), raised))
+
+    def polynomial(self, x: SSAValue, coefficients: Sequence[float]) -> SSAValue:
+        """The polynomial with these coefficients, by rising power, in Horner's form."""
+        *lower, highest = coefficients
+        value = self.constant(highest)
+        for coefficient in reversed(lower):
+            value = self.multiply_add(value, x, self.constant(coefficient))
+        return value
+
+    def shift_bits_left(self, x: SSAValue, places: int) -> SSAValue:
+        """The number whose bits are those of x, `places` further left."""
+        bits = self._insert(arith.BitcastOp(x, self._bits_type))
+        moved = self._insert(arith.ShLIOp(bits, self._integer(places)))
+        return self._insert(arith.BitcastOp(moved, self._type))
