@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -115,7 +115,7 @@ def compile(
     watch = _Stopwatch(progress)
     imported = _import(model, example_inputs, watch)
     lowered = _lower(imported, options, watch)
-    program = lowered.program
+    program = _named(lowered.program, imported.convention)
     with watch.stage("build"):
         library = build_library(program.source, options.compiler, options.target, options.cache)
     with watch.stage("first run"):
@@ -258,8 +258,7 @@ def _lower(imported: _Imported, options: _Options, watch: _Stopwatch) -> Lowered
             imported.module,
             target_unit=options.target.vector_unit,
             threads=options.threads,
-            fusion=options.fusion,
-            tune=options.tune,
+            fusion=options.fusion is not False,
             on_stage=on_stage,
         )
         return Lowered(program, {name: text for name, text in ir.items() if name != "c"})
@@ -269,6 +268,14 @@ def _lower(imported: _Imported, options: _Options, watch: _Stopwatch) -> Lowered
     if known:
         watch.seconds["lowering from cache"] = time.perf_counter() - start
     return lowered
+
+
+def _named(program: Program, convention: CallConvention) -> Program:
+    """The program with the names that the model gives its inputs."""
+    if len(program.inputs) != len(convention.inputs):
+        return program
+    pairs = zip(program.inputs, convention.inputs, strict=True)
+    return replace(program, inputs=tuple(replace(spec, name=leaf.name) for spec, leaf in pairs))
 
 
 def _examples(

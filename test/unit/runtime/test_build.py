@@ -228,10 +228,10 @@ def test_the_guard_runs_new_code_once(
     assert not try_first_run(library, make_program(), cache)
 
 
-def test_the_peak_is_measured_once(cache: Cache, compiler: Compiler, host: Target) -> None:
+def test_the_peak_never_falls(cache: Cache, compiler: Compiler, host: Target) -> None:
     peak = peak_gflops(compiler, host, cache, 1)
     assert peak > 0.1
-    assert peak_gflops(compiler, host, cache, 1) == peak
+    assert peak_gflops(compiler, host, cache, 1) >= peak
 
 
 def test_prepared_weights_share_memory_where_they_can(make_program: MakeProgram) -> None:

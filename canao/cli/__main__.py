@@ -1,0 +1,5 @@
+"""`python -m canao.cli`."""
+
+from canao.cli import main
+
+main()

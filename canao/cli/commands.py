@@ -1,0 +1,183 @@
+"""The commands. Heavy modules are imported when a command runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from canao.cli.models import (
+    Attention,
+    CompileOptions,
+    FusionChoice,
+    TargetChoice,
+    TuneChoice,
+    open_model,
+)
+
+app = typer.Typer(
+    name="canao",
+    help="Compile BERT-like encoders to plain C, and look at, measure and export the result.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_out = Console(highlight=False)
+
+Model = Annotated[
+    Path, typer.Argument(help="A saved model, a Hugging Face directory or a .mlir file.")
+]
+Saved = Annotated[Path, typer.Argument(help="A model saved by `canao compile --out`.")]
+Seq = Annotated[int, typer.Option(min=1, help="Tokens in a sequence.")]
+Batch = Annotated[int, typer.Option(min=1, help="Sequences in a batch.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=1024, help="Threads; all physical cores if left out.")
+]
+Attn = Annotated[Attention, typer.Option(help="Form of attention in Hugging Face models.")]
+TargetOption = Annotated[TargetChoice, typer.Option(help="What code to make.")]
+Fusion = Annotated[FusionChoice, typer.Option(help="Which laws may fuse layers.")]
+Tune = Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")]
+CacheDir = Annotated[Path | None, typer.Option(help="Where compiled code is kept.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Runs = Annotated[int, typer.Option(min=1, help="Runs to measure.")]
+Warmup = Annotated[int, typer.Option(min=0, help="Runs before measuring.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import canao
+
+        typer.echo(f"canao {canao.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def canao_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Compile BERT-like encoders to plain C, and look at, measure and export the result."""
+
+
+@app.command(name="compile")
+def compile_command(
+    model: Model,
+    seq: Seq = 128,
+    batch: Batch = 1,
+    threads: Threads = None,
+    attn: Attn = Attention.sdpa,
+    target: TargetOption = TargetChoice.c,
+    fusion: Fusion = FusionChoice.on,
+    tune: Tune = TuneChoice.default,
+    cache_dir: CacheDir = None,
+    out: Annotated[Path | None, typer.Option(help="Directory to save the model in.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compile a model and report its layers, kernels and latency."""
+    options = CompileOptions(seq, batch, threads, attn, target, fusion, tune, cache_dir)
+    compiled = open_model(model, options, quiet=as_json).compiled
+    if out:
+        compiled.save(out)
+    if as_json:
+        typer.echo(compiled.report.to_json())
+        return
+    _out.print(compiled.report)
+    if out:
+        _out.print(f"saved in {out}")
+
+
+@app.command()
+def inspect(
+    model: Saved,
+    ir: Annotated[str | None, typer.Option(help="Print the module after this stage.")] = None,
+    source: Annotated[bool, typer.Option("--source", help="Print the emitted C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at a saved model: its report, its IR or its C."""
+    import canao
+
+    compiled = canao.load(model)
+    if source:
+        typer.echo(compiled.source)
+    elif ir:
+        typer.echo(compiled.ir(ir))
+    elif as_json:
+        typer.echo(compiled.report.to_json())
+    else:
+        _out.print(compiled.report)
+
+
+@app.command()
+def bench(
+    model: Model,
+    seq: Seq = 128,
+    batch: Batch = 1,
+    threads: Threads = None,
+    attn: Attn = Attention.sdpa,
+    tune: Tune = TuneChoice.default,
+    cache_dir: CacheDir = None,
+    runs: Runs = 100,
+    warmup: Warmup = 10,
+    as_json: Json = False,
+) -> None:
+    """Measure latency, of a Hugging Face model against PyTorch eager in interleaved runs."""
+    from canao.cli.bench import measure_side_by_side
+
+    options = CompileOptions(seq, batch, threads, attn, tune=tune, cache_dir=cache_dir)
+    opened = open_model(model, options, quiet=as_json)
+    result = measure_side_by_side(opened, runs=runs, warmup=warmup)
+    if as_json:
+        rows = {name: asdict(latency) for name, latency in result.latencies.items()}
+        typer.echo(
+            json.dumps({"latency_ms": rows, "speedup": result.speedup, "error": result.error})
+        )
+        return
+    table = Table("", "median ms", "min", "p90", "p99", box=None)
+    for name, latency in result.latencies.items():
+        times = (latency.median, latency.min, latency.p90, latency.p99)
+        table.add_row(name, *(f"{ms:.3f}" for ms in times))
+    _out.print(table)
+    first = next(iter(result.latencies.values()))
+    flags = " ".join(first.cpu_flags)
+    _out.print(f"{first.threads} threads, {first.dtype}, {runs} interleaved runs, {flags}")
+    if result.speedup is not None:
+        _out.print(f"canao is {result.speedup:.2f} times as fast as PyTorch eager")
+        _out.print(f"largest difference between the results: {result.error:.2e}")
+
+
+@app.command()
+def devices(cache_dir: CacheDir = None, as_json: Json = False) -> None:
+    """Show the processor, its vector unit, the compiler and the measured peak rate."""
+    from canao.cli.bench import describe_devices
+
+    rows = describe_devices(cache_dir)
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        table.add_row(name.replace("_", " "), str(value))
+    _out.print(table)
+
+
+@app.command()
+def export(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Directory to write the C program to.")],
+    seq: Seq = 128,
+    batch: Batch = 1,
+    threads: Threads = None,
+    attn: Attn = Attention.sdpa,
+    tune: Tune = TuneChoice.default,
+    cache_dir: CacheDir = None,
+) -> None:
+    """Write a model as a C program that needs nothing of canao."""
+    options = CompileOptions(seq, batch, threads, attn, tune=tune, cache_dir=cache_dir)
+    path = open_model(model, options, quiet=False).compiled.export(out)
+    _out.print(f"wrote {path}; build it with: make -C {path}")

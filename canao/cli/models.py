@@ -1,0 +1,174 @@
+"""Models named on the command line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from canao.errors import InputFileError, MissingExtraError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from canao.compiled_model import CompiledModel
+
+_SAVED = "canao.json"
+_HUGGING_FACE = "config.json"
+
+
+class Attention(StrEnum):
+    """How a Hugging Face model writes its attention."""
+
+    eager = "eager"
+    sdpa = "sdpa"
+
+
+class FusionChoice(StrEnum):
+    """Which laws fuse layers."""
+
+    on = "on"
+    off = "off"
+    exact = "exact"
+    fast = "fast"
+
+    @property
+    def value_for_compile(self) -> bool | str:
+        """The argument `fusion` of `canao.compile`."""
+        return {"on": True, "off": False}.get(self.value, self.value)
+
+
+class TuneChoice(StrEnum):
+    """How many schedules are measured."""
+
+    off = "off"
+    default = "default"
+    full = "full"
+
+
+class TargetChoice(StrEnum):
+    """What code is made."""
+
+    c = "c"
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """Options of every command that may compile."""
+
+    seq: int = 128
+    batch: int = 1
+    threads: int | None = None
+    attention: Attention = Attention.sdpa
+    target: TargetChoice = TargetChoice.c
+    fusion: FusionChoice = FusionChoice.on
+    tune: TuneChoice = TuneChoice.default
+    cache_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A compiled model, with the PyTorch model it came from if that is known."""
+
+    compiled: CompiledModel
+    original: nn.Module | None = None
+    inputs: dict[str, Tensor] | None = None
+
+
+@contextmanager
+def progress_display(quiet: bool) -> Generator[Callable[[str], None]]:
+    """A function that shows the stage under way on standard error."""
+    if quiet:
+        yield lambda stage: None
+        return
+    with Console(stderr=True).status("starting") as status:
+        yield lambda stage: status.update(stage)
+
+
+def open_model(path: Path, options: CompileOptions, *, quiet: bool) -> Opened:
+    """Load a saved model, or compile a Hugging Face directory or a `.mlir` file."""
+    import canao
+
+    if (path / _SAVED).is_file():
+        return Opened(canao.load(path, threads=options.threads))
+    if path.is_dir() and not (path / _HUGGING_FACE).is_file():
+        raise InputFileError(
+            f"{path} holds neither a saved model ({_SAVED}) nor a Hugging Face model "
+            f"({_HUGGING_FACE}); name another directory or a .mlir file"
+        )
+    if not path.exists():
+        raise InputFileError(f"{path} does not exist; name a saved model, a model or a .mlir file")
+    with progress_display(quiet) as progress:
+        progress("loading")
+        if path.is_dir():
+            original = _hugging_face_model(path, options.attention)
+            inputs = _hugging_face_inputs(original, options)
+            return Opened(_compile(original, inputs, options, progress), original, inputs)
+        return Opened(_compile(path, None, options, progress))
+
+
+def _compile(
+    model: Any,
+    inputs: dict[str, Tensor] | None,
+    options: CompileOptions,
+    progress: Callable[[str], None],
+) -> CompiledModel:
+    from canao.api import compile as compile_model
+
+    fusion: Any = options.fusion.value_for_compile
+    return compile_model(
+        model,
+        inputs,
+        target=options.target.value,
+        threads=options.threads,
+        fusion=fusion,
+        tune=options.tune.value,
+        cache_dir=options.cache_dir,
+        progress=progress,
+    )
+
+
+def _hugging_face_model(path: Path, attention: Attention) -> nn.Module:
+    # Only the directory is read: nothing may be fetched.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError("reading Hugging Face models", "hf") from error
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    load: Callable[..., nn.Module] = transformers.AutoModel.from_pretrained
+    try:
+        model = load(path, attn_implementation=attention.value, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputFileError(
+            f"{path} cannot be read as a Hugging Face model: {reason[0]}; check its files"
+        ) from error
+    return model.eval()
+
+
+def _hugging_face_inputs(model: nn.Module, options: CompileOptions) -> dict[str, Tensor]:
+    """Token numbers and a full mask, for the parameters that the model has."""
+    import inspect
+
+    import torch
+
+    config: Any = model.config
+    shape = (options.batch, options.seq)
+    longest = getattr(config, "max_position_embeddings", options.seq)
+    if options.seq > longest:
+        raise InputFileError(
+            f"the model takes sequences of up to {longest} tokens; give a --seq of at most that"
+        )
+    generator = torch.Generator().manual_seed(0)
+    numbers = torch.randint(0, int(config.vocab_size), shape, generator=generator)
+    inputs = {"input_ids": numbers, "attention_mask": torch.ones(shape, dtype=torch.int64)}
+    known = inspect.signature(model.forward).parameters
+    return {name: tensor for name, tensor in inputs.items() if name in known}
