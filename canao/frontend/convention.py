@@ -150,7 +150,8 @@ class CallConvention:
                 yield result.value
                 continue
             array = outputs[result.index] if result.source == "computed" else inputs[result.index]
-            tensor = torch.from_numpy(array)
+            # PyTorch has no read-only tensors: what may not be written to is copied.
+            tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
             yield tensor.to(getattr(torch, result.dtype))
 
     def to_json(self) -> dict[str, Any]:

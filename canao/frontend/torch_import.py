@@ -100,10 +100,8 @@ class _LocatingImporter(GraphNodeImporter):
 
     def bind_node_value(self, node: Node, value: Any, result_index: int = 0) -> None:
         super().bind_node_value(node, value, result_index)
-        if not isinstance(value, ir.Value) or not isinstance(value.owner, ir.Operation):
-            return
         where = source_location(node)
-        if where:
+        if where and isinstance(value, ir.OpResult):
             value.owner.attributes[LOCATION] = ir.StringAttr.get(where)
 
 

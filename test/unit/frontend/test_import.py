@@ -1,0 +1,209 @@
+"""Importing: weights, modes, locations and errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from canao.errors import (
+    CanaoError,
+    InputFileError,
+    UnsupportedModelError,
+    UnsupportedOpError,
+)
+from canao.frontend.imported import convention_of, mlir_context, parse_mlir
+from canao.frontend.torch_import import import_model
+from canao.transforms.convert_torch_to_canao import ConvertTorchToCanaoPass
+from test.unit.frontend.oracle import check_equal, run
+
+
+class Network(nn.Module):
+    """A layer with dropout, a large and a small buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 100)
+        self.tied = self.layer.weight
+        self.dropout = nn.Dropout(0.5)
+        self.register_buffer("positions", torch.arange(100))
+        self.register_buffer("scale", torch.linspace(0, 1, 100))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.dropout(self.layer(x)) * self.scale + self.positions
+        return y @ self.tied
+
+
+class Function(nn.Module):
+    """A module that calls a function."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: Any) -> Any:
+        return self.function(*args)
+
+
+def test_weights_share_memory_and_stay_out_of_the_module() -> None:
+    model = Network()
+    imported = import_model(model, (torch.ones(2, 8),))
+    assert set(imported.weights) == {"layer.weight", "layer.bias", "scale"}
+    data = imported.weights["layer.weight"]
+    assert np.shares_memory(data, model.layer.weight.detach().numpy())
+    assert len(str(imported.module)) < 10_000
+
+
+def test_small_integer_buffers_become_constants() -> None:
+    text = str(import_model(Network(), (torch.ones(2, 8),)).module)
+    assert "canao.constant" in text
+    assert '"positions"' not in text
+
+
+def test_mode_is_restored_and_dropout_off() -> None:
+    model = Network().train()
+    model.layer.eval()
+    x = torch.ones(2, 8)
+    imported = import_model(model, (x,))
+    assert model.training
+    assert model.dropout.training
+    assert not model.layer.training
+    with torch.no_grad():
+        check_equal(run(imported, x), model.eval()(x))
+
+
+def test_mode_is_restored_after_an_error() -> None:
+    model = Function(lambda x: x.nonzero()).train()
+    with pytest.raises(CanaoError):
+        import_model(model, (torch.ones(3),))
+    assert model.training
+
+
+def test_active_dropout_is_refused() -> None:
+    program = torch.export.export(Network().train(), (torch.ones(2, 8),), strict=False)
+    with pytest.raises(UnsupportedOpError, match=r"aten.dropout.*test_import.py:\d+.*eval\(\)"):
+        run(import_model(program, ()), torch.ones(2, 8))
+
+
+class Median(nn.Module):
+    """A model with an operation that has no conversion."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.tanh().median(0).values
+
+
+_MEDIAN_LINE = Median.forward.__code__.co_firstlineno + 1
+
+
+def test_unsupported_operation_names_its_source_line() -> None:
+    with pytest.raises(UnsupportedOpError) as caught:
+        import_model(Median(), (torch.ones(3, 4),))
+    assert caught.value.op == "aten.median.dim"
+    assert f"test_import.py:{_MEDIAN_LINE} in forward" in str(caught.value)
+
+
+def test_operations_keep_their_source_line() -> None:
+    text = str(import_model(Function(lambda x: x.tanh()), (torch.ones(3),)).module)
+    line = Function.forward.__code__.co_firstlineno + 1
+    assert f"test_import.py:{line} in forward" in text
+
+
+def test_mutated_buffers_are_refused() -> None:
+    model = Network()
+
+    def count(x: torch.Tensor) -> torch.Tensor:
+        model.positions.add_(1)
+        return x + model.positions
+
+    wrapper = Function(count)
+    wrapper.inner = model
+    with pytest.raises(UnsupportedModelError, match=r"inner.positions.*in place"):
+        import_model(wrapper, (torch.ones(100),))
+
+
+def test_untraceable_models_are_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"torch\.export cannot trace Function"):
+        import_model(Function(lambda x: x if x.sum() > 0 else -x), (torch.ones(3),))
+
+
+def test_dynamic_shapes_are_refused() -> None:
+    shapes = ({0: torch.export.Dim("rows", min=2, max=9)},)
+    program = torch.export.export(nn.Linear(4, 4), (torch.ones(3, 4),), dynamic_shapes=shapes)
+    with pytest.raises(UnsupportedModelError, match="dynamic"):
+        import_model(program, ())
+
+
+def test_half_precision_is_refused() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"bfloat16.*model.float\(\)"):
+        import_model(nn.Linear(4, 4).bfloat16(), (torch.ones(3, 4, dtype=torch.bfloat16),))
+
+
+def test_inputs_constants_and_repetitions_in_the_result() -> None:
+    def forward(x: torch.Tensor) -> dict[str, Any]:
+        y = x + 1
+        return {"same": x, "none": None, "two": 2, "y": y, "again": [y, (y * 2,)]}
+
+    x = torch.ones(3)
+    found = run(import_model(Function(forward), (x,)), x)
+    assert found["none"] is None
+    assert found["two"] == 2
+    assert found["same"].data_ptr() == x.data_ptr()
+    check_equal(found["again"], [x + 1, (2 * (x + 1),)])
+
+
+def test_narrow_integers() -> None:
+    x = torch.arange(4, dtype=torch.int32)
+    found = run(import_model(Function(lambda x: x * 3 - 1), (x,)), x)
+    check_equal(found, x * 3 - 1)
+
+
+_TEXT = """
+func.func @main(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32> {
+  %0 = "torch.aten.tanh"(%x) : (!torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,3],f32>
+  func.return %0 : !torch.vtensor<[2,3],f32>
+}
+"""
+
+
+def test_text_and_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.mlir"
+    path.write_text(_TEXT, encoding="utf-8")
+    assert str(parse_mlir(path)) == str(parse_mlir(_TEXT)) == str(parse_mlir(str(path)))
+
+
+def test_convention_of_text() -> None:
+    module = parse_mlir(_TEXT)
+    ConvertTorchToCanaoPass().apply(mlir_context(), module)
+    convention = convention_of(module)
+    (array,) = convention.flatten((torch.ones(2, 3),), {})
+    assert array.shape == (2, 3)
+    assert convention.inputs[0].name == "x"
+    check_equal(convention.rebuild([array]), torch.ones(2, 3))
+
+
+def test_malformed_text_names_line_and_column() -> None:
+    with pytest.raises(InputFileError, match=r"<string>:4:\d+: "):
+        parse_mlir(_TEXT.replace("func.return %0", "func.return %7 ?"))
+
+
+def test_missing_file() -> None:
+    with pytest.raises(InputFileError, match=r"cannot read 'nowhere.mlir'.*check the path"):
+        parse_mlir("nowhere.mlir")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("torch.aten.tanh", "torch.aten.fft_fft", r"'aten.fft_fft' at operation 0 of @main"),
+        ("[2,3],f32", "[2,?],f32", "static"),
+        ("[2,3],f32", "[2,3],f16", "elements of type f16"),
+    ],
+)
+def test_unsupported_text(before: str, after: str, message: str) -> None:
+    module = parse_mlir(_TEXT.replace(before, after))
+    with pytest.raises(CanaoError, match=message):
+        ConvertTorchToCanaoPass().apply(mlir_context(), module)
