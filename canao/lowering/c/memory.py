@@ -54,10 +54,9 @@ def _flatten(type_: Attribute, indices: Sequence[Linear]) -> Linear:
     _, shape = buffer_shape(type_)
     if len(indices) != len(shape):
         raise Unprintable(f"{len(indices)} indices into {type_}")
-    position, stride = Linear({}, 0), 1
-    for extent, index in zip(reversed(shape), reversed(indices), strict=True):
-        position = position.plus(index.times(stride))
-        stride *= extent
+    position = Linear({}, 0)
+    for extent, index in zip(shape, indices, strict=True):
+        position = position.times(extent).plus(index)
     return position
 
 

@@ -121,7 +121,9 @@ class Subscripts:
     def _atom(self, kind: str, symbol: str, value: Linear, divisor: int, low: int | None) -> str:
         if low is None or low < 0:
             return self.divide_any(kind, str(value), divisor)
-        return f"(({value}) {symbol} {divisor})"
+        alone = value.constant == 0 and list(value.terms.values()) == [1]
+        text = str(value) if alone else f"({value})"
+        return f"({text} {symbol} {divisor})"
 
     def evaluate(self, expression: AffineExpr, operands: Sequence[Linear], dims: int) -> Linear:
         """The value of an expression, whose symbols follow `dims` dimensions in `operands`."""
