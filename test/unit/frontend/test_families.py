@@ -10,27 +10,33 @@ from typing import Any
 import pytest
 import torch
 import transformers as hf
+from unit.frontend.oracle import check_equal, run
 
 from canao.frontend.convention import CallConvention
 from canao.frontend.torch_import import import_model
-from test.unit.frontend.oracle import check_equal, run
 
-_SIZES = {
+_SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "intermediate_size": 64,
     "vocab_size": 100,
 }
-_ALBERT = {"embedding_size": 16, **_SIZES}
-_DISTIL = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64, "vocab_size": 100}
-_MOBILE = {
+_ALBERT: dict[str, Any] = {"embedding_size": 16, **_SIZES}
+_DISTIL: dict[str, Any] = {
+    "dim": 32,
+    "n_layers": 2,
+    "n_heads": 4,
+    "hidden_dim": 64,
+    "vocab_size": 100,
+}
+_MOBILE: dict[str, Any] = {
     **_SIZES,
     "embedding_size": 32,
     "intra_bottleneck_size": 32,
     "true_hidden_size": 32,
 }
-_DEBERTA = {
+_DEBERTA: dict[str, Any] = {
     **_SIZES,
     "relative_attention": True,
     "position_buckets": 16,
@@ -38,11 +44,23 @@ _DEBERTA = {
     "share_att_key": True,
     "pos_att_type": ["p2c", "c2p"],
 }
-_SQUEEZE = {"embedding_size": 32, **_SIZES}
-_XLNET = {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "vocab_size": 100}
-_TOKENS = {"bos_token_id": 1, "eos_token_id": 2}
-_GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 100, "use_cache": False}
-_LLAMA = {**_SIZES, "num_key_value_heads": 2, "use_cache": False}
+_SQUEEZE: dict[str, Any] = {"embedding_size": 32, **_SIZES}
+_XLNET: dict[str, Any] = {
+    "d_model": 32,
+    "n_layer": 2,
+    "n_head": 4,
+    "d_inner": 64,
+    "vocab_size": 100,
+}
+_TOKENS: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2}
+_GPT2: dict[str, Any] = {
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 4,
+    "vocab_size": 100,
+    "use_cache": False,
+}
+_LLAMA: dict[str, Any] = {**_SIZES, "num_key_value_heads": 2, "use_cache": False}
 
 _FAMILIES: dict[str, Callable[[], tuple[type[Any], Any]]] = {
     "bert": lambda: (hf.BertModel, hf.BertConfig(**_SIZES)),

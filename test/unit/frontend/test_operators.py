@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import ExportedProgram
+from unit.frontend.oracle import check_equal, run
 
 from canao.frontend.torch_import import import_model
-from test.unit.frontend.oracle import check_equal, run
 
 Arguments = tuple[Tensor, ...]
 
