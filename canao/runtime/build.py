@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import subprocess
 import time
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from canao.runtime.cache import Cache, CacheEntry, digest
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
 
-_LIBRARY = "unit.so"
 _SOURCE = "unit.c"
 _SHOWN_LINES = 12
 
@@ -42,20 +42,27 @@ def build_library(source: str, compiler: Compiler, target: Target, cache: Cache)
     key = library_key(source, compiler, target)
     found = cache.find(key)
     if found:
-        return Library(found.file(_LIBRARY), key, 0.0)
+        return Library(_library_of(found), key, 0.0)
     with cache.lock(key):
         found = cache.find(key)
         if found:
-            return Library(found.file(_LIBRARY), key, 0.0)
+            return Library(_library_of(found), key, 0.0)
         start = time.perf_counter()
         entry = _compile(source, key, compiler, target, cache)
-    return Library(entry.file(_LIBRARY), key, time.perf_counter() - start)
+    return Library(_library_of(entry), key, time.perf_counter() - start)
+
+
+def _library_of(entry: CacheEntry) -> Path:
+    name: str = entry.metadata["library"]
+    return entry.file(name)
 
 
 def _compile(source: str, key: str, compiler: Compiler, target: Target, cache: Cache) -> CacheEntry:
     flags = compiler.flags(target)
     with cache.scratch() as room:
-        unit, library = room / _SOURCE, room / _LIBRARY
+        # The loader knows libraries by their path and would not look at a file made
+        # anew in place of a damaged one: no two builds share a name.
+        unit, library = room / _SOURCE, room / f"unit-{secrets.token_hex(8)}.so"
         try:
             unit.write_text(source, encoding="utf-8")
         except OSError as error:
@@ -67,13 +74,14 @@ def _compile(source: str, key: str, compiler: Compiler, target: Target, cache: C
                 raise cache.error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
             raise ToolchainError(_explain(compiler, flags, result, room))
         metadata = {
+            "library": library.name,
             "compiler": list(compiler.command),
             "version": compiler.version,
             "flags": list(flags),
             "triple": target.triple,
             "cpu": target.cpu,
         }
-        return cache.store(key, {_SOURCE: unit, _LIBRARY: library}, metadata)
+        return cache.store(key, {_SOURCE: unit, library.name: library}, metadata)
 
 
 def _run(command: list[str], room: Path) -> subprocess.CompletedProcess[str]:

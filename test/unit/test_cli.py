@@ -1,0 +1,144 @@
+"""The command line, in this process where that is enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import canao
+from canao.cli import main
+
+MLIR = """
+func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %b = canao.weight "b" : tensor<8xf32>
+  %y = canao.add %x, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+  func.return %y : tensor<4x8xf32>
+}
+"""
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CANAO_CACHE_DIR", str(tmp_path / "cache"))
+    path = tmp_path / "model.mlir"
+    path.write_text(MLIR)
+    save_file({"b": np.arange(8, dtype=np.float32)}, tmp_path / "model.safetensors")
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """Exit status of the command."""
+    monkeypatch.setattr(sys, "argv", ["canao", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    code = ended.value.code
+    return code if isinstance(code, int) else 0
+
+
+def test_the_life_of_a_model(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "saved"
+    assert run(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["fallbacks"] == 0
+    assert run(monkeypatch, "inspect", saved) == 0
+    assert "computations" in capsys.readouterr().out
+    assert run(monkeypatch, "inspect", saved, "--source") == 0
+    assert "canao_run" in capsys.readouterr().out
+    assert run(monkeypatch, "inspect", saved, "--ir", "simplified") == 0
+    assert "canao.add" in capsys.readouterr().out
+    assert run(monkeypatch, "bench", saved, "--runs", 3, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["latency_ms"]["canao"]["runs"] == 3
+    assert run(monkeypatch, "export", saved, "--out", tmp_path / "program") == 0
+    assert (tmp_path / "program" / "model.c").is_file()
+
+
+def test_devices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "devices", "--cache-dir", tmp_path, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["peak_gflops_1_thread"] > 0
+    assert found["triple"] == canao.Target.host().triple
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("compile", "/no/such/model"), "canao: /no/such/model does not exist"),
+        (("inspect", "/no/such/model"), "is not a sound saved model"),
+        (("compile", "."), "neither a saved model"),
+    ],
+)
+def test_failures_are_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *arguments) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_an_unknown_stage(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "saved"
+    assert run(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    assert run(monkeypatch, "inspect", saved, "--ir", "nothing") == 1
+    assert "there is no stage 'nothing'; the stages are" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("no-such-command",),
+        ("compile",),
+        ("compile", "m", "--seq", "0"),
+        ("compile", "m", "--attn", "flash"),
+        ("export", "m"),
+    ],
+)
+def test_wrong_use(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    assert run(monkeypatch, *arguments) == 2
+
+
+def test_help_is_quick_and_light() -> None:
+    program = (
+        "import sys\n"
+        "from canao.cli import main\n"
+        "sys.argv = ['canao', '--help']\n"
+        "try:\n    main()\n"
+        "except SystemExit as ended:\n    assert not ended.code\n"
+        "heavy = {'torch', 'torch_mlir', 'transformers', 'islpy', 'xdsl'}\n"
+        "assert not heavy & set(sys.modules)\n"
+    )
+    root = str(Path(canao.__file__).parent.parent)
+    start = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": root},
+        check=True,
+        capture_output=True,
+    )
+    assert time.perf_counter() - start < 5, "a second on a quiet machine"
+
+
+@pytest.mark.parametrize("command", ["compile", "inspect", "bench", "devices", "export"])
+def test_every_command_has_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert run(monkeypatch, command, "--help") == 0
+    assert command in capsys.readouterr().out
