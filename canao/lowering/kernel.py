@@ -13,6 +13,7 @@ from canao.dialects.canao import LayerOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.lowering.layout import Dense, Layout, Panels, Window
 from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
+from canao.lowering.scalar_ops import add
 from canao.lowering.schedule import Schedule
 from canao.lowering.stage import Stage, form_stages
 from canao.lowering.stage_emitter import Part, StageEmitter
@@ -127,24 +128,34 @@ class KernelEmitter:
             return
         first, *others = segments[b]
 
-        def inside(inner: Block, segment: Segment, skipped: int) -> None:
-            start = (at[b] - skipped) * segment.size + segment.start
-            part = Part(start, segment.size)
-            self._choose(inner, loops, at, segments, [*parts, part], buffers, scratch)
+        def inside(inner: Block, now: Loops, segment: Segment, tile: Index) -> None:
+            part = Part(tile * segment.size + segment.start, segment.size)
+            self._choose(inner, now, at, segments, [*parts, part], buffers, scratch)
 
         if not others:
-            inside(block, first, 0)
+            inside(block, loops, first, at[b])
             return
         ((variable, _),) = at[b].terms
         assert isinstance(variable, Variable)
+        number = loops[variable]
         end = index_constant(block, first.count)
-        condition = arith.CmpiOp(loops[variable], end, "slt")
-        block.add_op(condition)
+        condition = add(block, arith.CmpiOp(number, end, "slt"))
+
+        def fill(inner: Block, segment: Segment, skipped: int) -> None:
+            # A variable of its own tells the tile's range to the index arithmetic.
+            tile = self.names.variable(segment.count)
+            if segment.count == 1:
+                inside(inner, loops, segment, Index())
+                return
+            skip = index_constant(inner, skipped)
+            local = add(inner, arith.SubiOp(number, skip))
+            inside(inner, {**loops, tile: local}, segment, Index.of(tile))
+
         branch(
             block,
-            condition.result,
-            lambda then: inside(then, first, 0),
-            lambda other: inside(other, others[0], first.count),
+            condition,
+            lambda then: fill(then, first, 0),
+            lambda other: fill(other, others[0], first.count),
         )
 
     def _emit_stages(
