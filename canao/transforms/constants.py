@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from xdsl.builder import Builder
 from xdsl.ir import Operation, OpResult, SSAValue
-from xdsl.traits import is_side_effect_free
 
 from canao.dialects.canao import BroadcastOp, ConstantOp
 from canao.dialects.canao.source import dtype_of_element
@@ -22,7 +21,7 @@ def is_constant_expression(value: SSAValue) -> bool:
     pending, seen = [value], {value}
     while pending:
         owner = pending.pop().owner
-        if not isinstance(owner, CanaoOp) or not is_side_effect_free(owner):
+        if not isinstance(owner, CanaoOp):
             return False
         fresh = [v for v in owner.operands if v not in seen]
         seen.update(fresh)

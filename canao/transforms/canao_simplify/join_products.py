@@ -53,10 +53,10 @@ class JoinProducts(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: MatmulOp, rewriter: PatternRewriter, /) -> None:
         block = op.parent
-        if block is None or is_constant_expression(op.lhs):
+        if block is None:
             return
         products = self._products_of(op.lhs, block)
-        if len(products) < 2 or products[0] is not op:
+        if len(products) < 2 or products[0] is not op or is_constant_expression(op.lhs):
             return
         parts = [_biased(p) for p in products]
         biases = [part.bias for part in parts if part.bias is not None]

@@ -85,7 +85,7 @@ class MoveScaleIntoWeights(RewritePattern):
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: MulOp, rewriter: PatternRewriter, /) -> None:
-        if not is_float(op.result) or is_constant_expression(op.result):
+        if not is_float(op.result):
             return
         for value, other in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
             number = splat_value(other)
