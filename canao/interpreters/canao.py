@@ -295,7 +295,7 @@ def _checked_inputs(
     return tuple(checked)
 
 
-def _check_weights(function: func.FuncOp, weights: Mapping[str, Array]) -> None:
+def check_weights(function: func.FuncOp, weights: Mapping[str, Array]) -> None:
     for op in function.walk():
         if not isinstance(op, canao.WeightOp):
             continue
@@ -326,7 +326,7 @@ def evaluate(
     """
     module, target = _find_function(func_or_module, function)
     functions = CanaoFunctions(weights, float64)
-    _check_weights(target, weights)
+    check_weights(target, weights)
     interpreter = FrugalInterpreter(module)
     interpreter.register_implementations(functions)
     interpreter.register_implementations(FuncFunctions())
@@ -334,9 +334,11 @@ def evaluate(
         return interpreter.call_op(target, _checked_inputs(target, inputs, functions))
 
 
-def evaluate_op(op: Operation, operands: Sequence[Array]) -> tuple[Array, ...]:
+def evaluate_op(
+    op: Operation, operands: Sequence[Array], weights: Mapping[str, Array] | None = None
+) -> tuple[Array, ...]:
     """The results of one operation for the given values of its operands."""
     interpreter = FrugalInterpreter(ModuleOp([]))
-    interpreter.register_implementations(CanaoFunctions())
+    interpreter.register_implementations(CanaoFunctions(weights or {}))
     with np.errstate(all="ignore"):
         return interpreter.run_op(op, tuple(operands))

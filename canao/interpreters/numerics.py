@@ -167,7 +167,9 @@ def gelu(a: Array, approximate: str) -> Array:
 def pack(a: Array, panel: int) -> Array:
     """`out[p, k, c] = a[k, p * panel + c]`, zero past the last column."""
     rows, columns = a.shape
-    panels = -(-columns // panel)
-    padded = np.zeros((rows, panels * panel), dtype=a.dtype)
-    padded[:, :columns] = a
-    return np.ascontiguousarray(padded.reshape(rows, panels, panel).transpose(1, 0, 2))
+    full, rest = divmod(columns, panel)
+    out = np.zeros((full + (rest > 0), rows, panel), dtype=a.dtype)
+    out[:full] = a[:, : full * panel].reshape(rows, full, panel).transpose(1, 0, 2)
+    if rest:
+        out[full, :, :rest] = a[:, full * panel :]
+    return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from canao.errors import VerificationError
 from canao.lowering.program import Program
@@ -18,22 +18,9 @@ def prepare_weights(program: Program, weights: Mapping[str, Array]) -> list[Arra
     """
     if not program.weights:
         return []
-    # xDSL takes a third of a second to import; loading a saved model never comes here.
-    from canao.interpreters.canao import evaluate
-    from canao.runtime.parse import parse_module
-
-    module = parse_module(program.prepare)
-    results = list(evaluate(module, (), weights, function="prepare"))
-    if len(results) != len(program.weights):
-        raise VerificationError(
-            f"@prepare makes {len(results)} weights and the program names {len(program.weights)}; "
-            "compile the model again"
-        )
-    results.reverse()
     prepared: list[Array] = []
-    for spec in program.weights:
-        # Each unaligned result is dropped as soon as its copy exists.
-        array = results.pop()
+    made = _each_result(program, weights)
+    for spec, array in zip(program.weights, made, strict=True):
         if array.dtype.name != spec.dtype or array.shape != spec.shape:
             raise VerificationError(
                 f"weight '{spec.name}' must be {spec.dtype} of shape {spec.shape}, @prepare made "
@@ -41,3 +28,42 @@ def prepare_weights(program: Program, weights: Mapping[str, Array]) -> list[Arra
             )
         prepared.append(aligned(array))
     return prepared
+
+
+def _each_result(program: Program, weights: Mapping[str, Array]) -> Iterator[Array]:
+    """The results of `@prepare` one after another, each computed when it is asked for.
+
+    A value is dropped after its last use, so that the peak of memory is one
+    result above what is kept.
+    """
+    # xDSL takes a third of a second to import; loading a saved model never comes here.
+    from xdsl.dialects.func import FuncOp
+    from xdsl.ir import Operation, SSAValue
+
+    from canao.interpreters.canao import check_weights, evaluate_op
+    from canao.runtime.parse import parse_module
+
+    module = parse_module(program.prepare)
+    (prepare,) = (op for op in module.ops if isinstance(op, FuncOp))
+    returned = prepare.body.block.last_op
+    assert returned is not None
+    if len(returned.operands) != len(program.weights):
+        raise VerificationError(
+            f"@prepare makes {len(returned.operands)} weights and the program names "
+            f"{len(program.weights)}; compile the model again"
+        )
+    check_weights(prepare, weights)
+    uses = {v: sum(1 for _ in v.uses) for op in prepare.body.block.ops for v in op.results}
+    values: dict[SSAValue, Array] = {}
+
+    def take(value: SSAValue) -> Array:
+        if value not in values:
+            op = value.owner
+            assert isinstance(op, Operation)
+            results = evaluate_op(op, [take(v) for v in op.operands], weights)
+            values.update(zip(op.results, results, strict=True))
+        uses[value] -= 1
+        return values[value] if uses[value] else values.pop(value)
+
+    for value in returned.operands:
+        yield take(value)

@@ -9,6 +9,7 @@ storing through them is the side that needs no division.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import prod
 
@@ -58,14 +59,15 @@ def stores_without_division(op: Operation) -> bool:
 
 
 class Grouping:
-    """Groups the operations of a block; `groups` holds the result."""
+    """Groups the operations of a block that depend on its inputs, and those in `kept`."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, kept: Collection[Operation] = ()) -> None:
         self.block = block
         self.ops = [
             op
             for op in block.ops
-            if isinstance(op, CanaoOp) and not is_constant_expression(op.results[0])
+            if isinstance(op, CanaoOp)
+            and (op in kept or not is_constant_expression(op.results[0]))
         ]
         self.of: dict[Operation, Group] = {}
 

@@ -29,13 +29,13 @@ class LPFusionPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in op.ops:
             if isinstance(function, func.FuncOp) and function.sym_name.data == "main":
-                _copy_results(function.body.block)
-                grouping = Grouping(function.body.block)
+                copies = _copy_results(function.body.block)
+                grouping = Grouping(function.body.block, copies)
                 groups = grouping.fuse() if self.fuse else grouping.separate()
                 _LayerBuilder(function.body.block, grouping).build(groups)
 
 
-def _copy_results(block: Block) -> None:
+def _copy_results(block: Block) -> set[Operation]:
     """Gives every result of the function an operation of its own.
 
     A result that no operation computes from the inputs, or that is returned
@@ -44,12 +44,15 @@ def _copy_results(block: Block) -> None:
     terminator = block.last_op
     assert terminator is not None
     seen: set[SSAValue] = set()
+    copies: set[Operation] = set()
     for n, value in enumerate(terminator.operands):
         if value in seen or is_constant_expression(value) or not isinstance(value.owner, Operation):
             copy = ReshapeOp(value, shape_of(value))
             block.insert_op_before(copy, terminator)
             terminator.operands[n] = copy.result
+            copies.add(copy)
         seen.add(value)
+    return copies
 
 
 class _LayerBuilder:
