@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from xdsl.dialects import arith, math
+from xdsl.dialects import arith, math, vector
 from xdsl.dialects.builtin import (
     AnyFloat,
     DenseIntOrFPElementsAttr,
@@ -13,11 +13,10 @@ from xdsl.dialects.builtin import (
     IntegerType,
     VectorType,
     f64,
-    i64,
 )
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
-from canao.dialects import canao
+from canao.dialects import canao, canao_vector
 
 Emit = Callable[[Block, Operation, Sequence[SSAValue]], SSAValue]
 
@@ -25,11 +24,6 @@ Emit = Callable[[Block, Operation, Sequence[SSAValue]], SSAValue]
 def element_type(type_: Attribute) -> Attribute:
     """The element type of a vector type; any other type itself."""
     return type_.element_type if isinstance(type_, VectorType) else type_
-
-
-def like(type_: Attribute, element: Attribute) -> Attribute:
-    """A type of the same vector shape with another element type."""
-    return VectorType(element, type_.get_shape()) if isinstance(type_, VectorType) else element
 
 
 def add(block: Block, op: Operation) -> SSAValue:
@@ -42,6 +36,8 @@ def number(block: Block, value: float, type_: Attribute) -> SSAValue:
     """A constant of a scalar type, or a splat of a vector type."""
     element = element_type(type_)
     attribute: Attribute
+    if isinstance(type_, VectorType) and _reads_back_as_integer(value, element):
+        return add(block, vector.BroadcastOp(number(block, value, element), type_))
     if isinstance(type_, VectorType):
         data = [float(value)] if isinstance(element, AnyFloat) else [int(value)]
         attribute = DenseIntOrFPElementsAttr.from_list(type_, data)
@@ -50,12 +46,17 @@ def number(block: Block, value: float, type_: Attribute) -> SSAValue:
     else:
         assert isinstance(element, IntegerType)
         attribute = IntegerAttr(int(value), element)
-    return add(block, arith.ConstantOp.create(properties={"value": attribute}, result_types=[type_]))
+    return add(
+        block, arith.ConstantOp.create(properties={"value": attribute}, result_types=[type_])
+    )
 
 
-def _binary(
-    floats: type[Operation], integers: type[Operation]
-) -> Callable[[Block, Operation, Sequence[SSAValue]], SSAValue]:
+def _reads_back_as_integer(value: float, element: Attribute) -> bool:
+    """Whether MLIR writes a number in hexadecimal, which xDSL misreads in dense attributes."""
+    return isinstance(element, AnyFloat) and str(FloatAttr(float(value), element))[:2] == "0x"
+
+
+def _binary(floats: Callable[..., Operation], integers: Callable[..., Operation]) -> Emit:
     def emit(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
         kind = floats if isinstance(element_type(args[0].type), AnyFloat) else integers
         return add(block, kind(*args))
@@ -63,26 +64,25 @@ def _binary(
     return emit
 
 
-def _unary(kind: type[Operation]) -> Emit:
+def _unary(kind: Callable[..., Operation]) -> Emit:
     return lambda block, _, args: add(block, kind(args[0]))
 
 
-# Numbers of the predicates in arith: ordered comparisons, but "ne" holds for NaN.
+# Numbers of the predicates in arith: ordered comparisons, but "ne" holds for NaN; truth
+# values are compared as unsigned numbers, so that false is less than true.
 _FLOAT_PREDICATES = {"eq": 1, "gt": 2, "ge": 3, "lt": 4, "le": 5, "ne": 13}
 _INTEGER_PREDICATES = {"eq": 0, "ne": 1, "lt": 2, "le": 3, "gt": 4, "ge": 5}
+_TRUTH_PREDICATES = {"eq": 0, "ne": 1, "lt": 6, "le": 7, "gt": 8, "ge": 9}
 
 
 def compare(block: Block, predicate: str, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
     """A comparison by a predicate of `canao.cmp`."""
-    floats = isinstance(element_type(lhs.type), AnyFloat)
-    kind = arith.CmpfOp if floats else arith.CmpiOp
-    numbers = _FLOAT_PREDICATES if floats else _INTEGER_PREDICATES
-    properties: dict[str, Attribute] = {"predicate": IntegerAttr(numbers[predicate], i64)}
-    if floats:
-        properties["fastmath"] = arith.FastMathFlagsAttr("none")
-    result = like(lhs.type, IntegerType(1))
-    op = kind.create(operands=[lhs, rhs], properties=properties, result_types=[result])
-    return add(block, op)
+    if isinstance(lhs.type, VectorType):
+        return add(block, canao_vector.CompareOp(predicate, lhs, rhs))
+    if isinstance(lhs.type, AnyFloat):
+        return add(block, arith.CmpfOp(lhs, rhs, _FLOAT_PREDICATES[predicate]))
+    numbers = _TRUTH_PREDICATES if lhs.type == IntegerType(1) else _INTEGER_PREDICATES
+    return add(block, arith.CmpiOp(lhs, rhs, numbers[predicate]))
 
 
 def _compare(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
@@ -122,7 +122,8 @@ def _sigmoid(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
 
 
 def _select(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
-    return add(block, arith.SelectOp(*args))
+    kind = canao_vector.SelectOp if isinstance(args[0].type, VectorType) else arith.SelectOp
+    return add(block, kind(*args))
 
 
 def _cast(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
@@ -133,11 +134,12 @@ def _cast(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
 def cast(block: Block, value: SSAValue, element: Attribute) -> SSAValue:
     """A conversion by the rules of `canao.cast`."""
     source = element_type(value.type)
-    target = like(value.type, element)
     if source == element:
         return value
     if element == IntegerType(1):
         return compare(block, "ne", value, number(block, 0, value.type))
+    if isinstance(value.type, VectorType):
+        return add(block, canao_vector.ConvertOp(value, element))
     from_float, to_float = isinstance(source, AnyFloat), isinstance(element, AnyFloat)
     wider = source == IntegerType(1) or (from_float and element == f64)
     kind: type[Operation]
@@ -150,10 +152,11 @@ def cast(block: Block, value: SSAValue, element: Attribute) -> SSAValue:
     elif wider:
         kind = arith.ExtUIOp
     else:
-        assert isinstance(source, IntegerType) and isinstance(element, IntegerType)
+        assert isinstance(source, IntegerType)
+        assert isinstance(element, IntegerType)
         grows = source.width.data < element.width.data
         kind = arith.ExtSIOp if grows else arith.TruncIOp
-    return add(block, kind.create(operands=[value], result_types=[target]))
+    return add(block, kind.create(operands=[value], result_types=[element]))
 
 
 ARITHMETIC: dict[type[Operation], Emit] = {

@@ -19,6 +19,8 @@ _DIALECTS = {
     "arith": "xdsl.dialects.arith:Arith",
     "builtin": "xdsl.dialects.builtin:Builtin",
     "canao": "canao.dialects.canao:Canao",
+    "canao_vector": "canao.dialects.canao_vector:CanaoVector",
+    "cf": "xdsl.dialects.cf:Cf",
     "func": "xdsl.dialects.func:Func",
     "math": "xdsl.dialects.math:Math",
     "memref": "xdsl.dialects.memref:MemRef",

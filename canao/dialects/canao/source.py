@@ -78,7 +78,8 @@ class ConstantOp(SourceOp):
         element = element_of_dtype(array.dtype)
         tensor = TensorType(element, array.shape)
         flat = array.reshape(-1)
-        same = flat.size > 0 and bool((flat == flat[0]).all())
+        # as bytes: -0.0 is not 0.0
+        same = flat.size > 0 and flat.tobytes() == flat[:1].tobytes() * flat.size
         data = [flat[0].item()] if same else flat.tolist()
         if element == i1:
             data = [int(v) for v in data]
@@ -111,10 +112,12 @@ class ConstantOp(SourceOp):
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
-        if np.isfinite(self.array()).all():
-            printer.print_attribute(self.value)
+        text = str(self.value)
+        if not _BARE_HEX.search(text):
+            printer.print_string(text)
             return
-        # Infinities and NaN as bytes: xDSL cannot read back the form that it prints.
+        # Infinities, NaN and some large numbers as bytes: xDSL cannot read back the form that
+        # it prints.
         whole = self.value.data.data
         data = whole[: self.value.type.element_type.compile_time_size]
         if data * (len(whole) // len(data)) != whole:

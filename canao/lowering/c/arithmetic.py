@@ -1,4 +1,4 @@
-"""Binary operations of the arith dialect, on scalars and on vectors."""
+"""Arithmetic, comparisons and selections, on scalars and on vectors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr
 from xdsl.ir import Operation
 
+from canao.dialects import canao_vector
 from canao.lowering.c import helpers
 from canao.lowering.c.context import FunctionPrinter, OpPrinter, UnitPrinter
 from canao.lowering.c.errors import Unprintable
@@ -153,12 +154,16 @@ _FLOAT_PREDICATES = (
     "",
 )
 _INTEGER_PREDICATES = ("==", "!=", "<", "<=", ">", ">=", "<", "<=", ">", ">=")
+_SYMBOLS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _EQUALITIES = 2
 _FIRST_UNSIGNED = 6
 
 
 def _define_comparison(
-    fn: FunctionPrinter, op: arith.CmpfOp | arith.CmpiOp, ctype: CType, text: str
+    fn: FunctionPrinter,
+    op: arith.CmpfOp | arith.CmpiOp | canao_vector.CompareOp,
+    ctype: CType,
+    text: str,
 ) -> None:
     result = fn.ctype(op.result)
     if result.lanes != ctype.lanes:
@@ -181,18 +186,26 @@ def _print_cmpf(fn: FunctionPrinter, op: arith.CmpfOp) -> None:
 def _print_cmpi(fn: FunctionPrinter, op: arith.CmpiOp) -> None:
     ctype = fn.ctype(op.lhs)
     predicate = op.predicate.value.data
-    if ctype.element.is_bool and predicate >= _EQUALITIES:
-        raise Unprintable("an order between values of type i1; use andi, ori and xori")
     unsigned = predicate >= _FIRST_UNSIGNED
+    if ctype.element.is_bool and predicate >= _EQUALITIES and not unsigned:
+        raise Unprintable("a signed order between values of type i1; compare them unsigned")
     cast = f"({_unsigned_type(fn.unit, ctype)})" if unsigned else ""
     symbol = _INTEGER_PREDICATES[predicate]
     text = f"{cast}{fn.name(op.lhs)} {symbol} {cast}{fn.name(op.rhs)}"
     _define_comparison(fn, op, ctype, text)
 
 
-def _print_select(fn: FunctionPrinter, op: arith.SelectOp) -> None:
+def _print_mask(fn: FunctionPrinter, op: canao_vector.CompareOp) -> None:
+    ctype = fn.ctype(op.lhs)
+    a, b = fn.name(op.lhs), fn.name(op.rhs)
+    if ctype.element.is_bool and ctype.is_vector:
+        a, b = b, a  # true is -1 in a lane, and yet greater than false
+    _define_comparison(fn, op, ctype, f"{a} {_SYMBOLS[op.predicate.data]} {b}")
+
+
+def _print_select(fn: FunctionPrinter, op: arith.SelectOp | canao_vector.SelectOp) -> None:
     ctype = fn.ctype(op.result)
-    condition = fn.ctype(op.cond)
+    condition = fn.ctype(op.operands[0])
     mask, a, b = (fn.name(operand) for operand in op.operands)
     if not condition.is_vector:
         fn.define(op.result, f"{mask} ? {a} : {b}")
@@ -265,5 +278,7 @@ PRINTERS: dict[type[Operation], OpPrinter] = {
     arith.CmpfOp: _print_cmpf,
     arith.CmpiOp: _print_cmpi,
     arith.SelectOp: _print_select,
+    canao_vector.CompareOp: _print_mask,
+    canao_vector.SelectOp: _print_select,
     arith.ConstantOp: _print_constant,
 }

@@ -1,10 +1,11 @@
-"""Conversions between types: the rest of the arith dialect."""
+"""Conversions between types."""
 
 from __future__ import annotations
 
 from xdsl.dialects import arith
 from xdsl.ir import Operation
 
+from canao.dialects import canao_vector
 from canao.lowering.c import helpers
 from canao.lowering.c.arithmetic import mask_to_bit
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
@@ -78,6 +79,11 @@ def _print_to_unsigned(fn: FunctionPrinter, op: arith.FPToUIOp) -> None:
     fn.define(op.result, f"({target.c}){_converted(fn, unsigned, fn.name(op.input))}")
 
 
+def _print_convert(fn: FunctionPrinter, op: canao_vector.ConvertOp) -> None:
+    printer = _print_unsigned if fn.ctype(op.operand).element.is_bool else _print_signed
+    printer(fn, op)
+
+
 def print_bits(fn: FunctionPrinter, op: Operation) -> None:
     """Prints `arith.bitcast` and `vector.bitcast`."""
     source, target = fn.ctype(op.operands[0]), fn.ctype(op.results[0])
@@ -98,4 +104,5 @@ PRINTERS: dict[type[Operation], OpPrinter] = {
     arith.FPToSIOp: _print_to_integer,
     arith.FPToUIOp: _print_to_unsigned,
     arith.BitcastOp: print_bits,
+    canao_vector.ConvertOp: _print_convert,
 }

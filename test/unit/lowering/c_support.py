@@ -17,6 +17,7 @@ from xdsl.dialects import affine, arith, builtin, cf, func, math, memref, scf, v
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
+from canao.dialects.canao_vector import CanaoVector
 from canao.lowering.c.print_c import CUnit, print_c
 
 Array = npt.NDArray[Any]
@@ -31,6 +32,7 @@ _DIALECTS = (
     memref.MemRef,
     scf.Scf,
     vector.Vector,
+    CanaoVector,
 )
 _FLAGS = (
     "-std=gnu11",
@@ -135,10 +137,13 @@ def _pointers(arrays: Sequence[Array]) -> Any:
     return (ctypes.c_void_p * max(1, len(arrays)))(*(array.ctypes.data for array in arrays))
 
 
-def compile_c(directory: Path, text: str, threads: int = 1) -> Compiled:
+def compile_c(directory: Path, text: str, threads: int = 1, *, verify: bool = False) -> Compiled:
     """Prints, compiles without a warning, and loads."""
     assert CC is not None
-    unit = print_c(parse(text), threads)
+    module = parse(text)
+    if verify:
+        module.verify()
+    unit = print_c(module, threads)
     source, library = directory / "unit.c", directory / "unit.so"
     source.write_text(unit.source, encoding="utf-8")
     command = [CC, *_FLAGS, "-o", str(library), str(source), "-lm"]
