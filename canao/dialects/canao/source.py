@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,7 @@ class ConstantOp(SourceOp):
     def from_array(array: npt.NDArray[np.generic]) -> ConstantOp:
         """A constant holding `array`; splats are stored once."""
         element = element_of_dtype(array.dtype)
-        tensor = TensorType(element, array.shape)
+        tensor: TensorType[Any] = TensorType(element, array.shape)
         flat = array.reshape(-1)
         # as bytes: -0.0 is not 0.0
         same = flat.size > 0 and flat.tobytes() == flat[:1].tobytes() * flat.size
@@ -90,9 +91,15 @@ class ConstantOp(SourceOp):
         tensor = self.value.type
         dtype = dtype_of_element(tensor.element_type)
         shape = tensor.get_shape()
-        if self.value.is_splat():
+        if self._is_uniform():
             return np.full(shape, self.value.get_values()[0], dtype=dtype)
         return np.array(self.value.get_values()).astype(dtype).reshape(shape)
+
+    def _is_uniform(self) -> bool:
+        """Whether all elements have the same bytes, which -0.0 and 0.0 do not."""
+        whole = self.value.data.data
+        first = whole[: self.value.type.element_type.compile_time_size]
+        return first * (len(whole) // max(1, len(first))) == whole
 
     def verify_(self) -> None:
         if self.result.type != self.value.type:
@@ -113,14 +120,14 @@ class ConstantOp(SourceOp):
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
         text = str(self.value)
-        if not _BARE_HEX.search(text):
+        if not _BARE_HEX.search(text) and self.value.is_splat() == self._is_uniform():
             printer.print_string(text)
             return
-        # Infinities, NaN and some large numbers as bytes: xDSL cannot read back the form that
-        # it prints.
+        # Infinities, NaN, some large numbers and zeros of both signs as bytes: xDSL cannot
+        # read back the form that it prints.
         whole = self.value.data.data
         data = whole[: self.value.type.element_type.compile_time_size]
-        if data * (len(whole) // len(data)) != whole:
+        if not self._is_uniform():
             data = whole
         printer.print_string(f'dense<"0x{data.hex().upper()}"> : ')
         printer.print_attribute(self.value.type)
