@@ -75,7 +75,7 @@ class NativeModule:
             self._handle, inputs, self._pointers, outputs, self._arena.ctypes.data
         )
         if status:
-            raise _failed(status)
+            raise self._failed(status)
 
     def bind(self, inputs: Pointers, outputs: Pointers) -> Callable[[], int]:
         """A call with all arguments made ready: what measuring times."""
@@ -103,8 +103,21 @@ class NativeModule:
             seconds.ctypes.data_as(_DOUBLES),
         )
         if status:
-            raise _failed(status)
+            raise self._failed(status)
         return seconds[: self._calls]
+
+    def _failed(self, status: int) -> ExecutionError:
+        """The error for what `canao_run` returned."""
+        text = self._library.canao_message(status)
+        if text is None:
+            return ExecutionError(
+                f"the compiled model ended with error {status} ({os.strerror(status)}); "
+                "free memory or report the model"
+            )
+        return ExecutionError(
+            f"a check in the compiled model failed: {text.decode()}; "
+            "the outputs are incomplete: correct the inputs and call again"
+        )
 
     @property
     def arena_bytes(self) -> int:
@@ -114,13 +127,6 @@ class NativeModule:
     def close(self) -> None:
         """End the threads. No call may follow."""
         self._finalizer()
-
-
-def _failed(status: int) -> ExecutionError:
-    return ExecutionError(
-        f"the compiled model ended with error {status} ({os.strerror(status)}); "
-        "free memory or report the model"
-    )
 
 
 def _close(library: ctypes.CDLL, handle: ctypes.c_void_p, process: int) -> None:
@@ -134,6 +140,7 @@ def _load(path: Path) -> ctypes.CDLL:
         library.canao_open.argtypes = (ctypes.c_int, _POINTERS)
         library.canao_run.argtypes = _RUN_ARGUMENTS
         library.canao_profile.argtypes = (*_RUN_ARGUMENTS, _DOUBLES)
+        library.canao_message.argtypes = (ctypes.c_int,)
         library.canao_close.argtypes = (ctypes.c_void_p,)
     except (OSError, AttributeError) as error:
         raise ToolchainError(
@@ -141,4 +148,5 @@ def _load(path: Path) -> ctypes.CDLL:
             "delete it and compile the model again"
         ) from error
     library.canao_close.restype = None
+    library.canao_message.restype = ctypes.c_char_p
     return library

@@ -72,6 +72,8 @@ int canao_profile(void *handle, const void *const *inputs, const void *const *we
   return status;
 }
 
+const char *canao_message(int status) { return status == 1 ? "x must not be empty" : 0; }
+
 void canao_close(void *handle) {
   canao_pool_destroy(((unit *)handle)->pool);
   free(handle);

@@ -148,7 +148,12 @@ int main(int count, char **arguments) {
 
   void *handle;
   if ((errno = canao_open((int)threads, &handle))) return fail("cannot start", "threads");
-  if ((errno = canao_run(handle, inputs, weights, outputs, arena))) return fail("cannot run", "");
+  int status = canao_run(handle, inputs, weights, outputs, arena);
+  if (status) {
+    const char *message = canao_message(status);
+    fprintf(stderr, "a check failed: %s\n", message ? message : strerror(status));
+    return FAILED;
+  }
   if (runs) {
     double *times = (double *)calloc((size_t)runs, sizeof(double));
     if (!times) return fail("no memory for", "timings");
