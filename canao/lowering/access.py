@@ -54,7 +54,7 @@ def stage_reads(stage: Stage, stored: Collection[SSAValue]) -> tuple[Read, ...]:
         owner = value.owner
         if stage.anchor is not None and owner is stage.anchor:
             space = stage.anchor.iteration_space()
-            for operand, access in zip(owner.operands, space.operands, strict=True):
+            for operand, access in zip(stage.anchor.operands, space.operands, strict=True):
                 visit(operand, apply_map(access, dims))
             return
         if not isinstance(owner, CanaoOp) or (value in stored and not root):
@@ -71,9 +71,7 @@ def stage_reads(stage: Stage, stored: Collection[SSAValue]) -> tuple[Read, ...]:
         if owner.access_pattern() is AccessPattern.SOURCE:
             return
         assert isinstance(owner, Indexed), f"{owner.name} has no index maps"
-        for operand, access in zip(
-            owner.operands, owner.iteration_space().operands, strict=True
-        ):
+        for operand, access in zip(owner.operands, owner.iteration_space().operands, strict=True):
             visit(operand, apply_map(access, index))
 
     visit(stage.value, apply_map(stage.value_map, dims), root=True)

@@ -27,6 +27,8 @@ _POINTS_A_TASK = 32768
 """Points of a task that reads no weights: what stays in the nearest cache."""
 _MAX_ROWS, _MAX_VECTORS = 14, 8
 """Largest register tile considered for a product."""
+_TERMS_A_SUM = 256
+"""Longest chain of additions in a product: rounding as small as that of other libraries."""
 _MIN_ROWS_A_TASK = 8
 """Fewer rows than this do not pay for reading a weight once more."""
 
@@ -126,7 +128,9 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
         packed.append(Packed(pack, width))
     leading = tuple(range(stage.parallel - 2))
     order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
-    return StageSchedule(order, tuple(tile), vector)
+    terms = stage.extents[-1]
+    block = _TERMS_A_SUM if terms > _TERMS_A_SUM else None
+    return StageSchedule(order, tuple(tile), vector, block)
 
 
 def register_tile(rows: int, columns: int, unit: VectorUnit) -> tuple[int, int]:

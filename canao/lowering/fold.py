@@ -71,10 +71,10 @@ class Folding:
         if not self.multiplies:
             return self.combine(block, total, terms[0])
         if isinstance(total.type, VectorType) and isinstance(self.element, AnyFloat):
-            return add(block, vector.FMAOp(*terms, total))
+            return add(block, vector.FMAOp(terms[0], terms[1], total))
         if isinstance(self.element, AnyFloat):
-            return add(block, arith.AddfOp(total, add(block, arith.MulfOp(*terms))))
-        return add(block, arith.AddiOp(total, add(block, arith.MuliOp(*terms))))
+            return add(block, arith.AddfOp(total, add(block, arith.MulfOp(terms[0], terms[1]))))
+        return add(block, arith.AddiOp(total, add(block, arith.MuliOp(terms[0], terms[1]))))
 
     def across(self, block: Block, value: SSAValue) -> SSAValue:
         """Folds the lanes of a vector into a scalar; scalars are left alone."""

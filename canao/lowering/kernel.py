@@ -171,8 +171,6 @@ class KernelEmitter:
             target = stage.target
             local[target] = Buffer(scratch[target], self._window(stage, parts))
         for stage, schedule in zip(self.stages, self.schedule.stages, strict=True):
-            rest = [
-                Part(Index(), stage.extents[d]) for d in range(len(parts), stage.parallel)
-            ]
+            rest = [Part(Index(), stage.extents[d]) for d in range(len(parts), stage.parallel)]
             emitter = StageEmitter(stage, schedule, self.lanes, local, self.names)
             emitter.emit(block, loops, [*parts, *rest])

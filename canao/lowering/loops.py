@@ -40,9 +40,7 @@ class Names:
 def loop(block: Block, loops: Loops, names: Names, trips: int, body: Body) -> None:
     """Runs `body` for 0 to `trips` - 1; straight code where there is one trip."""
 
-    def fold(
-        inner: Block, inside: Loops, at: Index, _: Sequence[SSAValue]
-    ) -> Sequence[SSAValue]:
+    def fold(inner: Block, inside: Loops, at: Index, _: Sequence[SSAValue]) -> Sequence[SSAValue]:
         body(inner, inside, at)
         return ()
 

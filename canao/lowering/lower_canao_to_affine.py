@@ -27,6 +27,7 @@ from xdsl.passes import ModulePass
 from xdsl.printer import Printer
 
 from canao.dialects.canao import LayerOp, PackOp, WeightOp
+from canao.dialects.canao.types import shape_of
 from canao.errors import VerificationError
 from canao.lowering.choose_schedule import choose_schedule
 from canao.lowering.kernel import KernelEmitter, flat_memref
@@ -34,7 +35,6 @@ from canao.lowering.layout import Panels
 from canao.lowering.schedule import Schedule
 from canao.lowering.stage import Stage, form_stages
 from canao.lowering.target import VectorUnit, vector_unit
-from canao.dialects.canao.types import shape_of
 from canao.transforms.outline_weights import WEIGHT_NAMES
 
 Chooser = Callable[[tuple[Stage, ...], set[SSAValue], VectorUnit, int], Schedule]
@@ -127,10 +127,12 @@ class ModuleLowering:
         weights = [flat_memref(op.result, _slot_size(slot, op)) for slot, op in slots.items()]
         outputs = [flat_memref(v) for v in returned.operands]
         block = Block(arg_types=[*inputs, *weights, *outputs])
-        memory = dict(zip(source.args, block.args, strict=False))
+        memory: dict[SSAValue, SSAValue] = {}
+        memory.update(zip(source.args, block.args, strict=False))
         first_weight, first_output = len(inputs), len(inputs) + len(weights)
         slot_args = dict(zip(slots, block.args[first_weight:first_output], strict=True))
-        targets = dict(zip(returned.operands, block.args[first_output:], strict=True))
+        targets: dict[SSAValue, SSAValue] = {}
+        targets.update(zip(returned.operands, block.args[first_output:], strict=True))
         for layer, number in zip(layers, self.calls, strict=True):
             mine = self._layer_slots(layer, number)
             arguments = [
@@ -195,7 +197,11 @@ def _pack_weights(prepare: func.FuncOp, slots: dict[Slot, WeightOp]) -> None:
     assert returned is not None
     names = prepare.attributes[WEIGHT_NAMES]
     assert isinstance(names, ArrayAttr)
-    made = {n.data: v for n, v in zip(names, returned.operands, strict=True) if isinstance(n, StringAttr)}
+    made = {
+        n.data: v
+        for n, v in zip(names, returned.operands, strict=True)
+        if isinstance(n, StringAttr)
+    }
     results: list[SSAValue] = []
     for name, width in slots:
         value = made[name]

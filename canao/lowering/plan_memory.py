@@ -113,9 +113,7 @@ def _plan(main: func.FuncOp) -> None:
     arena = block.insert_arg(MemRefType(i8, [total]), len(block.args))
     for op, offset in zip(allocations, offsets, strict=True):
         at = arith.ConstantOp.from_int_and_width(offset, IndexType())
-        view = memref.ViewOp.build(
-            operands=[arena, at.result, []], result_types=[op.memref.type]
-        )
+        view = memref.ViewOp.build(operands=[arena, at.result, []], result_types=[op.memref.type])
         block.insert_ops_before([at, view], op)
         op.memref.replace_all_uses_with(view.results[0])
         op.detach()

@@ -88,8 +88,10 @@ class Program:
             return tuple(TensorSpec(t["name"], t["dtype"], tuple(t["shape"])) for t in data[key])
 
         def kernel(k: dict[str, Any]) -> KernelSpec:
-            tuples = {"ops": tuple(k["ops"]), "variants_tried": tuple(k["variants_tried"])}
-            return KernelSpec(**(k | tuples))
+            fields: dict[str, Any] = dict(k)
+            for key in ("ops", "variants_tried"):
+                fields[key] = tuple(fields[key])
+            return KernelSpec(**fields)
 
         return Program(
             source=data["source"],

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from xdsl.dialects import arith, math, vector
 from xdsl.dialects.builtin import (
     AnyFloat,
-    DenseIntOrFPElementsAttr,
     FloatAttr,
     IntegerAttr,
     IntegerType,
@@ -17,6 +16,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from canao.dialects import canao, canao_vector
+from canao.dialects.canao.source import dense_elements
 
 Emit = Callable[[Block, Operation, Sequence[SSAValue]], SSAValue]
 
@@ -39,8 +39,7 @@ def number(block: Block, value: float, type_: Attribute) -> SSAValue:
     if isinstance(type_, VectorType) and _reads_back_as_integer(value, element):
         return add(block, vector.BroadcastOp(number(block, value, element), type_))
     if isinstance(type_, VectorType):
-        data = [float(value)] if isinstance(element, AnyFloat) else [int(value)]
-        attribute = DenseIntOrFPElementsAttr.from_list(type_, data)
+        attribute = dense_elements(type_, [value])
     elif isinstance(element, AnyFloat):
         attribute = FloatAttr(float(value), element)
     else:

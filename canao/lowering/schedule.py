@@ -22,11 +22,15 @@ class StageSchedule:
     order: tuple[int, ...]
     tile: tuple[int, ...]
     vector: int | None
+    block: int | None = None
+    """Terms of a product summed apart before their sum joins the total: the
+    rounding error of a sum grows with the length of its chain of additions."""
 
     def __str__(self) -> str:
         tiled = "x".join(str(t) for t in self.tile)
         vector = "" if self.vector is None else f"v{self.vector}"
-        return f"{tiled}{vector}"
+        block = "" if self.block is None else f"k{self.block}"
+        return f"{tiled}{vector}{block}"
 
 
 @dataclass(frozen=True)

@@ -201,5 +201,3 @@ def _weight(value: SSAValue, stored: set[SSAValue]) -> int:
         return 0
     own = _GATHER_WEIGHT if owner.access_pattern() is AccessPattern.GATHER else owner.cost()
     return own + sum(_weight(operand, stored) for operand in owner.operands)
-
-

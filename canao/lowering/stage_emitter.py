@@ -21,7 +21,7 @@ from canao.lowering.schedule import StageSchedule
 from canao.lowering.stage import Stage
 from canao.lowering.value_emitter import Buffer, ValueEmitter
 from canao.polyhedral.index import Index, Variable, apply_map
-from canao.polyhedral.split import split_by_width, split_evenly, vector_pieces
+from canao.polyhedral.split import Segment, split_by_width, split_evenly, vector_pieces
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class StageEmitter:
         )
         for segment in segments:
 
-            def body(inner: Block, inside: Loops, at: Index) -> None:
+            def body(inner: Block, inside: Loops, at: Index, segment: Segment = segment) -> None:
                 inner_parts = list(parts)
                 start = part.start + segment.start + at * segment.size
                 inner_parts[d] = Part(start, segment.size)
@@ -151,19 +151,57 @@ class StageEmitter:
         totals: Sequence[SSAValue],
         d: int,
     ) -> Sequence[SSAValue]:
+        """Folds over dimension `d` and all after it."""
         if d == len(self.stage.extents):
             return self._step(emitter, folding, points, totals)
         if d == self.schedule.vector:
             return self._fold_lanes(emitter, folding, points, totals, d)
-        for segment in split_by_width(self.stage.extents[d], self.schedule.tile[d], 1):
+        whole = Part(Index(), self.stage.extents[d])
+        if self.schedule.block is None or d > self.stage.parallel:
+            return self._fold_part(emitter, folding, points, totals, d, whole)
+        for segment in split_evenly(whole.size, self.schedule.block):
 
             def body(
-                block: Block, loops: Loops, at: Index, carried: Sequence[SSAValue]
+                block: Block,
+                loops: Loops,
+                at: Index,
+                carried: Sequence[SSAValue],
+                segment: Segment = segment,
             ) -> Sequence[SSAValue]:
                 inner = emitter.inside(block, loops)
+                part = Part(at * segment.size + segment.start, segment.size)
+                starts = [folding.neutral(block, v.type) for v in carried]
+                sums = self._fold_part(inner, folding, points, starts, d, part)
+                return [folding.combine(block, a, b) for a, b in zip(carried, sums, strict=True)]
+
+            totals = fold_loop(
+                emitter.block, emitter.loops, self.names, segment.count, totals, body
+            )
+        return totals
+
+    def _fold_part(
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[_Point],
+        totals: Sequence[SSAValue],
+        d: int,
+        part: Part,
+    ) -> Sequence[SSAValue]:
+        """Folds over a run of dimension `d`, and over all of those after it."""
+        for segment in split_by_width(part.size, self.schedule.tile[d], 1):
+
+            def body(
+                block: Block,
+                loops: Loops,
+                at: Index,
+                carried: Sequence[SSAValue],
+                segment: Segment = segment,
+            ) -> Sequence[SSAValue]:
+                inner = emitter.inside(block, loops)
+                first = part.start + segment.start + at * segment.size
                 for n in range(segment.size):
-                    index = at * segment.size + segment.start + n
-                    moved = [replace(p, dims=p.moved({d: index})) for p in points]
+                    moved = [replace(p, dims=p.moved({d: first + n})) for p in points]
                     carried = self._fold_dims(inner, folding, moved, carried, d + 1)
                 return carried
 
@@ -227,7 +265,12 @@ class StageEmitter:
             ]
 
             def body(
-                block: Block, loops: Loops, at: Index, carried: Sequence[SSAValue]
+                block: Block,
+                loops: Loops,
+                at: Index,
+                carried: Sequence[SSAValue],
+                segment: Segment = segment,
+                wide: list[_Point] = wide,
             ) -> Sequence[SSAValue]:
                 inner = emitter.inside(block, loops)
                 moved = [replace(p, dims=p.moved({d: p.dims[d] + at * segment.size})) for p in wide]

@@ -21,12 +21,12 @@ from xdsl.dialects.builtin import (
     VectorType,
     i64,
 )
-from xdsl.ir import Attribute, Block, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao import ConstantOp, GatherOp
 from canao.dialects.canao.types import broadcast_map, element_of, shape_of
-from canao.dialects.interfaces import CanaoOp, Indexed
+from canao.dialects.interfaces import Indexed
 from canao.errors import VerificationError
 from canao.lowering.layout import Layout
 from canao.lowering.scalar_ops import ARITHMETIC, add, compare, number
@@ -103,8 +103,10 @@ class ValueEmitter:
 
     def _constant(self, op: ConstantOp) -> SSAValue:
         if not op.value.is_splat():
-            raise VerificationError(f"{op.result.type} constant inside a layer: pass it as an input")
-        return number(self.block, op.value.get_values()[0], op.value.type.element_type)
+            raise VerificationError(
+                f"{op.result.type} constant inside a layer: pass it as an input"
+            )
+        return number(self.block, op.array().item(0), op.value.type.element_type)
 
     def unify(self, args: Sequence[SSAValue]) -> list[SSAValue]:
         """Broadcasts scalars to vectors where any argument is a vector."""
@@ -131,12 +133,13 @@ class ValueEmitter:
         """The element at a position, or the vector along the lane."""
         if lane is None or not position.uses(lane):
             operands, access = self.subscript(position)
-            return add(self.block, affine.LoadOp(memory, operands, AffineMapAttr(access)))
+            kind = _memory_element(memory)
+            return add(self.block, _access(affine.LoadOp, [memory, *operands], access, [kind]))
         if position.coefficient(lane) != 1:
             return self._each_lane(lane, lambda p: self.load(memory, p, None), position)
         operands, access = self.subscript(position.without(lane))
         kind = VectorType(_memory_element(memory), [lane.extent])
-        return add(self.block, affine.VectorLoadOp(memory, operands, access, kind))
+        return add(self.block, _access(affine.VectorLoadOp, [memory, *operands], access, [kind]))
 
     def _each_lane(
         self, lane: Variable, scalar: Callable[[Index], SSAValue], position: Index
@@ -159,12 +162,12 @@ class ValueEmitter:
         """Stores a scalar, or a vector along the lane."""
         if lane is None:
             operands, access = self.subscript(position)
-            self.block.add_op(affine.StoreOp(value, memory, operands, AffineMapAttr(access)))
+            self.block.add_op(_access(affine.StoreOp, [value, memory, *operands], access))
             return
         value = self.broadcast(value, lane.extent)
         if position.coefficient(lane) == 1:
             operands, access = self.subscript(position.without(lane))
-            self.block.add_op(affine.VectorStoreOp(value, memory, operands, access))
+            self.block.add_op(_access(affine.VectorStoreOp, [value, memory, *operands], access))
             return
         for n in range(lane.extent):
             element = add(self.block, extract(value, n))
@@ -235,6 +238,18 @@ class ValueEmitter:
         base = position.substitute(lane, 0) if lane is not None else position
         operands, access = self.subscript(base)
         return add(self.block, affine.ApplyOp(operands, AffineMapAttr(access)))
+
+
+def _access(
+    kind: type[Operation],
+    operands: Sequence[SSAValue],
+    access: AffineMap,
+    result_types: Sequence[Attribute] = (),
+) -> Operation:
+    """A load or store of the affine dialect."""
+    return kind.create(
+        operands=operands, properties={"map": AffineMapAttr(access)}, result_types=result_types
+    )
 
 
 def _memory_element(memory: SSAValue) -> Attribute:

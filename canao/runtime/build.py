@@ -19,6 +19,10 @@ _SOURCE = "unit.c"
 _SHOWN_LINES = 12
 
 
+_LIBRARY = "library"
+"""Where an entry's metadata has the name of the shared object."""
+
+
 @dataclass(frozen=True)
 class Library:
     """A shared library in the cache."""
@@ -41,11 +45,11 @@ def build_library(source: str, compiler: Compiler, target: Target, cache: Cache)
     """The library made from `source`; compiled unless the cache has it."""
     key = library_key(source, compiler, target)
     found = cache.find(key)
-    if found:
+    if found and _LIBRARY in found.metadata:
         return Library(_library_of(found), key, 0.0)
     with cache.lock(key):
         found = cache.find(key)
-        if found:
+        if found and _LIBRARY in found.metadata:
             return Library(_library_of(found), key, 0.0)
         start = time.perf_counter()
         entry = _compile(source, key, compiler, target, cache)
@@ -53,7 +57,7 @@ def build_library(source: str, compiler: Compiler, target: Target, cache: Cache)
 
 
 def _library_of(entry: CacheEntry) -> Path:
-    name: str = entry.metadata["library"]
+    name: str = entry.metadata[_LIBRARY]
     return entry.file(name)
 
 
@@ -74,7 +78,7 @@ def _compile(source: str, key: str, compiler: Compiler, target: Target, cache: C
                 raise cache.error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
             raise ToolchainError(_explain(compiler, flags, result, room))
         metadata = {
-            "library": library.name,
+            _LIBRARY: library.name,
             "compiler": list(compiler.command),
             "version": compiler.version,
             "flags": list(flags),

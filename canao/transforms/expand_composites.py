@@ -18,7 +18,7 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.rewriter import InsertPoint
 
-from canao.dialects.canao import Canao, DivOp, LayerOp, MatmulOp
+from canao.dialects.canao import DivOp, LayerOp, MatmulOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import Decomposable
 
@@ -32,7 +32,7 @@ class ExpandComposite(RewritePattern):
         if not isinstance(op.parent_op(), LayerOp):
             return
         results = op.decompose(Builder(InsertPoint.before(op)))
-        rewriter.replace_op(op, [], list(results))
+        rewriter.replace(op, [], list(results))
 
 
 class DivideAfterProduct(RewritePattern):
@@ -54,8 +54,8 @@ class DivideAfterProduct(RewritePattern):
         if columns[-1] >= columns[-2] or not quotient.result.has_one_use():
             return
         product = MatmulOp(quotient.lhs, op.rhs)
-        rewriter.replace_op(op, [product, DivOp(product.result, quotient.rhs)])
-        rewriter.erase_op(quotient)
+        rewriter.replace(op, [product, DivOp(product.result, quotient.rhs)])
+        rewriter.erase(quotient)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, TensorType
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from canao.dialects.canao import Canao, LayerOp, WeightOp
+from canao.dialects.canao import LayerOp, WeightOp
 from canao.errors import VerificationError
 
 WEIGHT_NAMES = "canao.names"

@@ -117,7 +117,7 @@ class SubOp(BinaryOp):
     """`a - b`."""
 
     name = "canao.sub"
-    LAWS: ClassVar[Laws] = Laws(identity=0.0)
+    LAWS: ClassVar[Laws] = Laws(identity=0.0, inverts=AddOp)
 
 
 @irdl_op_definition
@@ -140,7 +140,7 @@ class DivOp(BinaryOp):
     """`a / b`; integers divide towards zero."""
 
     name = "canao.div"
-    LAWS: ClassVar[Laws] = Laws(linear_in=(0,), identity=1.0)
+    LAWS: ClassVar[Laws] = Laws(linear_in=(0,), identity=1.0, inverts=MulOp)
 
 
 @irdl_op_definition
@@ -183,7 +183,7 @@ class OrOp(BinaryOp):
     """Bitwise (for i1: logical) or."""
 
     name = "canao.or"
-    LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True)
+    LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True, distributes_over=(AndOp,))
     traits = traits_def(Pure(), Commutative())
 
 
@@ -233,7 +233,7 @@ class NegOp(UnaryOp):
     """`-a`."""
 
     name = "canao.neg"
-    LAWS: ClassVar[Laws] = Laws(linear_in=(0,))
+    LAWS: ClassVar[Laws] = Laws(linear_in=(0,), inverts=AddOp)
 
 
 @irdl_op_definition

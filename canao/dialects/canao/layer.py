@@ -15,7 +15,7 @@ from xdsl.irdl import (
     var_operand_def,
     var_result_def,
 )
-from xdsl.parser import Parser
+from xdsl.parser import Parser, UnresolvedOperand
 from xdsl.printer import Printer
 from xdsl.traits import IsolatedFromAbove, IsTerminator, Pure, SingleBlockImplicitTerminator
 from xdsl.utils.exceptions import VerifyException
@@ -79,8 +79,8 @@ class LayerOp(IRDLOperation, CanaoOp):
 
     @classmethod
     def parse(cls, parser: Parser) -> LayerOp:
-        arguments: list[Parser.Argument] = []
-        operands = []
+        arguments: list[Parser.UnresolvedArgument] = []
+        operands: list[UnresolvedOperand] = []
 
         def binding() -> None:
             arguments.append(parser.parse_argument(expect_type=False))

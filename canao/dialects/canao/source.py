@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from xdsl.dialects.builtin import (
     AnyFloat,
     DenseIntOrFPElementsAttr,
+    IntegerType,
     StringAttr,
     TensorType,
+    VectorType,
     f32,
     f64,
 )
@@ -51,6 +54,20 @@ def dtype_of_element(element: Attribute) -> np.dtype[np.generic]:
     return _DTYPE_OF_ELEMENT[element]
 
 
+def dense_elements(
+    type_: TensorType[Attribute] | VectorType[Attribute], data: Sequence[float]
+) -> DenseIntOrFPElementsAttr:
+    """Dense elements of any type: one number for all elements, or one each."""
+    element = type_.element_type
+    if isinstance(element, AnyFloat):
+        return DenseIntOrFPElementsAttr.from_list(
+            cast(TensorType[AnyFloat], type_), [float(v) for v in data]
+        )
+    return DenseIntOrFPElementsAttr.from_list(
+        cast(TensorType[IntegerType], type_), [int(v) for v in data]
+    )
+
+
 class SourceOp(IRDLOperation, CanaoOp):
     """An operation that makes a tensor from nothing."""
 
@@ -82,9 +99,7 @@ class ConstantOp(SourceOp):
         # as bytes: -0.0 is not 0.0
         same = flat.size > 0 and flat.tobytes() == flat[:1].tobytes() * flat.size
         data = [flat[0].item()] if same else flat.tolist()
-        if element == i1:
-            data = [int(v) for v in data]
-        return ConstantOp(DenseIntOrFPElementsAttr.from_list(tensor, data))
+        return ConstantOp(dense_elements(tensor, data))
 
     def array(self) -> npt.NDArray[np.generic]:
         """The value as a numpy array of the result's shape and dtype."""

@@ -63,11 +63,10 @@ class Grouping:
 
     def __init__(self, block: Block, kept: Collection[Operation] = ()) -> None:
         self.block = block
-        self.ops = [
+        self.ops: list[Operation] = [
             op
             for op in block.ops
-            if isinstance(op, CanaoOp)
-            and (op in kept or not is_constant_expression(op.results[0]))
+            if isinstance(op, CanaoOp) and (op in kept or not is_constant_expression(op.results[0]))
         ]
         self.of: dict[Operation, Group] = {}
 
@@ -103,11 +102,12 @@ class Grouping:
             values = [v for v in op.operands if shape_of(v) == shape]
         elif pattern is AccessPattern.CONTRACT:
             values = self._attended(op)
-        elif isinstance(op, Decomposable) or isinstance(op, ReduceOp):
+        elif isinstance(op, Decomposable | ReduceOp):
             values = op.operands[:1] if _keeps_rows(op) else ()
         else:
             values = ()
-        candidates = [self.of[v.owner] for v in values if v.owner in self.of]
+        owners = [v.owner for v in values if isinstance(v.owner, Operation)]
+        candidates = [self.of[op] for op in owners if op in self.of]
         for group in sorted(candidates, key=self._age, reverse=True):
             if not self._would_cycle(op, group):
                 return group
