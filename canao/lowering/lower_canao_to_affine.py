@@ -37,9 +37,38 @@ from canao.lowering.stage import Stage, form_stages
 from canao.lowering.target import VectorUnit, vector_unit
 from canao.transforms.outline_weights import WEIGHT_NAMES
 
-Chooser = Callable[[tuple[Stage, ...], set[SSAValue], VectorUnit, int], Schedule]
+Chooser = Callable[["LayerTask"], tuple[Schedule, tuple[str, ...]]]
+"""Gives the schedule of a layer, and the names of those it was chosen from."""
 Slot = tuple[str, int | None]
 """A weight by name, plain (None) or packed into panels of a width."""
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTask:
+    """A distinct layer to choose a schedule for.
+
+    `constant` tells for each input whether it is a weight, `key` identifies
+    the layer: equal for layers that can share a kernel.
+    """
+
+    layer: LayerOp
+    stages: tuple[Stage, ...]
+    constant: tuple[bool, ...]
+    key: str
+    unit: VectorUnit
+    threads: int
+
+    @property
+    def weights(self) -> set[SSAValue]:
+        """The arguments of the layer's body that are weights."""
+        arguments = self.layer.body.block.args
+        return {a for a, fixed in zip(arguments, self.constant, strict=True) if fixed}
+
+
+def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
+    """The schedule that the cost model likes best."""
+    schedule = choose_schedule(task.stages, task.weights, task.unit, task.threads)
+    return schedule, (schedule.name,)
 
 
 @dataclass
@@ -48,6 +77,7 @@ class Kernel:
 
     layer: LayerOp
     schedule: Schedule
+    tried: tuple[str, ...]
     function: func.FuncOp
 
 
@@ -60,7 +90,7 @@ class ModuleLowering:
 
     unit: VectorUnit
     threads: int
-    chooser: Chooser = choose_schedule
+    chooser: Chooser = choose_by_model
     kernels: list[Kernel] = field(default_factory=list[Kernel])
     calls: list[int] = field(default_factory=list[int])
 
@@ -85,18 +115,16 @@ class ModuleLowering:
     def _emit_kernels(self, layers: Sequence[LayerOp]) -> None:
         known: dict[str, int] = {}
         for layer in layers:
-            constant = [isinstance(v.owner, WeightOp) for v in layer.inputs]
+            constant = tuple(isinstance(v.owner, WeightOp) for v in layer.inputs)
             key = _key(layer, constant)
             if key not in known:
                 known[key] = len(self.kernels)
-                weights: set[SSAValue] = {
-                    a for a, c in zip(layer.body.block.args, constant, strict=True) if c
-                }
                 stages = form_stages(layer.body.block)
-                schedule = self.chooser(stages, weights, self.unit, self.threads)
+                task = LayerTask(layer, stages, constant, key, self.unit, self.threads)
+                schedule, tried = self.chooser(task)
                 emitter = KernelEmitter(layer, schedule, self.unit.lanes_f32)
                 function = emitter.emit(f"kernel_{len(self.kernels)}")
-                self.kernels.append(Kernel(layer, schedule, function))
+                self.kernels.append(Kernel(layer, schedule, tried, function))
             self.calls.append(known[key])
 
     def _layer_slots(self, layer: LayerOp, number: int) -> dict[int, Slot]:

@@ -19,7 +19,7 @@ from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.c.print_c import print_c
-from canao.lowering.lower_canao_to_affine import ModuleLowering
+from canao.lowering.lower_canao_to_affine import Chooser, ModuleLowering, choose_by_model
 from canao.lowering.plan_memory import PlanMemoryPass
 from canao.lowering.program import Counts, KernelSpec, Program, TensorSpec
 from canao.lowering.target import VectorUnit
@@ -62,10 +62,12 @@ def lower(
     target_unit: VectorUnit,
     threads: int,
     fusion: bool = True,
-    tune: str = "off",
+    chooser: Chooser = choose_by_model,
     on_stage: OnStage | None = None,
 ) -> Program:
     """Compiles a module of the torch or the canao dialect to C; `module` is consumed.
+
+    `chooser` picks the schedule of every distinct layer.
 
     Stages: torch, canao, simplified, fused, expanded, affine, c.
     """
@@ -91,7 +93,7 @@ def lower(
         _spec(f"output{n}", v.type) for n, v in enumerate(main.body.block.last_op.operands)
     )
     run("expanded", ExpandCompositesPass())
-    lowering = ModuleLowering(target_unit, threads)
+    lowering = ModuleLowering(target_unit, threads, chooser)
     lowering.run(module)
     run("affine", ApproximateMathPass(), PlanMemoryPass())
     unit = print_c(module, threads)
@@ -116,7 +118,7 @@ def lower(
                 bytes=layers[at].bytes,
                 computations=layers[at].computations,
                 variant=kernel.schedule.name,
-                variants_tried=(kernel.schedule.name,),
+                variants_tried=kernel.tried,
             )
             for kernel, at in zip(lowering.kernels, first, strict=True)
         ),

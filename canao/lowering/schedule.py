@@ -6,7 +6,9 @@ or by measuring, named in the report, and applied by the emitters of loops.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,16 @@ class StageSchedule:
     block: int | None = None
     """Terms of a product summed apart before their sum joins the total: the
     rounding error of a sum grows with the length of its chain of additions."""
+    hoist: bool = False
+    """Whether what depends on outer loops only is computed in those loops, once
+    for all iterations of the inner ones, instead of again in each."""
 
     def __str__(self) -> str:
+        order = "" if self.order == tuple(sorted(self.order)) else _digits("o", self.order)
         tiled = "x".join(str(t) for t in self.tile)
         vector = "" if self.vector is None else f"v{self.vector}"
         block = "" if self.block is None else f"k{self.block}"
-        return f"{tiled}{vector}{block}"
+        return f"{order}{tiled}{vector}{block}{'h' if self.hoist else ''}"
 
 
 @dataclass(frozen=True)
@@ -59,3 +65,30 @@ class Schedule:
         band = "x".join(str(t) for t in self.band) or "whole"
         packs = "".join(f"p{p.width}" for p in self.packed)
         return f"band{band}/{'-'.join(str(s) for s in self.stages)}{packs}"
+
+    def to_json(self) -> str:
+        """All fields as JSON text."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Schedule:
+        """The inverse of `to_json`; `KeyError`, `TypeError` or `ValueError` if malformed."""
+        data: dict[str, Any] = json.loads(text)
+        return Schedule(
+            band=tuple(data["band"]),
+            stages=tuple(
+                StageSchedule(
+                    order=tuple(s["order"]),
+                    tile=tuple(s["tile"]),
+                    vector=s["vector"],
+                    block=s["block"],
+                    hoist=s["hoist"],
+                )
+                for s in data["stages"]
+            ),
+            packed=tuple(Packed(p["input"], p["width"]) for p in data["packed"]),
+        )
+
+
+def _digits(prefix: str, numbers: tuple[int, ...]) -> str:
+    return prefix + "".join(str(n) for n in numbers) + "."

@@ -1,0 +1,78 @@
+"""One layer under one schedule as a program of its own, to be built and measured."""
+
+from __future__ import annotations
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import Attribute, Block, Region, SSAValue
+
+from canao.dialects.canao import LayerOp, WeightOp
+from canao.dialects.canao.source import dtype_of_element
+from canao.lowering.approximate_math import ApproximateMathPass
+from canao.lowering.c.print_c import print_c
+from canao.lowering.lower_canao_to_affine import LayerTask, ModuleLowering
+from canao.lowering.plan_memory import PlanMemoryPass
+from canao.lowering.program import Counts, KernelSpec, Program, TensorSpec
+from canao.lowering.schedule import Schedule
+from canao.transforms.outline_weights import OutlineWeightsPass
+
+
+def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
+    """A program whose `@main` is one call of the layer.
+
+    Inputs and weights are those of the layer; weights are packed as the
+    schedule asks, so `Program.weights` has their shapes in memory.
+    """
+    module = ModuleOp([_main(task)])
+    ctx = Context()
+    OutlineWeightsPass().apply(ctx, module)
+    lowering = ModuleLowering(task.unit, task.threads, lambda _: (schedule, (schedule.name,)))
+    lowering.run(module)
+    ApproximateMathPass().apply(ctx, module)
+    PlanMemoryPass().apply(ctx, module)
+    unit = print_c(module, task.threads)
+    functions = {f.sym_name.data: f for f in module.ops if isinstance(f, func.FuncOp)}
+    prepared = functions["prepare"].function_type.outputs.data
+    layer = task.layer
+    inputs = [v for v, fixed in zip(layer.inputs, task.constant, strict=True) if not fixed]
+    return Program(
+        source=unit.source,
+        inputs=_specs("input", [v.type for v in inputs]),
+        outputs=_specs("output", [v.type for v in layer.outs]),
+        weights=_specs("weight", prepared),
+        prepare=str(ModuleOp([functions["prepare"].clone()])),
+        arena_bytes=unit.arena_bytes,
+        kernels=(KernelSpec("kernel_0", (), layer.flops(), 0, 0, schedule.name),),
+        calls=(0,),
+        counts=Counts(1, 1, 0, 0),
+        threads=task.threads,
+    )
+
+
+def _main(task: LayerTask) -> func.FuncOp:
+    layer = task.layer
+    block = Block()
+    values: list[SSAValue] = []
+    for n, (value, fixed) in enumerate(zip(layer.inputs, task.constant, strict=True)):
+        if not fixed:
+            values.append(block.insert_arg(value.type, len(block.args)))
+            continue
+        assert isinstance(value.type, TensorType)
+        weight = WeightOp(f"weight{n}", value.type)
+        block.add_op(weight)
+        values.append(weight.result)
+    copy = LayerOp(values, [v.type for v in layer.outs], layer.body.clone())
+    block.add_op(copy)
+    block.add_op(func.ReturnOp(*copy.outs))
+    types = ([a.type for a in block.args], [v.type for v in copy.outs])
+    return func.FuncOp("main", types, Region(block))
+
+
+def _specs(prefix: str, types: list[Attribute] | tuple[Attribute, ...]) -> tuple[TensorSpec, ...]:
+    specs: list[TensorSpec] = []
+    for n, kind in enumerate(types):
+        assert isinstance(kind, TensorType)
+        dtype = dtype_of_element(kind.element_type).name
+        specs.append(TensorSpec(f"{prefix}{n}", dtype, kind.get_shape()))
+    return tuple(specs)
