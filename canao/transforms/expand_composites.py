@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xdsl.builder import Builder
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import AnyFloat, ModuleOp
 from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -19,7 +19,7 @@ from xdsl.pattern_rewriter import (
 from xdsl.rewriter import InsertPoint
 
 from canao.dialects.canao import DivOp, LayerOp, MatmulOp
-from canao.dialects.canao.types import shape_of
+from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import Decomposable
 
 
@@ -39,7 +39,8 @@ class DivideAfterProduct(RewritePattern):
     """`(a / t) @ b` -> `(a @ b) / t` where `t` has one number a row.
 
     A product is linear in its rows, so a factor of a whole row moves through
-    it; fewer divisions are left where `b` has fewer columns than rows.
+    it; fewer divisions are left where `b` has fewer columns than rows. Integers
+    are left alone: their quotients are rounded.
     """
 
     @op_type_rewrite_pattern
@@ -49,6 +50,8 @@ class DivideAfterProduct(RewritePattern):
             return
         rows, divisor = shape_of(quotient.lhs), shape_of(quotient.rhs)
         if rows != shape_of(quotient.result) or len(divisor) != len(rows) or divisor[-1] != 1:
+            return
+        if not isinstance(element_of(op.result), AnyFloat):
             return
         columns = shape_of(op.rhs)
         if columns[-1] >= columns[-2] or not quotient.result.has_one_use():
