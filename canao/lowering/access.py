@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
+from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao import GatherOp
 from canao.dialects.canao.types import broadcast_map, shape_of
@@ -76,6 +77,38 @@ def stage_reads(stage: Stage, stored: Collection[SSAValue]) -> tuple[Read, ...]:
 
     visit(stage.value, apply_map(stage.value_map, dims), root=True)
     return tuple(reads)
+
+
+def invariants(
+    stage: Stage, bound: Collection[int], stored: Collection[SSAValue]
+) -> tuple[tuple[SSAValue, AffineMap], ...]:
+    """The largest computed values that depend on the dimensions in `bound` only.
+
+    Each comes with the map from a point of the stage to its index. They are
+    the same in every iteration of the other loops. Only stages without a fold
+    have any.
+    """
+    if stage.anchor is not None or len(bound) == stage.parallel:
+        return ()
+    variables = point_variables(stage)
+    free = [v for d, v in enumerate(variables) if d not in bound and v.extent > 1]
+    dims = [Index.of(v) for v in variables]
+    found: dict[tuple[SSAValue, AffineMap], None] = {}
+
+    def visit(value: SSAValue, index: AffineMap) -> None:
+        owner = value.owner
+        if not isinstance(owner, Indexed) or (value in stored and value is not stage.target):
+            return
+        at = apply_map(index, dims)
+        if owner.cost() and not any(i.uses(v) for i in at for v in free):
+            found[value, index] = None
+            return
+        for operand, access in zip(owner.operands, owner.iteration_space().operands, strict=True):
+            visit(operand, access.compose(index))
+
+    if free:
+        visit(stage.value, stage.value_map)
+    return tuple(found)
 
 
 def shared_band(stages: Sequence[Stage]) -> int:

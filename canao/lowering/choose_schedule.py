@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from math import ceil, inf, prod
+from math import ceil, prod
 
 from xdsl.ir import BlockArgument, SSAValue
 
@@ -23,6 +23,10 @@ _VECTORS_AT_ONCE = 2
 """Vectors of a row that an elementwise or reducing loop handles together."""
 _TASKS_A_THREAD = 4
 """Tasks per thread where splitting finer costs nothing."""
+_LATENCY = 4.0
+"""Cycles until a multiply-add can use the sum of the one before it."""
+_TILE_OVERHEAD, _LOAD_SHARE = 0.3, 0.1
+"""Cycles a step that a tile costs beside its arithmetic, and a load beside the others."""
 _POINTS_A_TASK = 32768
 """Points of a task that reads no weights: what stays in the nearest cache."""
 _MAX_ROWS, _MAX_VECTORS = 14, 8
@@ -134,12 +138,17 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
 
 
 def register_tile(rows: int, columns: int, unit: VectorUnit) -> tuple[int, int]:
-    """Rows and columns of the accumulators that fit the registers and waste least.
+    """The best of `register_tiles`."""
+    return register_tiles(rows, columns, unit)[0]
+
+
+def register_tiles(rows: int, columns: int, unit: VectorUnit) -> list[tuple[int, int]]:
+    """Rows and columns of accumulators that fit the registers, fastest first.
 
     The time of a tile is the larger of its multiply-adds and its loads; both
     are counted over all tiles of a `rows` by `columns` result.
     """
-    best, best_time = (1, unit.lanes_f32), inf
+    found: list[tuple[float, tuple[int, int]]] = []
     for vectors in range(1, _MAX_VECTORS + 1):
         width = vectors * unit.lanes_f32
         if vectors > 1 and width - unit.lanes_f32 >= columns:
@@ -147,10 +156,8 @@ def register_tile(rows: int, columns: int, unit: VectorUnit) -> tuple[int, int]:
         for height in range(1, min(_MAX_ROWS, rows) + 1):
             if vectors * height + vectors + 1 > unit.registers:
                 break
-            time = _product_time(rows, columns, height, width, unit)
-            if time < best_time - 1e-9:
-                best, best_time = (height, width), time
-    return best
+            found.append((_product_time(rows, columns, height, width, unit), (height, width)))
+    return [tile for _, tile in sorted(found)]
 
 
 def _product_time(rows: int, columns: int, height: int, width: int, unit: VectorUnit) -> float:
@@ -159,9 +166,9 @@ def _product_time(rows: int, columns: int, height: int, width: int, unit: Vector
         vectors = len(vector_pieces(across.size, unit.lanes_f32))
         for down in split_evenly(rows, height):
             multiplies = vectors * down.size
-            loads = (vectors + down.size) / 2
-            latency = 4.0
-            tile = max(multiplies, loads, latency) + 0.02 * (vectors + down.size)
+            # A vector load takes a port for a cycle, a broadcast load half of one.
+            loads = vectors + down.size / 2
+            tile = max(multiplies, loads, _LATENCY) + _TILE_OVERHEAD + _LOAD_SHARE * loads
             total += across.count * down.count * tile
     return total
 

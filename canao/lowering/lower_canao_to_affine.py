@@ -8,7 +8,7 @@ buffers and calls them in order, values between layers in `memref.alloc`s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
@@ -29,53 +29,23 @@ from xdsl.printer import Printer
 from canao.dialects.canao import LayerOp, PackOp, WeightOp
 from canao.dialects.canao.types import shape_of
 from canao.errors import VerificationError
-from canao.lowering.choose_schedule import choose_schedule
 from canao.lowering.kernel import KernelEmitter, flat_memref
+from canao.lowering.layer_task import Chooser, LayerTask, choose_by_model
 from canao.lowering.layout import Panels
 from canao.lowering.schedule import Schedule
-from canao.lowering.stage import Stage, form_stages
+from canao.lowering.stage import form_stages
 from canao.lowering.target import VectorUnit, vector_unit
 from canao.transforms.outline_weights import WEIGHT_NAMES
 
-Chooser = Callable[["LayerTask"], tuple[Schedule, tuple[str, ...]]]
-"""Gives the schedule of a layer, and the names of those it was chosen from."""
 Slot = tuple[str, int | None]
 """A weight by name, plain (None) or packed into panels of a width."""
-
-
-@dataclass(frozen=True, eq=False)
-class LayerTask:
-    """A distinct layer to choose a schedule for.
-
-    `constant` tells for each input whether it is a weight, `key` identifies
-    the layer: equal for layers that can share a kernel.
-    """
-
-    layer: LayerOp
-    stages: tuple[Stage, ...]
-    constant: tuple[bool, ...]
-    key: str
-    unit: VectorUnit
-    threads: int
-
-    @property
-    def weights(self) -> set[SSAValue]:
-        """The arguments of the layer's body that are weights."""
-        arguments = self.layer.body.block.args
-        return {a for a, fixed in zip(arguments, self.constant, strict=True) if fixed}
-
-
-def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
-    """The schedule that the cost model likes best."""
-    schedule = choose_schedule(task.stages, task.weights, task.unit, task.threads)
-    return schedule, (schedule.name,)
 
 
 @dataclass
 class Kernel:
     """A distinct layer with its schedule and its emitted function."""
 
-    layer: LayerOp
+    task: LayerTask
     schedule: Schedule
     tried: tuple[str, ...]
     function: func.FuncOp
@@ -124,7 +94,8 @@ class ModuleLowering:
                 schedule, tried = self.chooser(task)
                 emitter = KernelEmitter(layer, schedule, self.unit.lanes_f32)
                 function = emitter.emit(f"kernel_{len(self.kernels)}")
-                self.kernels.append(Kernel(layer, schedule, tried, function))
+                function.attributes["canao.schedule"] = StringAttr(schedule.name)
+                self.kernels.append(Kernel(task, schedule, tried, function))
             self.calls.append(known[key])
 
     def _layer_slots(self, layer: LayerOp, number: int) -> dict[int, Slot]:
@@ -258,6 +229,24 @@ class LowerCanaoToAffinePass(ModulePass):
 
     threads: int = 1
     features: tuple[str, ...] = ()
+    variants: bool = False
+    """Whether the other schedules worth measuring are emitted too, as functions
+    `@kernel_0_variant_1` and so on that nothing calls."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        ModuleLowering(vector_unit(self.features), self.threads).run(op)
+        lowering = ModuleLowering(vector_unit(self.features), self.threads)
+        lowering.run(op)
+        if self.variants:
+            _emit_variants(op, lowering)
+
+
+def _emit_variants(module: ModuleOp, lowering: ModuleLowering) -> None:
+    from canao.lowering.variants import variants
+
+    for kernel in lowering.kernels:
+        for n, schedule in enumerate(variants(kernel.task)[1:], start=1):
+            name = f"{kernel.function.sym_name.data}_variant_{n}"
+            emitter = KernelEmitter(kernel.task.layer, schedule, lowering.unit.lanes_f32)
+            function = emitter.emit(name)
+            function.attributes["canao.schedule"] = StringAttr(schedule.name)
+            module.body.block.insert_op_before(function, kernel.function)

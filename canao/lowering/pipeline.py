@@ -19,7 +19,8 @@ from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.c.print_c import print_c
-from canao.lowering.lower_canao_to_affine import Chooser, ModuleLowering, choose_by_model
+from canao.lowering.layer_task import Chooser, choose_by_model
+from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.plan_memory import PlanMemoryPass
 from canao.lowering.program import Counts, KernelSpec, Program, TensorSpec
 from canao.lowering.target import VectorUnit

@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import VectorType
 from xdsl.ir import Block, SSAValue
 
 from canao.dialects.canao.types import element_of
+from canao.lowering.access import invariants
 from canao.lowering.fold import Folding
 from canao.lowering.loops import Loops, Names, fold_loop, loop
 from canao.lowering.schedule import StageSchedule
@@ -62,11 +63,14 @@ class StageEmitter:
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         """Emits the loops over `parts`, one for each independent dimension."""
-        self._nest(block, loops, list(parts), 0)
+        emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
+        self._nest(emitter, list(parts), 0)
 
-    def _nest(self, block: Block, loops: Loops, parts: list[Part], depth: int) -> None:
+    def _nest(self, emitter: ValueEmitter, parts: list[Part], depth: int) -> None:
+        if self.schedule.hoist:
+            self._hoist(emitter, parts, frozenset(self.schedule.order[:depth]))
         if depth == len(self.schedule.order):
-            self._tile(block, loops, parts)
+            self._tile(emitter, parts)
             return
         d = self.schedule.order[depth]
         part, tile = parts[d], self.schedule.tile[d]
@@ -81,9 +85,19 @@ class StageEmitter:
                 inner_parts = list(parts)
                 start = part.start + segment.start + at * segment.size
                 inner_parts[d] = Part(start, segment.size)
-                self._nest(inner, inside, inner_parts, depth + 1)
+                self._nest(emitter.inside(inner, inside), inner_parts, depth + 1)
 
-            loop(block, loops, self.names, segment.count, body)
+            loop(emitter.block, emitter.loops, self.names, segment.count, body)
+
+    def _hoist(self, emitter: ValueEmitter, parts: list[Part], bound: frozenset[int]) -> None:
+        """Evaluates what depends on the dimensions in `bound` only; inner loops find it known."""
+        found = invariants(self.stage, bound, self.buffers.keys())
+        if not found:
+            return
+        fixed = [part if d in bound else Part(Index(), 1) for d, part in enumerate(parts)]
+        for point in self._points(fixed):
+            for value, index in found:
+                emitter.evaluate(value, apply_map(index, point.dims), point.lane)
 
     # --------------------------------------------------------------- tiles
 
@@ -112,9 +126,8 @@ class StageEmitter:
             for choice in product(*choices)
         ]
 
-    def _tile(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
+    def _tile(self, emitter: ValueEmitter, parts: Sequence[Part]) -> None:
         stage = self.stage
-        emitter = ValueEmitter(block, loops, self.buffers, stage.target)
         points = self._points(parts)
         if stage.anchor is not None:
             space = stage.anchor.iteration_space()

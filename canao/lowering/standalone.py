@@ -11,7 +11,8 @@ from canao.dialects.canao import LayerOp, WeightOp
 from canao.dialects.canao.source import dtype_of_element
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.c.print_c import print_c
-from canao.lowering.lower_canao_to_affine import LayerTask, ModuleLowering
+from canao.lowering.layer_task import LayerTask
+from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.plan_memory import PlanMemoryPass
 from canao.lowering.program import Counts, KernelSpec, Program, TensorSpec
 from canao.lowering.schedule import Schedule

@@ -46,6 +46,9 @@ def print_c(module: ModuleOp, threads: int) -> CUnit:
             kernels[call.symbol] = functions.kernel(
                 len(kernels), call.symbol, restrict=call.symbol not in overlapping
             )
+    for symbol, function in table.items():
+        if "canao.kernel" in function.attributes and symbol not in kernels:
+            kernels[symbol] = functions.kernel(len(kernels), symbol, restrict=True)
     scratch = max((kernel.scratch_bytes for kernel in kernels.values()), default=0)
     start = round_up(schedule.arena_bytes)
     constants = {

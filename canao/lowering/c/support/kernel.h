@@ -7,7 +7,7 @@
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 #define CANAO_INLINE CANAO_UNUSED static inline __attribute__((always_inline))
-#define CANAO_KERNEL static __attribute__((noinline))
+#define CANAO_KERNEL static __attribute__((noinline, unused))
 #define CANAO_EXPORT __attribute__((visibility("default")))
 
 /* What a thread must know to take part in a call. */

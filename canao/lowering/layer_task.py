@@ -1,0 +1,46 @@
+"""A distinct layer, and what is asked of whoever chooses its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xdsl.ir import SSAValue
+
+from canao.dialects.canao import LayerOp
+from canao.lowering.choose_schedule import choose_schedule
+from canao.lowering.schedule import Schedule
+from canao.lowering.stage import Stage
+from canao.lowering.target import VectorUnit
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTask:
+    """A distinct layer to choose a schedule for.
+
+    `constant` tells for each input whether it is a weight, `key` identifies
+    the layer: equal for layers that can share a kernel.
+    """
+
+    layer: LayerOp
+    stages: tuple[Stage, ...]
+    constant: tuple[bool, ...]
+    key: str
+    unit: VectorUnit
+    threads: int
+
+    @property
+    def weights(self) -> set[SSAValue]:
+        """The arguments of the layer's body that are weights."""
+        arguments = self.layer.body.block.args
+        return {a for a, fixed in zip(arguments, self.constant, strict=True) if fixed}
+
+
+def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
+    """The schedule that the cost model likes best."""
+    schedule = choose_schedule(task.stages, task.weights, task.unit, task.threads)
+    return schedule, (schedule.name,)
+
+
+Chooser = Callable[[LayerTask], tuple[Schedule, tuple[str, ...]]]
+"""Gives the schedule of a layer, and the names of those it was chosen from."""
