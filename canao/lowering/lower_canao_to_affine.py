@@ -29,6 +29,7 @@ from xdsl.printer import Printer
 from canao.dialects.canao import LayerOp, PackOp, WeightOp
 from canao.dialects.canao.types import shape_of
 from canao.errors import VerificationError
+from canao.lowering.check_schedule import prove_schedule
 from canao.lowering.kernel import KernelEmitter, flat_memref
 from canao.lowering.layer_task import Chooser, LayerTask, choose_by_model
 from canao.lowering.layout import Panels
@@ -92,8 +93,10 @@ class ModuleLowering:
                 stages = form_stages(layer.body.block)
                 task = LayerTask(layer, stages, constant, key, self.unit, self.threads)
                 schedule, tried = self.chooser(task)
+                name = f"kernel_{len(self.kernels)}"
+                prove_schedule(stages, schedule, self.unit.lanes_f32, name)
                 emitter = KernelEmitter(layer, schedule, self.unit.lanes_f32)
-                function = emitter.emit(f"kernel_{len(self.kernels)}")
+                function = emitter.emit(name)
                 function.attributes["canao.schedule"] = StringAttr(schedule.name)
                 self.kernels.append(Kernel(task, schedule, tried, function))
             self.calls.append(known[key])
@@ -246,6 +249,7 @@ def _emit_variants(module: ModuleOp, lowering: ModuleLowering) -> None:
     for kernel in lowering.kernels:
         for n, schedule in enumerate(variants(kernel.task)[1:], start=1):
             name = f"{kernel.function.sym_name.data}_variant_{n}"
+            prove_schedule(kernel.task.stages, schedule, lowering.unit.lanes_f32, name)
             emitter = KernelEmitter(kernel.task.layer, schedule, lowering.unit.lanes_f32)
             function = emitter.emit(name)
             function.attributes["canao.schedule"] = StringAttr(schedule.name)
