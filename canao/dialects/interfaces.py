@@ -56,6 +56,9 @@ class Laws:
     """Operand numbers in which the operation is a linear map."""
     identity: float | None = None
     """`f(a, identity) == a`; only the right operand unless commutative."""
+    inverts: type[Operation] | None = None
+    """The operation `g` that this one undoes: `f(g(a, b), b) == a`, or, of one operand,
+    `f(a) == the inverse of a under g`. Of division: only of floating-point numbers."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,10 @@ class Decomposable(CanaoOp, ABC):
 
     def access_pattern(self) -> AccessPattern:
         return AccessPattern.COMPOSITE
+
+    @abstractmethod
+    def mixed_axes(self) -> tuple[int, ...]:
+        """Axes of the first operand along which an element of the result depends on others."""
 
     @abstractmethod
     def decompose(self, builder: Builder) -> Sequence[SSAValue]:

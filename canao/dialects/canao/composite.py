@@ -89,6 +89,9 @@ class SoftmaxOp(CompositeOp):
     def flops(self) -> int:
         return 5 * prod(shape_of(self.operand))
 
+    def mixed_axes(self) -> tuple[int, ...]:
+        return (self.axis.value.data,)
+
     def decompose(self, builder: Builder) -> Sequence[SSAValue]:
         axes = [self.axis.value.data]
         largest = builder.insert(ReduceMaxOp(self.operand, axes)).result
@@ -137,6 +140,9 @@ class LayerNormOp(CompositeOp):
     def flops(self) -> int:
         return 8 * prod(shape_of(self.operand))
 
+    def mixed_axes(self) -> tuple[int, ...]:
+        return (len(shape_of(self.operand)) - 1,)
+
     def decompose(self, builder: Builder) -> Sequence[SSAValue]:
         axes = [len(shape_of(self.operand)) - 1]
         share = scalar(builder, 1.0 / shape_of(self.operand)[-1], self.operand)
@@ -181,6 +187,9 @@ class GeluOp(CompositeOp):
 
     def flops(self) -> int:
         return self.computations() * prod(shape_of(self.operand))
+
+    def mixed_axes(self) -> tuple[int, ...]:
+        return ()
 
     def decompose(self, builder: Builder) -> Sequence[SSAValue]:
         a = self.operand
