@@ -11,7 +11,7 @@ func.func @main(%ids: tensor<3xi64>) -> tensor<3x4xf32> {
 // CHECK-LABEL: func.func @prepare() -> tensor<10x4xf32> attributes {canao.names = ["prepared.0"]} {
 // CHECK-NEXT:    %t = canao.weight "t" : tensor<10x4xf32>
 // CHECK-NEXT:    func.return %t : tensor<10x4xf32>
-// CHECK-LABEL: func.func private @kernel_0(%0: memref<40xf32>, %1: memref<3xi64>, %2: memref<12xf32>) attributes {canao.kernel} {
+// CHECK-LABEL: func.func private @kernel_0(%0: memref<40xf32>, %1: memref<3xi64>, %2: memref<12xf32>) attributes {canao.kernel
 // CHECK-NEXT:    "affine.parallel"() <{reductions = [], lowerBoundsMap = affine_map<() -> (0, 0)>, lowerBoundsGroups = dense<1> : tensor<2xi32>, upperBoundsMap = affine_map<() -> (3, 1)>, upperBoundsGroups = dense<1> : tensor<2xi32>, steps = [1 : i64, 1 : i64]}> ({
 // CHECK-NEXT:    ^bb0(%3: index, %4: index):
 // CHECK-NEXT:      %5 = affine.load %1[%3] : memref<3xi64>

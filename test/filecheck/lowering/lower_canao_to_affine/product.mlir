@@ -12,7 +12,7 @@ func.func @main(%x: tensor<2x5xf32>) -> tensor<2x16xf32> {
 // CHECK-NEXT:    %w = canao.weight "w" : tensor<5x16xf32>
 // CHECK-NEXT:    %0 = canao.pack %w panel 16 : (tensor<5x16xf32>) -> tensor<1x5x16xf32>
 // CHECK-NEXT:    func.return %0 : tensor<1x5x16xf32>
-// CHECK-LABEL: func.func private @kernel_0(%0: memref<10xf32>, %1: memref<80xf32>, %2: memref<32xf32>) attributes {canao.kernel} {
+// CHECK-LABEL: func.func private @kernel_0(%0: memref<10xf32>, %1: memref<80xf32>, %2: memref<32xf32>) attributes {canao.kernel
 // CHECK-NEXT:    "affine.parallel"() <{reductions = [], lowerBoundsMap = affine_map<() -> (0, 0)>, lowerBoundsGroups = dense<1> : tensor<2xi32>, upperBoundsMap = affine_map<() -> (1, 1)>, upperBoundsGroups = dense<1> : tensor<2xi32>, steps = [1 : i64, 1 : i64]}> ({
 // CHECK-NEXT:    ^bb0(%3: index, %4: index):
 // CHECK-NEXT:      %5 = arith.constant dense<0.000000e+00> : vector<8xf32>
