@@ -296,6 +296,7 @@ def _checked_inputs(
 
 
 def check_weights(function: func.FuncOp, weights: Mapping[str, Array]) -> None:
+    """A `VerificationError` unless every `canao.weight` has data of its shape."""
     for op in function.walk():
         if not isinstance(op, canao.WeightOp):
             continue

@@ -53,7 +53,9 @@ def _each_result(program: Program, weights: Mapping[str, Array]) -> Iterator[Arr
             f"{len(program.weights)}; compile the model again"
         )
     check_weights(prepare, weights)
-    uses = {v: sum(1 for _ in v.uses) for op in prepare.body.block.ops for v in op.results}
+    uses: dict[SSAValue, int] = {}
+    for op in prepare.body.block.ops:
+        uses.update((v, sum(1 for _ in v.uses)) for v in op.results)
     values: dict[SSAValue, Array] = {}
 
     def take(value: SSAValue) -> Array:
