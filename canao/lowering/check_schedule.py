@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def prove_schedule(
-    stages: Sequence[Stage], schedule: Schedule, lanes: int, name: str = "schedule"
+    stages: Sequence[Stage], schedule: Schedule, lanes: int, name: str = "a layer"
 ) -> Proof:
     """Proves that running a layer's stages under a schedule computes what they say.
 

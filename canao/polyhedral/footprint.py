@@ -17,7 +17,7 @@ from canao.polyhedral.access_relation import touched
 from canao.polyhedral.domain import domain, elements
 from canao.polyhedral.index import Index, Variable
 from canao.polyhedral.statement import Program
-from canao.polyhedral.timing import Nest, Plan, band_segments
+from canao.polyhedral.timing import Hoist, Plan, band_segments
 
 _ENUMERATED = 4096
 """Largest bounding box whose points are counted one by one."""
@@ -46,9 +46,11 @@ def footprints(program: Program, plan: Plan) -> tuple[Footprint, ...]:
                 continue
             known = known and all(None not in access.index for access in accesses)
             points = domain(statement)
-            if isinstance(plan.nests[n], Nest):
-                for b, size in enumerate(sizes):
-                    points = points.upper_bound_val(isl.dim_type.set, b, isl.Val(size - 1))
+            nest = plan.nests[n]
+            dims = nest.dims if isinstance(nest, Hoist) else range(len(sizes))
+            for k, d in enumerate(dims):
+                if d < len(sizes):
+                    points = points.upper_bound_val(isl.dim_type.set, k, isl.Val(sizes[d] - 1))
             relation = touched(statement, accesses, program.by_name)
             part = points.apply(relation).intersect(elements(array))
             image = part if image is None else image.union(part)
@@ -104,7 +106,5 @@ class Recomputation:
 
 def recomputation(index: Sequence[Index], dims: Sequence[Variable]) -> Recomputation:
     """How often the points of `dims` compute the element at `index`."""
-    free = tuple(
-        d for d, v in enumerate(dims) if v.extent > 1 and not any(i.uses(v) for i in index)
-    )
+    free = tuple(d for d, v in enumerate(dims) if not any(i.uses(v) for i in index))
     return Recomputation(free, prod(dims[d].extent for d in free))

@@ -64,13 +64,12 @@ class Proof:
     reassociated: tuple[str, ...]
 
 
-def prove(program: Program, plan: Plan, name: str = "schedule") -> Proof:
+def prove(program: Program, plan: Plan, name: str = "") -> Proof:
     """Proves a plan legal; `IllegalScheduleError` names the first violation otherwise."""
     found = check(program, plan)
     if isinstance(found, Violation):
-        raise IllegalScheduleError(
-            f"schedule {name} is illegal: {found.message}; choose another schedule"
-        )
+        what = f"schedule {name}" if name else "the schedule"
+        raise IllegalScheduleError(f"{what} is illegal: {found.message}; choose another")
     return found
 
 

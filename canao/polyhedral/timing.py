@@ -46,7 +46,8 @@ class Hoist:
     It runs inside the `depth` outermost loops of the host, before what is
     further in. `dims` names the host's dimension that each of its own follows;
     it is tiled as that one, or runs whole where its loop is further in. Where
-    those loops range over other dimensions too, it is computed again each time.
+    those loops range over other dimensions too, it is computed again each time,
+    and whoever is in the loops must read what the same iteration has computed.
     """
 
     host: int

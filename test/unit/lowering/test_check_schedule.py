@@ -1,0 +1,148 @@
+"""Schedules of real layers: those that the cost model chooses are proved, broken ones are not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from unit.strategies import Graph, graphs
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import Builtin, ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.ir.affine import AffineDimExpr, AffineMap
+from xdsl.parser import Parser
+
+from canao.dialects.canao import Canao, LayerOp, WeightOp
+from canao.errors import IllegalScheduleError
+from canao.lowering.access import shared_band
+from canao.lowering.check_schedule import prove_schedule
+from canao.lowering.choose_schedule import choose_schedule
+from canao.lowering.schedule import Schedule
+from canao.lowering.stage import Stage, form_stages
+from canao.lowering.target import VectorUnit, vector_unit
+from canao.transforms.canao_simplify import CanaoSimplifyPass
+from canao.transforms.expand_composites import ExpandCompositesPass
+from canao.transforms.lp_fusion import LPFusionPass
+from canao.transforms.outline_weights import OutlineWeightsPass
+
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
+UNITS = (vector_unit(()), vector_unit(("avx512f",)))
+PASSES = (CanaoSimplifyPass(), LPFusionPass(), OutlineWeightsPass(), ExpandCompositesPass())
+
+Layer = tuple[tuple[Stage, ...], Schedule]
+
+
+def layers(module: ModuleOp, unit: VectorUnit, threads: int) -> Iterator[Layer]:
+    """The stages of every layer of a module with the schedule chosen for them."""
+    for each in PASSES:
+        each.apply(Context(), module)
+    (main,) = (f for f in module.ops if isinstance(f, func.FuncOp) and f.sym_name.data == "main")
+    for layer in main.body.block.ops:
+        if not isinstance(layer, LayerOp):
+            continue
+        pairs = zip(layer.body.block.args, layer.inputs, strict=True)
+        weights: set[SSAValue] = {a for a, v in pairs if isinstance(v.owner, WeightOp)}
+        stages = form_stages(layer.body.block)
+        yield stages, choose_schedule(stages, weights, unit, threads)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
+@given(graphs())
+@pytest.mark.parametrize(("unit", "threads"), [(UNITS[0], 1), (UNITS[1], 2)])
+def test_chosen_schedules_are_legal(unit: VectorUnit, threads: int, graph: Graph):
+    for stages, schedule in layers(graph.module, unit, threads):
+        prove_schedule(stages, schedule, unit.lanes_f32)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
+@given(graphs())
+def test_any_split_of_the_shared_band_is_legal_and_of_a_fold_never(graph: Graph):
+    lanes = UNITS[1].lanes_f32
+    for stages, schedule in layers(graph.module, UNITS[1], 2):
+        band = shared_band(stages)
+        for points in (1, 3):
+            prove_schedule(stages, replace(schedule, band=(points,) * band), lanes)
+        if len(stages) == 1 and any(e > 1 for e in stages[0].extents[band:]):
+            everything = replace(schedule, band=(1,) * len(stages[0].extents))
+            with pytest.raises(IllegalScheduleError):
+                prove_schedule(stages, everything, lanes)
+
+
+# ------------------------------------------------------------- one layer by hand
+
+ROWS, COLUMNS, TERMS = 6, 8, 20
+SOFTMAX_OF_PRODUCT = f"""
+func.func @main(%a: tensor<{ROWS}x{TERMS}xf32>) -> tensor<{ROWS}x{COLUMNS}xf32> {{
+  %b = canao.weight "b" : tensor<{TERMS}x{COLUMNS}xf32>
+  %p = canao.matmul %a, %b : (tensor<6x20xf32>, tensor<20x8xf32>) -> tensor<6x8xf32>
+  %s = canao.softmax %p axis 1 : (tensor<6x8xf32>) -> tensor<6x8xf32>
+  func.return %s : tensor<6x8xf32>
+}}
+"""
+
+
+@pytest.fixture
+def layer() -> Layer:
+    """A product, the largest of each row, the sum of exponentials, and the quotients."""
+    context = Context()
+    for dialect in (Builtin, func.Func, Canao):
+        context.load_dialect(dialect)
+    module = Parser(context, SOFTMAX_OF_PRODUCT).parse_module()
+    (found,) = layers(module, UNITS[1], 2)
+    return found
+
+
+def test_the_proof_names_what_it_reorders(layer: Layer):
+    stages, schedule = layer
+    proof = prove_schedule(stages, schedule, 16)
+    folds = [stage for stage in stages if stage.anchor is not None]
+    assert len(proof.reassociated) == len(folds) >= 3
+
+
+def test_swapped_stages(layer: Layer):
+    stages, schedule = layer
+    backwards = replace(schedule, stages=schedule.stages[::-1])
+    message = r"is illegal: .*\[0, 0\] reads .*, which no statement has written before"
+    with pytest.raises(IllegalScheduleError, match=message):
+        prove_schedule(stages[::-1], backwards, 16, "kernel_0")
+
+
+def test_band_over_the_columns_that_a_reduction_needs(layer: Layer):
+    stages, schedule = layer
+    whole = tuple(stage for stage in stages if stage.extents[1] == COLUMNS)
+    assert len(whole) < len(stages)
+    with pytest.raises(IllegalScheduleError, match="band dimension 1 of 4 points"):
+        prove_schedule(stages, replace(schedule, band=(2, 4)), 16)
+
+
+def test_band_over_a_folded_dimension(layer: Layer):
+    stages, schedule = layer
+    product = replace(schedule, band=(2, 4, 5), stages=schedule.stages[:1])
+    with pytest.raises(IllegalScheduleError, match=r"kernel_0 is .*: the reduction .* crosses"):
+        prove_schedule(stages[:1], product, 16, "kernel_0")
+
+
+def test_a_loop_order_that_misses_a_dimension(layer: Layer):
+    stages, schedule = layer
+    broken = (replace(schedule.stages[0], order=(0,)), *schedule.stages[1:])
+    with pytest.raises(IllegalScheduleError, match="must name each of its 2"):
+        prove_schedule(stages, replace(schedule, stages=broken), 16)
+
+
+def test_an_access_out_of_bounds(layer: Layer):
+    stages, schedule = layer
+    last = stages[-1]
+    shifted = AffineMap(2, 0, (AffineDimExpr(0) + 1, AffineDimExpr(1)))
+    stages = (*stages[:-1], replace(last, target_map=shifted))
+    with pytest.raises(IllegalScheduleError, match=r"leaves '.*' of shape \[6, 8\] by"):
+        prove_schedule(stages, schedule, 16)
+
+
+def test_no_isl_before_something_is_compiled():
+    code = "import sys, canao.lowering.check_schedule; sys.exit('islpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
