@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao import YieldOp
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
-from canao.lowering.access import point_variables, stage_reads
-from canao.lowering.schedule import Schedule
+from canao.errors import IllegalScheduleError
+from canao.lowering.access import invariants, point_variables, stage_reads
+from canao.lowering.schedule import Schedule, StageSchedule
 from canao.lowering.stage import Stage
 from canao.polyhedral.index import Index, apply_map
 from canao.polyhedral.statement import Access, Array, Program, Statement
 
 if TYPE_CHECKING:
     from canao.polyhedral.legality import Proof
-    from canao.polyhedral.timing import Plan
+    from canao.polyhedral.timing import Hoist, Nest, Plan
 
 
 def prove_schedule(
@@ -33,56 +36,122 @@ def prove_schedule(
     # isl is loaded only when something is compiled.
     from canao.polyhedral.legality import prove
 
-    program = describe_stages(stages, len(schedule.band))
-    return prove(program, describe_schedule(schedule, lanes), f"{schedule.name} of {name}")
+    program, plan = describe(stages, schedule, lanes)
+    return prove(program, plan, f"{schedule.name} of {name}")
 
 
-def describe_stages(stages: Sequence[Stage], band: int) -> Program:
-    """The stages of a layer as statements over arrays, for a band of so many dimensions.
+def describe(stages: Sequence[Stage], schedule: Schedule, lanes: int) -> tuple[Program, Plan]:
+    """The stages of a layer as statements over arrays, and a schedule as their plan.
 
     Values that leave the layer are shared by all tasks, the other targets are
-    private: every task keeps the part that it makes in a scratch buffer.
+    private: every task keeps the part that it makes in a scratch buffer. What a
+    stage hoists is a statement of its own, which writes a private array that
+    stands for registers.
     """
-    stored = {stage.target for stage in stages}
-    arrays: dict[SSAValue, Array] = {}
-
-    def array(value: SSAValue) -> Array:
-        if value not in arrays:
-            arrays[value] = _array(value, len(arrays), stages, band)
-        return arrays[value]
-
-    statements: list[Statement] = []
-    for n, stage in enumerate(stages):
-        dims = point_variables(stage)
-        made = stage.value if stage.anchor is None else stage.anchor.results[0]
-        reads = tuple(
-            Access(
-                array(read.value).name,
-                read.index if read.known else (None,) * len(shape_of(read.value)),
-            )
-            for read in stage_reads(stage, stored)
+    if len(schedule.stages) != len(stages):
+        raise IllegalScheduleError(
+            f"schedule {schedule.name} is for {len(schedule.stages)} stages; "
+            f"the layer has {len(stages)}"
         )
+    description = _Description(stages, schedule)
+    for n in range(len(stages)):
+        description.add_stage(n)
+    return description.program(), description.plan(lanes)
+
+
+class _Description:
+    """Collects the statements, arrays and nests of a layer."""
+
+    def __init__(self, stages: Sequence[Stage], schedule: Schedule) -> None:
+        self.stages = stages
+        self.schedule = schedule
+        self.stored = {stage.target for stage in stages}
+        self.arrays: dict[SSAValue, Array] = {}
+        self.temporaries: list[Array] = []
+        self.statements: list[Statement] = []
+        self.nests: list[Nest | Hoist] = []
+
+    def program(self) -> Program:
+        return Program(tuple(self.statements), (*self.arrays.values(), *self.temporaries))
+
+    def plan(self, lanes: int) -> Plan:
+        from canao.polyhedral.timing import Plan
+
+        return Plan(self.schedule.band, tuple(self.nests), lanes)
+
+    def add_stage(self, n: int) -> None:
+        """Adds a stage, after what it hoists."""
+        from canao.polyhedral.timing import Hoist, Nest
+
+        stage, schedule = self.stages[n], self.schedule.stages[n]
+        dims = point_variables(stage)
+        reads = self._reads(stage)
+        hoists = _hoisted(stage, schedule, self.stored)
+        host = len(self.statements) + len(hoists)
+        for k, hoisted in enumerate(hoists):
+            own = tuple(dims[d] for d in hoisted.dims)
+            name = f"{_short_name(hoisted.part.value)}_{n}_hoisted_{k}"
+            window = tuple(d if d < len(self.schedule.band) else None for d in hoisted.dims)
+            extents = tuple(v.extent for v in own)
+            self.temporaries.append(Array(f"{name}_value", extents, private=True, window=window))
+            temporary = Access(f"{name}_value", tuple(Index.of(v) for v in own))
+            inputs = self._reads(hoisted.part)
+            self.statements.append(Statement(name, own, len(own), inputs, (temporary,)))
+            self.nests.append(Hoist(host, hoisted.depth, hoisted.dims))
+            reads = (*reads, temporary)
+        made = stage.value if stage.anchor is None else stage.anchor.results[0]
         at = apply_map(stage.target_map, [Index.of(v) for v in dims])
-        written = Access(array(stage.target).name, at)
-        statements.append(
+        self.statements.append(
             Statement(
                 f"{_short_name(made)}_{n}",
                 dims,
                 stage.parallel,
                 reads,
-                (written,),
+                (Access(self._array(stage.target).name, at),),
                 reduction=stage.anchor is not None,
             )
         )
-    return Program(tuple(statements), tuple(arrays.values()))
+        self.nests.append(Nest(schedule.order, schedule.tile, schedule.vector))
+
+    def _reads(self, stage: Stage) -> tuple[Access, ...]:
+        return tuple(
+            Access(
+                self._array(read.value).name,
+                read.index if read.known else (None,) * len(shape_of(read.value)),
+            )
+            for read in stage_reads(stage, self.stored)
+        )
+
+    def _array(self, value: SSAValue) -> Array:
+        if value not in self.arrays:
+            band = len(self.schedule.band)
+            self.arrays[value] = _array(value, len(self.arrays), self.stages, band)
+        return self.arrays[value]
 
 
-def describe_schedule(schedule: Schedule, lanes: int) -> Plan:
-    """A schedule as the plan of the statements that `describe_stages` makes."""
-    from canao.polyhedral.timing import Nest, Plan
+@dataclass(frozen=True)
+class _Hoisted:
+    """What is computed inside the `depth` outermost loops of a stage, and depends on `dims`."""
 
-    nests = tuple(Nest(s.order, s.tile, s.vector) for s in schedule.stages)
-    return Plan(schedule.band, nests, lanes)
+    part: Stage
+    depth: int
+    dims: tuple[int, ...]
+
+
+def _hoisted(stage: Stage, schedule: StageSchedule, stored: Collection[SSAValue]) -> list[_Hoisted]:
+    """The values that a stage hoists, each where it is first known."""
+    if not schedule.hoist:
+        return []
+    variables = point_variables(stage)
+    dims = [Index.of(v) for v in variables]
+    found: dict[tuple[SSAValue, AffineMap], _Hoisted] = {}
+    for depth in range(len(schedule.order) + 1):
+        for value, index in invariants(stage, frozenset(schedule.order[:depth]), stored):
+            at = apply_map(index, dims)
+            used = tuple(d for d, v in enumerate(variables) if any(i.uses(v) for i in at))
+            part = replace(stage, value=value, target=value, anchor=None, value_map=index)
+            found.setdefault((value, index), _Hoisted(part, depth, used))
+    return list(found.values())
 
 
 def _array(value: SSAValue, number: int, stages: Sequence[Stage], band: int) -> Array:
