@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 
-from canao.dialects.canao import ConcatOp
+from canao.dialects.canao import ConcatOp, GatherOp
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
@@ -71,6 +71,8 @@ def form_stages(block: Block) -> tuple[Stage, ...]:
     for op in block.ops:
         if isinstance(op, ConcatOp):
             store(op.result)
+        if isinstance(op, GatherOp) and isinstance(op.table.owner, Operation):
+            store(op.table)
         if isinstance(op, CanaoOp) and op.access_pattern() is AccessPattern.CONTRACT:
             for operand in op.operands:
                 if not is_plain(operand, stored):

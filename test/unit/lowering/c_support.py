@@ -17,6 +17,7 @@ from xdsl.dialects import affine, arith, builtin, cf, func, math, memref, scf, v
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
+from canao.dialects.canao import Canao
 from canao.dialects.canao_vector import CanaoVector
 from canao.lowering.c.print_c import CUnit, print_c
 
@@ -32,6 +33,7 @@ _DIALECTS = (
     memref.MemRef,
     scf.Scf,
     vector.Vector,
+    Canao,
     CanaoVector,
 )
 _FLAGS = (

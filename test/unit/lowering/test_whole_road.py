@@ -1,0 +1,110 @@
+"""Random graphs mean the same at every level, down to compiled C."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from unit.lowering.c_support import Array, parse
+from unit.lowering.road import UNITS, fuse, interpret, run_compiled
+from unit.strategies import Graph, graphs
+from xdsl.context import Context
+
+from canao.dialects.canao import LayerOp
+from canao.dialects.canao.types import shape_of
+from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed
+from canao.interpreters.canao import evaluate
+from canao.lowering.pipeline import lower
+from canao.lowering.target import vector_unit
+from canao.transforms.canao_simplify import CanaoSimplifyPass
+
+TOLERANCE = 2e-4
+POINTS_TO_INTERPRET = 20_000
+"""The loops of larger graphs take the interpreter seconds."""
+
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
+
+
+def compare(level: str, found: Sequence[Array], expected: Sequence[Array]) -> None:
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype, level
+        np.testing.assert_allclose(
+            a.reshape(b.shape), b, rtol=TOLERANCE, atol=TOLERANCE, err_msg=level
+        )
+
+
+def points(graph: Graph) -> int:
+    """How many points the loops of a graph run over, roughly."""
+    total = 0
+    for op in graph.module.walk():
+        if isinstance(op, Indexed) and not isinstance(op, LayerOp):
+            total += op.iteration_space().points
+        elif isinstance(op, CanaoOp) and op.access_pattern() is AccessPattern.COMPOSITE:
+            total += 10 * sum(prod(shape_of(r)) for r in op.results)
+    return total
+
+
+def check(graph: Graph, *, fusion: bool, threads: int, unit: str) -> None:
+    inputs, weights = graph.inputs, graph.weights
+    expected = evaluate(graph.module, inputs, weights)
+    module = graph.module.clone()
+    small = points(graph) <= POINTS_TO_INTERPRET
+    CanaoSimplifyPass().apply(Context(), module)
+    module.verify()
+    compare("canao-simplify", evaluate(module, inputs, weights), expected)
+    fuse(module, fusion=fusion)
+    compare("lp-fusion", evaluate(module, inputs, weights), expected)
+    if small:
+        lowered, planned = interpret(module, inputs, weights, UNITS[unit], threads)
+        compare("lower-canao-to-affine", lowered, expected)
+        compare("plan-memory", planned, expected)
+    program = lower(
+        graph.module.clone(),
+        target_unit=vector_unit(UNITS[unit]),
+        threads=threads,
+        fusion=fusion,
+    )
+    with tempfile.TemporaryDirectory() as directory:
+        compare("c", run_compiled(Path(directory), program, inputs, weights), expected)
+
+
+GATHERED_GATHER = """
+func.func @main(%x: tensor<5xf32>, %i: tensor<5xi64>) -> tensor<5xf32> {
+  %a = canao.gather %x at %i : (tensor<5xf32>, tensor<5xi64>) -> tensor<5xf32>
+  %b = canao.gather %a at %i : (tensor<5xf32>, tensor<5xi64>) -> tensor<5xf32>
+  func.return %b : tensor<5xf32>
+}"""
+
+
+def test_table_that_is_computed() -> None:
+    inputs = [np.arange(5, dtype=np.float32), np.array([1, 4, -1, 0, 2])]
+    for fusion in (True, False):
+        check(Graph(parse(GATHERED_GATHER), inputs), fusion=fusion, threads=2, unit="sse")
+
+
+CASES = {
+    "graph": graphs(),
+    "fusion": st.booleans(),
+    "threads": st.sampled_from((1, 2)),
+    "unit": st.sampled_from(sorted(UNITS)),
+}
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@given(**CASES)
+def test_random_graphs(graph: Graph, fusion: bool, threads: int, unit: str) -> None:
+    check(graph, fusion=fusion, threads=threads, unit=unit)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@settings(max_examples=2000, deadline=None, suppress_health_check=SLOW)
+@given(**CASES)
+def test_many_random_graphs(graph: Graph, fusion: bool, threads: int, unit: str) -> None:
+    check(graph, fusion=fusion, threads=threads, unit=unit)
