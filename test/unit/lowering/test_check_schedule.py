@@ -13,18 +13,18 @@ from unit.strategies import Graph, graphs
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import Builtin, ModuleOp
-from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineDimExpr, AffineMap
 from xdsl.parser import Parser
 
 from canao.dialects.canao import Canao, LayerOp, WeightOp
 from canao.errors import IllegalScheduleError
 from canao.lowering.access import shared_band
-from canao.lowering.check_schedule import prove_schedule
-from canao.lowering.choose_schedule import choose_schedule
+from canao.lowering.check_schedule import describe, prove_schedule
+from canao.lowering.layer_task import LayerTask, choose_by_model
 from canao.lowering.schedule import Schedule
 from canao.lowering.stage import Stage, form_stages
 from canao.lowering.target import VectorUnit, vector_unit
+from canao.lowering.variants import variants
 from canao.transforms.canao_simplify import CanaoSimplifyPass
 from canao.transforms.expand_composites import ExpandCompositesPass
 from canao.transforms.lp_fusion import LPFusionPass
@@ -37,18 +37,29 @@ PASSES = (CanaoSimplifyPass(), LPFusionPass(), OutlineWeightsPass(), ExpandCompo
 Layer = tuple[tuple[Stage, ...], Schedule]
 
 
-def layers(module: ModuleOp, unit: VectorUnit, threads: int) -> Iterator[Layer]:
-    """The stages of every layer of a module with the schedule chosen for them."""
+def tasks(module: ModuleOp, unit: VectorUnit, threads: int) -> Iterator[LayerTask]:
+    """Every layer of a module, ready to be scheduled."""
     for each in PASSES:
         each.apply(Context(), module)
     (main,) = (f for f in module.ops if isinstance(f, func.FuncOp) and f.sym_name.data == "main")
     for layer in main.body.block.ops:
-        if not isinstance(layer, LayerOp):
-            continue
-        pairs = zip(layer.body.block.args, layer.inputs, strict=True)
-        weights: set[SSAValue] = {a for a, v in pairs if isinstance(v.owner, WeightOp)}
-        stages = form_stages(layer.body.block)
-        yield stages, choose_schedule(stages, weights, unit, threads)
+        if isinstance(layer, LayerOp):
+            constant = tuple(isinstance(v.owner, WeightOp) for v in layer.inputs)
+            stages = form_stages(layer.body.block)
+            yield LayerTask(layer, stages, constant, "", unit, threads)
+
+
+def layers(module: ModuleOp, unit: VectorUnit, threads: int) -> Iterator[Layer]:
+    """The stages of every layer of a module with the schedule that the model chooses."""
+    for task in tasks(module, unit, threads):
+        yield task.stages, choose_by_model(task)[0]
+
+
+def parse(text: str) -> ModuleOp:
+    context = Context()
+    for dialect in (Builtin, func.Func, Canao):
+        context.load_dialect(dialect)
+    return Parser(context, text).parse_module()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
@@ -89,11 +100,7 @@ func.func @main(%a: tensor<{ROWS}x{TERMS}xf32>) -> tensor<{ROWS}x{COLUMNS}xf32> 
 @pytest.fixture
 def layer() -> Layer:
     """A product, the largest of each row, the sum of exponentials, and the quotients."""
-    context = Context()
-    for dialect in (Builtin, func.Func, Canao):
-        context.load_dialect(dialect)
-    module = Parser(context, SOFTMAX_OF_PRODUCT).parse_module()
-    (found,) = layers(module, UNITS[1], 2)
+    (found,) = layers(parse(SOFTMAX_OF_PRODUCT), UNITS[1], 2)
     return found
 
 
@@ -146,3 +153,39 @@ def test_an_access_out_of_bounds(layer: Layer):
 def test_no_isl_before_something_is_compiled():
     code = "import sys, canao.lowering.check_schedule; sys.exit('islpy' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ------------------------------------------------------------------- Figure 4
+
+FIGURE_4 = """
+func.func @main(%in0: tensor<6x40xf32>, %in1: tensor<6x40xf32>,
+                %in2: tensor<1x40xf32>, %in3: tensor<1x40xf32>) -> tensor<6x40xf32> {
+  %mul1 = canao.mul %in0, %in1 : (tensor<6x40xf32>, tensor<6x40xf32>) -> tensor<6x40xf32>
+  %mul2 = canao.mul %in2, %in3 : (tensor<1x40xf32>, tensor<1x40xf32>) -> tensor<1x40xf32>
+  %out = canao.add %mul1, %mul2 : (tensor<6x40xf32>, tensor<1x40xf32>) -> tensor<6x40xf32>
+  func.return %out : tensor<6x40xf32>
+}
+"""
+
+
+def test_figure_4_recomputed_and_hoisted():
+    ((stages, schedule),) = layers(parse(FIGURE_4), UNITS[0], 2)
+    (inner,) = schedule.stages
+    recomputed = replace(schedule, stages=(replace(inner, order=(0, 1), hoist=False),))
+    hoisted = replace(schedule, stages=(replace(inner, order=(1, 0), hoist=True),))
+    for chosen, statements in ((recomputed, 1), (hoisted, 2)):
+        program, _ = describe(stages, chosen, 4)
+        assert len(program.statements) == statements
+        for band in ((), (2,), (2, 16)):
+            proof = prove_schedule(stages, replace(chosen, band=band), 4)
+            assert len(proof.dependences) == statements - 1
+    again = replace(hoisted, stages=(replace(inner, order=(0, 1), hoist=True),))
+    assert len(describe(stages, again, 4)[0].statements) == 1, "no loop is inside both"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=SLOW)
+@given(graphs(most=5))
+def test_variants_are_legal(graph: Graph):
+    for task in tasks(graph.module, UNITS[0], 2):
+        for schedule in variants(task, most=12):
+            prove_schedule(task.stages, schedule, UNITS[0].lanes_f32)
