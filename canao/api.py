@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import torch
     from torch.export import ExportedProgram
     from xdsl.dialects.builtin import ModuleOp
+
+    from canao.lowering.layer_task import Chooser
 
     Model = torch.nn.Module | ExportedProgram | str | Path
     ExampleInputs = tuple[Any, ...] | Mapping[str, Any]
@@ -107,7 +109,9 @@ def compile(
     `target` is "c" for this machine or a `Target`. `threads` defaults to the
     physical cores available. `fusion` is True, False, "exact" (laws that keep
     every rounding) or "fast" (also laws that trade a stated error for speed).
-    `tune` says how many schedules are measured. Code is kept in `cache_dir`,
+    `tune` says how many schedules of a layer are measured: "off" takes those
+    that a cost model likes best, the same every time; "default" measures a few,
+    "full" many. Winners are remembered. Code is kept in `cache_dir`,
     or CANAO_CACHE_DIR, or the user's cache directory; the variable CC names
     another compiler. `progress` is called with the name of each stage.
     """
@@ -241,7 +245,35 @@ def _is_path(model: str | Path) -> bool:
 
 def _lower(imported: _Imported, options: _Options, watch: _Stopwatch) -> Lowered:
     """The program of a model, from the cache if it was lowered before."""
-    chosen = {"threads": options.threads, "fusion": options.fusion, "tune": options.tune}
+    from canao.lowering.layer_task import choose_by_model
+    from canao.runtime.tuner import Tuner
+
+    chosen: dict[str, object] = {
+        "threads": options.threads,
+        "fusion": options.fusion,
+        "tune": options.tune,
+    }
+    if options.tune == "off":
+        return _lower_by(choose_by_model, imported, options, chosen, watch)
+    with closing(
+        Tuner(options.compiler, options.target, options.cache, options.tune, watch.progress)
+    ) as tuner:
+        # Programs made before a winner was replaced are made again.
+        chosen["winners"] = tuner.database.changes()
+        lowered = _lower_by(tuner.chooser, imported, options, chosen, watch)
+    if tuner.seconds:
+        watch.seconds["tuning"] = tuner.seconds
+        watch.seconds["affine"] -= tuner.seconds
+    return lowered
+
+
+def _lower_by(
+    chooser: Chooser,
+    imported: _Imported,
+    options: _Options,
+    chosen: Mapping[str, object],
+    watch: _Stopwatch,
+) -> Lowered:
     key = program_key(imported.text, chosen, options.target, options.compiler)
 
     def lower() -> Lowered:
@@ -259,6 +291,7 @@ def _lower(imported: _Imported, options: _Options, watch: _Stopwatch) -> Lowered
             target_unit=options.target.vector_unit,
             threads=options.threads,
             fusion=options.fusion is not False,
+            chooser=chooser,
             on_stage=on_stage,
         )
         return Lowered(program, {name: text for name, text in ir.items() if name != "c"})

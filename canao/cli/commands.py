@@ -17,8 +17,11 @@ from canao.cli.models import (
     FusionChoice,
     TargetChoice,
     TuneChoice,
+    TuneMode,
+    is_saved,
     open_model,
 )
+from canao.errors import InputFileError
 
 app = typer.Typer(
     name="canao",
@@ -181,3 +184,51 @@ def export(
     options = CompileOptions(seq, batch, threads, attn, tune=tune, cache_dir=cache_dir)
     path = open_model(model, options, quiet=False).compiled.export(out)
     _out.print(f"wrote {path}; build it with: make -C {path}")
+
+
+@app.command()
+def tune(
+    what: Annotated[
+        str, typer.Argument(metavar="MODEL|show|export|import|validate", help="What to do.")
+    ],
+    file: Annotated[
+        Path | None, typer.Argument(help="The file that export writes and import reads.")
+    ] = None,
+    seq: Seq = 128,
+    batch: Batch = 1,
+    threads: Threads = None,
+    attn: Attn = Attention.sdpa,
+    fusion: Fusion = FusionChoice.on,
+    mode: Annotated[TuneMode, typer.Option(help="How many schedules to measure.")] = (
+        TuneMode.full
+    ),
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Let validate forget winners that do not hold.")
+    ] = False,
+    cache_dir: CacheDir = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the schedules of a model's layers, or look after what was measured.
+
+    MODEL is a Hugging Face directory or a .mlir file; the winners serve every
+    later compilation. `show` lists the database, `export FILE` and `import
+    FILE` carry it elsewhere, `validate` builds and measures the winners again.
+    """
+    from canao.cli import tune as actions
+
+    if (what in actions.WITH_FILE) != (file is not None):
+        takes = "takes a FILE" if what in actions.WITH_FILE else "takes no FILE"
+        raise typer.BadParameter(f"{what} {takes}")
+    if what in actions.ACTIONS:
+        actions.ACTIONS[what](actions.Request(file, cache_dir, repair, as_json, _out))
+        return
+    if is_saved(Path(what)):
+        raise InputFileError(
+            f"{what} is compiled already; name the model that it was made from to tune it"
+        )
+    choice = TuneChoice(mode.value)
+    options = CompileOptions(
+        seq, batch, threads, attn, fusion=fusion, tune=choice, cache_dir=cache_dir
+    )
+    compiled = open_model(Path(what), options, quiet=as_json).compiled
+    actions.print_kernels(compiled, as_json, _out)

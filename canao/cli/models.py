@@ -52,6 +52,13 @@ class TuneChoice(StrEnum):
     full = "full"
 
 
+class TuneMode(StrEnum):
+    """How many schedules `canao tune` measures."""
+
+    default = "default"
+    full = "full"
+
+
 class TargetChoice(StrEnum):
     """What code is made."""
 
@@ -91,11 +98,16 @@ def progress_display(quiet: bool) -> Generator[Callable[[str], None]]:
         yield lambda stage: status.update(stage)
 
 
+def is_saved(path: Path) -> bool:
+    """Whether a directory holds a model that was compiled and saved."""
+    return (path / _SAVED).is_file()
+
+
 def open_model(path: Path, options: CompileOptions, *, quiet: bool) -> Opened:
     """Load a saved model, or compile a Hugging Face directory or a `.mlir` file."""
     import canao
 
-    if (path / _SAVED).is_file():
+    if is_saved(path):
         return Opened(canao.load(path, threads=options.threads))
     if path.is_dir() and not (path / _HUGGING_FACE).is_file():
         raise InputFileError(

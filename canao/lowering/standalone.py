@@ -25,7 +25,7 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
     Inputs and weights are those of the layer; weights are packed as the
     schedule asks, so `Program.weights` has their shapes in memory.
     """
-    module = ModuleOp([_main(task)])
+    module = standalone_module(task)
     ctx = Context()
     OutlineWeightsPass().apply(ctx, module)
     lowering = ModuleLowering(task.unit, task.threads, lambda _: (schedule, (schedule.name,)))
@@ -49,6 +49,11 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
         counts=Counts(1, 1, 0, 0),
         threads=task.threads,
     )
+
+
+def standalone_module(task: LayerTask) -> ModuleOp:
+    """A module whose `@main` is one call of the layer, before weights are outlined."""
+    return ModuleOp([_main(task)])
 
 
 def _main(task: LayerTask) -> func.FuncOp:

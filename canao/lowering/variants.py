@@ -97,7 +97,7 @@ def _loop_orders(task: LayerTask, base: Schedule, n: int) -> Iterator[Schedule]:
     stage, schedule = task.stages[n], base.stages[n]
     if stage.anchor is not None:
         return
-    yield from _hoisted(base, n, stage, schedule)
+    yield from _hoisted(task, base, n, schedule)
     moving = [d for d in schedule.order if stage.extents[d] > 1]
     if len(moving) > _MAX_PERMUTED:
         return
@@ -106,14 +106,17 @@ def _loop_orders(task: LayerTask, base: Schedule, n: int) -> Iterator[Schedule]:
         changed = replace(schedule, order=(*still, *order))
         if changed == schedule:
             continue
-        yield from _hoisted(base, n, stage, changed)
+        yield from _hoisted(task, base, n, changed)
         yield _with_stage(base, n, changed)
 
 
-def _hoisted(base: Schedule, n: int, stage: Stage, schedule: StageSchedule) -> Iterator[Schedule]:
+def _hoisted(
+    task: LayerTask, base: Schedule, n: int, schedule: StageSchedule
+) -> Iterator[Schedule]:
     """The schedule with hoisting, where some computed value does not depend on an inner loop."""
+    stored = {stage.target for stage in task.stages}
     for depth in range(len(schedule.order)):
-        if invariants(stage, schedule.order[:depth], ()):
+        if invariants(task.stages[n], schedule.order[:depth], stored):
             yield _with_stage(base, n, replace(schedule, hoist=True))
             return
 

@@ -70,7 +70,7 @@ def _run_child(job: dict[str, Any], cache: Cache, time_limit: float) -> None:
         try:
             child = subprocess.run(
                 [sys.executable, "-P", "-m", "canao.runtime.guard", str(path)],
-                env=_environment(),
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -87,7 +87,7 @@ def _run_child(job: dict[str, Any], cache: Cache, time_limit: float) -> None:
         raise ExecutionError(_explain(child))
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """The environment, with the package that runs here first on the module path."""
     root = str(Path(canao.__file__).resolve().parent.parent)
     others = os.environ.get("PYTHONPATH")

@@ -77,15 +77,21 @@ class NativeModule:
         if status:
             raise self._failed(status)
 
-    def bind(self, inputs: Pointers, outputs: Pointers) -> Callable[[], int]:
-        """A call with all arguments made ready: what measuring times."""
+    def bind(
+        self, inputs: Pointers, outputs: Pointers, *, weights: Pointers | None = None
+    ) -> Callable[[], int]:
+        """A call with all arguments made ready: what measuring times.
+
+        `weights` are other weights than the module's own, of the same layout.
+        """
         if self._process != os.getpid():
             self._open()
-        run, handle, weights = self._library.canao_run, self._handle, self._pointers
+        run, handle = self._library.canao_run, self._handle
+        mine = self._pointers if weights is None else weights
         arena = ctypes.c_void_p(self._arena.ctypes.data)
 
         def call() -> int:
-            return run(handle, inputs, weights, outputs, arena)
+            return run(handle, inputs, mine, outputs, arena)
 
         return call
 
