@@ -1,0 +1,115 @@
+"""Emitted code under the sanitizers of the compiler, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from unit.lowering.c_support import CC, parse
+from unit.lowering.road import UNITS
+
+from canao.lowering.pipeline import lower
+from canao.lowering.program import Program, TensorSpec
+from canao.lowering.target import vector_unit
+
+# An embedding lookup, a masked softmax over scores, a product with bias and GELU, a norm:
+# rows and columns that no tile divides.
+MODEL = """
+func.func @main(%ids: tensor<1x13xi64>, %padding: tensor<1x13xi64>) -> tensor<1x13x19xf32> {
+  %table = canao.weight "table" : tensor<11x19xf32>
+  %w = canao.weight "w" : tensor<19x37xf32>
+  %b = canao.weight "b" : tensor<37xf32>
+  %v = canao.weight "v" : tensor<37x19xf32>
+  %s = canao.weight "s" : tensor<19xf32>
+  %none = canao.constant dense<0> : tensor<i64>
+  %zero = canao.constant dense<0.0> : tensor<f32>
+  %lowest = canao.constant dense<-1.0e9> : tensor<f32>
+  %kept = canao.cmp "ne" %padding, %none : (tensor<1x13xi64>, tensor<i64>) -> tensor<1x13xi1>
+  %mask = canao.select %kept, %zero, %lowest
+    : (tensor<1x13xi1>, tensor<f32>, tensor<f32>) -> tensor<1x13xf32>
+  %x = canao.gather %table at %ids : (tensor<11x19xf32>, tensor<1x13xi64>) -> tensor<1x13x19xf32>
+  %t = canao.transpose %x [0, 2, 1] : (tensor<1x13x19xf32>) -> tensor<1x19x13xf32>
+  %scores = canao.matmul %x, %t
+    : (tensor<1x13x19xf32>, tensor<1x19x13xf32>) -> tensor<1x13x13xf32>
+  %masked = canao.add %scores, %mask
+    : (tensor<1x13x13xf32>, tensor<1x13xf32>) -> tensor<1x13x13xf32>
+  %p = canao.softmax %masked axis 2 : (tensor<1x13x13xf32>) -> tensor<1x13x13xf32>
+  %c = canao.matmul %p, %x : (tensor<1x13x13xf32>, tensor<1x13x19xf32>) -> tensor<1x13x19xf32>
+  %h = canao.matmul %c, %w : (tensor<1x13x19xf32>, tensor<19x37xf32>) -> tensor<1x13x37xf32>
+  %h1 = canao.add %h, %b : (tensor<1x13x37xf32>, tensor<37xf32>) -> tensor<1x13x37xf32>
+  %g = canao.gelu %h1 approximate "none" : (tensor<1x13x37xf32>) -> tensor<1x13x37xf32>
+  %o = canao.matmul %g, %v : (tensor<1x13x37xf32>, tensor<37x19xf32>) -> tensor<1x13x19xf32>
+  %r = canao.add %o, %c : (tensor<1x13x19xf32>, tensor<1x13x19xf32>) -> tensor<1x13x19xf32>
+  %n = canao.layer_norm %r, %s, %s epsilon 1.0e-05 : f64
+    : (tensor<1x13x19xf32>, tensor<19xf32>, tensor<19xf32>) -> tensor<1x13x19xf32>
+  func.return %n : tensor<1x13x19xf32>
+}"""
+
+# Buffers of exactly the size that the program asks for; inputs are aligned to elements only.
+_MAIN = """
+#include <stdio.h>
+
+static void *aligned(size_t bytes) {
+  void *memory = 0;
+  if (posix_memalign(&memory, 64, bytes ? bytes : 1)) abort();
+  memset(memory, 0, bytes);
+  return memory;
+}
+
+int main(void) {
+  const void *inputs[] = {INPUTS};
+  const void *weights[] = {WEIGHTS};
+  void *outputs[] = {OUTPUTS};
+  void *arena = aligned(ARENA);
+  void *handle;
+  if (canao_open(THREADS, &handle)) return 2;
+  for (int run = 0; run < 20; ++run)
+    if (canao_run(handle, inputs, weights, outputs, arena)) return 3;
+  canao_close(handle);
+  puts("finished");
+  return 0;
+}
+"""
+
+
+def whole_program(program: Program) -> str:
+    """The unit with a `main` that runs it on zeros."""
+
+    def buffers(specs: tuple[TensorSpec, ...], make: str) -> str:
+        return ", ".join(make.format(spec.bytes) for spec in specs) or "0"
+
+    text = _MAIN
+    for name, value in {
+        "INPUTS": buffers(program.inputs, "calloc({}, 1)"),
+        "WEIGHTS": buffers(program.weights, "aligned({})"),
+        "OUTPUTS": buffers(program.outputs, "calloc({}, 1)"),
+        "ARENA": str(program.arena_bytes),
+        "THREADS": str(program.threads),
+    }.items():
+        text = text.replace(name, value)
+    return program.source + text
+
+
+@pytest.mark.parametrize("fusion", [True, False], ids=["fused", "unfused"])
+@pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
+def test_clean(tmp_path: Path, sanitizer: str, fusion: bool) -> None:
+    assert CC is not None
+    program = lower(parse(MODEL), target_unit=vector_unit(UNITS["avx2"]), threads=2, fusion=fusion)
+    source, binary = tmp_path / "model.c", tmp_path / "model"
+    source.write_text(whole_program(program), encoding="utf-8")
+    flags = [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-O1", "-g", "-std=gnu11"]
+    command = [CC, *flags, "-march=native", "-pthread", "-w", "-o", str(binary), str(source), "-lm"]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    options = {"TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"}
+    result = subprocess.run(
+        [str(binary)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **options},
+    )
+    assert (result.returncode, result.stdout) == (0, "finished\n"), result.stderr
