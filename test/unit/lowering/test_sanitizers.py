@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -65,7 +66,7 @@ int main(void) {
   void *arena = aligned(ARENA);
   void *handle;
   if (canao_open(THREADS, &handle)) return 2;
-  for (int run = 0; run < 20; ++run)
+  for (int run = 0; run < 200; ++run)
     if (canao_run(handle, inputs, weights, outputs, arena)) return 3;
   canao_close(handle);
   puts("finished");
@@ -92,19 +93,17 @@ def whole_program(program: Program) -> str:
     return program.source + text
 
 
-@pytest.mark.parametrize("fusion", [True, False], ids=["fused", "unfused"])
-@pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
-def test_clean(tmp_path: Path, sanitizer: str, fusion: bool) -> None:
+def run_sanitized(directory: Path, text: str, sanitizer: str) -> subprocess.CompletedProcess[str]:
+    """Builds and runs a program under a sanitizer, in a process of its own."""
     assert CC is not None
-    program = lower(parse(MODEL), target_unit=vector_unit(UNITS["avx2"]), threads=2, fusion=fusion)
-    source, binary = tmp_path / "model.c", tmp_path / "model"
-    source.write_text(whole_program(program), encoding="utf-8")
+    source, binary = directory / "model.c", directory / "model"
+    source.write_text(text, encoding="utf-8")
     flags = [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-O1", "-g", "-std=gnu11"]
     command = [CC, *flags, "-march=native", "-pthread", "-w", "-o", str(binary), str(source), "-lm"]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     options = {"TSAN_OPTIONS": "halt_on_error=1", "ASAN_OPTIONS": "detect_leaks=0"}
-    result = subprocess.run(
+    return subprocess.run(
         [str(binary)],
         capture_output=True,
         text=True,
@@ -112,4 +111,20 @@ def test_clean(tmp_path: Path, sanitizer: str, fusion: bool) -> None:
         timeout=120,
         env={**os.environ, **options},
     )
+
+
+@pytest.mark.parametrize("fusion", [True, False], ids=["fused", "unfused"])
+@pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
+def test_clean(tmp_path: Path, sanitizer: str, fusion: bool) -> None:
+    program = lower(parse(MODEL), target_unit=vector_unit(UNITS["avx2"]), threads=2, fusion=fusion)
+    result = run_sanitized(tmp_path, whole_program(program), sanitizer)
     assert (result.returncode, result.stdout) == (0, "finished\n"), result.stderr
+
+
+def test_a_race_is_found(tmp_path: Path) -> None:
+    """Without the barriers between calls the same program races."""
+    program = lower(parse(MODEL), target_unit=vector_unit(UNITS["avx2"]), threads=2)
+    text = re.sub(r"canao_called\(c, tid, \d+\);", "", whole_program(program))
+    result = run_sanitized(tmp_path, text, "thread")
+    assert result.returncode != 0
+    assert "ThreadSanitizer: data race" in result.stderr
