@@ -130,7 +130,7 @@ def _run_child(
         "best_ms": best[1] if best else None,
         "time_limit": time_limit,
     }
-    running = ""
+    running, finished = "", False
     with cache.scratch() as room:
         path, said = room / "job.json", room / "said"
         try:
@@ -151,15 +151,16 @@ def _run_child(
             try:
                 assert child.stdout is not None
                 for message in filter(None, map(_message, child.stdout)):
-                    if "running" in message:
-                        running = message["running"]
-                        continue
-                    message["outcome"] = Outcome(message["outcome"])
-                    on_result(Result(**message))
+                    running = message.get("running", running)
+                    finished = finished or "finished" in message
+                    if "outcome" in message:
+                        message["outcome"] = Outcome(message["outcome"])
+                        on_result(Result(**message))
             except BaseException:
                 child.kill()
                 raise
-        if not child.returncode:
+        # Emitted code could end the process with status 0 too.
+        if finished and not child.returncode:
             return None
         return _blame(running, child.returncode, said.read_text(encoding="utf-8", errors="replace"))
 
@@ -177,7 +178,7 @@ def _blame(running: str, status: int, said: str) -> Result:
     if status == -signal.SIGALRM:
         return Result(running, Outcome.timeout, reason="it did not end within the time limit")
     lines = said.strip().splitlines()
-    last = lines[-1] if lines else "it said nothing"
+    last = lines[-1] if lines else f"it ended the process with status {status}"
     if status < 0:
         names = {known.value: known.name for known in signal.Signals}
         last = names.get(-status, f"signal {-status}")
@@ -256,6 +257,7 @@ class _Contest:
         for start in range(0, len(entries), _HEAT):
             heat = [self.load(entry) for entry in entries[start : start + _HEAT]]
             best, best_ms = self.hold_heat(heat, best, best_ms)
+        self.say(finished=True)
 
     def hold_heat(
         self, heat: list[_Runner], best: _Runner | None, best_ms: float | None

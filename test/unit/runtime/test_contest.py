@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from canao.errors import ExecutionError
+from canao.lowering.program import Program
+from canao.runtime.build import build_library
+from canao.runtime.cache import Cache
+from canao.runtime.contest import Entry, Result, hold_contest
+from canao.runtime.database import Outcome
+from canao.runtime.target import Target
+from canao.runtime.toolchain import Compiler
+
+_SLEEP = "for (long long t = canao_nanoseconds(); canao_nanoseconds() - t < 20000000;);"
+
+MakeEntry = Callable[..., Entry]
+
+
+@pytest.fixture
+def entry(
+    cache: Cache, compiler: Compiler, host: Target, make_program: Callable[..., Program]
+) -> MakeEntry:
+    def make(name: str, hook: str = "") -> Entry:
+        program = make_program(hook, threads=1)
+        return Entry(name, program, build_library(program.source, compiler, host, cache).path)
+
+    return make
+
+
+def _hold(
+    cache: Cache, entries: list[Entry], best: tuple[Entry, float] | None = None
+) -> dict[str, Result]:
+    results: list[Result] = []
+    hold_contest(entries, cache, results.append, best=best, time_limit=5.0)
+    assert len({r.name for r in results}) == len(results)
+    return {r.name: r for r in results}
+
+
+def test_all_ends(cache: Cache, entry: MakeEntry) -> None:
+    entries = [
+        entry("crash", "abort();"),
+        entry("one"),
+        entry("hang", "for (volatile int n = 0;;) n = 1;"),
+        entry("two"),
+        entry("slow", _SLEEP),
+        entry("exit", "exit(0);"),
+        entry("three"),
+    ]
+    results = _hold(cache, entries)
+    assert set(results) == {e.name for e in entries}
+    assert results["crash"].reason == "SIGABRT"
+    assert results["hang"].outcome is Outcome.timeout
+    assert results["slow"].outcome is Outcome.slow
+    assert results["exit"].outcome is Outcome.crashed
+    measured = [r for r in results.values() if r.ms is not None]
+    assert {r.name for r in measured} >= {"one", "two", "three", "slow"}
+    assert all(r.runs > 0 for r in measured)
+
+
+def test_a_failing_call_is_a_crash(cache: Cache, entry: MakeEntry) -> None:
+    results = _hold(cache, [entry("refuses", "return 1;"), entry("works")])
+    assert results["refuses"].outcome is Outcome.crashed
+    assert "x must not be empty" in results["refuses"].reason
+    assert results["works"].outcome is Outcome.ok
+
+
+def test_times_are_relative_to_the_best_so_far(cache: Cache, entry: MakeEntry) -> None:
+    # The champion was measured at a thousand seconds: the newcomer's time is told on that scale.
+    results = _hold(cache, [entry("new")], (entry("old"), 1e6))
+    assert set(results) == {"new"}
+    assert (results["new"].ms or 0.0) > 1e4
+
+
+def test_a_champion_that_crashes_is_left_out(cache: Cache, entry: MakeEntry) -> None:
+    results = _hold(cache, [entry("new")], (entry("old", "abort();"), 1.0))
+    assert results["new"].outcome is Outcome.ok
+
+
+def test_what_programs_print_is_ignored(cache: Cache, entry: MakeEntry) -> None:
+    noisy = entry("noisy", 'extern int puts(const char *); puts("{}\\n[1]\\n7\\nnothing");')
+    assert _hold(cache, [noisy])["noisy"].outcome is Outcome.ok
+
+
+def test_a_child_that_cannot_start(
+    cache: Cache, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(ExecutionError, match="ended early"):
+        hold_contest([entry("one")], cache, lambda result: None)
