@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from xdsl.builder import Builder
 from xdsl.context import Context
@@ -21,6 +22,7 @@ from xdsl.rewriter import InsertPoint
 from canao.dialects.canao import DivOp, LayerOp, MatmulOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import Decomposable
+from canao.transforms.law_uses import Recorded, Uses
 
 
 class ExpandComposite(RewritePattern):
@@ -63,10 +65,19 @@ class DivideAfterProduct(RewritePattern):
 
 @dataclass(frozen=True)
 class ExpandCompositesPass(ModulePass):
-    """Expands softmax, layer_norm and gelu inside `canao.layer` regions."""
+    """Expands softmax, layer_norm and gelu inside `canao.layer` regions.
+
+    With `exact=true`, divisions stay where they are written.
+    """
 
     name = "expand-composites"
 
+    exact: bool = False
+    used: Uses = field(default_factory=Counter, init=False, compare=False)
+    """How often each law was used."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        patterns = GreedyRewritePatternApplier([ExpandComposite(), DivideAfterProduct()])
-        PatternRewriteWalker(patterns).rewrite_module(op)
+        patterns: list[RewritePattern] = [ExpandComposite()]
+        if not self.exact:
+            patterns.append(Recorded(DivideAfterProduct(), True, self.used))
+        PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)

@@ -14,7 +14,9 @@ the weights, or replaces an operation by one that no rule turns back.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -29,7 +31,13 @@ from xdsl.transforms.dead_code_elimination import region_dce
 
 from canao.transforms.canao_simplify.fold_constants import FoldConstants, NarrowSplats
 from canao.transforms.canao_simplify.fold_gathers import GATHER_PATTERNS
-from canao.transforms.canao_simplify.fold_identities import IDENTITY_PATTERNS
+from canao.transforms.canao_simplify.fold_identities import (
+    IDENTITY_PATTERNS,
+    DivideByMultiplying,
+    DropDoubleInverse,
+    DropIdentities,
+    JoinNumbersOfProduct,
+)
 from canao.transforms.canao_simplify.fold_reorganisations import REORGANISATION_PATTERNS
 from canao.transforms.canao_simplify.join_products import JOIN_PATTERNS
 from canao.transforms.canao_simplify.move_scales import SCALE_PATTERNS
@@ -38,6 +46,7 @@ from canao.transforms.canao_simplify.recover_layer_norm import LAYER_NORM_PATTER
 from canao.transforms.canao_simplify.recover_softmax import SOFTMAX_PATTERNS
 from canao.transforms.canao_simplify.sink_broadcasts import BROADCAST_PATTERNS
 from canao.transforms.canao_simplify.sink_reshapes import RESHAPE_PATTERNS
+from canao.transforms.law_uses import Recorded, Uses
 
 _RECOVERING: tuple[type[RewritePattern], ...] = (
     FoldConstants,
@@ -61,14 +70,27 @@ _STAGES: tuple[tuple[type[RewritePattern], ...], ...] = (
     (*_RECOVERING, *SCALE_PATTERNS, *JOIN_PATTERNS),
 )
 
+LAWS_THAT_ROUND: tuple[type[RewritePattern], ...] = (
+    DivideByMultiplying,
+    JoinNumbersOfProduct,
+    *SCALE_PATTERNS,
+)
+"""Laws that change the last digits of results."""
+
+_FORMS_THAT_ROUND: tuple[type[RewritePattern], ...] = (*LAYER_NORM_PATTERNS, *GELU_PATTERNS)
+"""Composites that are evaluated otherwise than what they were recovered from."""
+
+_RECORDED = (*LAWS_THAT_ROUND, *JOIN_PATTERNS, DropIdentities, DropDoubleInverse)
+"""Laws whose uses are reported."""
+
 
 def _count(module: ModuleOp) -> int:
     return sum(1 for _ in module.walk())
 
 
-def _rewrite_to_fixpoint(module: ModuleOp, patterns: Sequence[type[RewritePattern]]) -> None:
+def _rewrite_to_fixpoint(module: ModuleOp, patterns: Sequence[RewritePattern]) -> None:
     """Applies patterns, and removes equal and dead operations, until nothing changes."""
-    walker = PatternRewriteWalker(GreedyRewritePatternApplier([make() for make in patterns]))
+    walker = PatternRewriteWalker(GreedyRewritePatternApplier(list(patterns)))
     while True:
         before = _count(module)
         cse(module)
@@ -79,14 +101,30 @@ def _rewrite_to_fixpoint(module: ModuleOp, patterns: Sequence[type[RewritePatter
             return
 
 
+@dataclass(frozen=True)
 class CanaoSimplifyPass(ModulePass):
-    """Simplifies canao graphs, recovers composites and joins products."""
+    """Simplifies canao graphs, recovers composites and joins products.
+
+    With `exact=true`, only by rules that keep every rounding.
+    """
 
     name = "canao-simplify"
 
+    exact: bool = False
+    used: Uses = field(default_factory=Counter, init=False, compare=False)
+    """How often each law was used."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for patterns in _STAGES:
-            _rewrite_to_fixpoint(op, patterns)
+            _rewrite_to_fixpoint(op, [self._make(p) for p in patterns if self._allows(p)])
+
+    def _allows(self, pattern: type[RewritePattern]) -> bool:
+        return not self.exact or pattern not in (*LAWS_THAT_ROUND, *_FORMS_THAT_ROUND)
+
+    def _make(self, pattern: type[RewritePattern]) -> RewritePattern:
+        if pattern not in _RECORDED:
+            return pattern()
+        return Recorded(pattern(), pattern in LAWS_THAT_ROUND, self.used)
 
 
-__all__ = ["CanaoSimplifyPass"]
+__all__ = ["LAWS_THAT_ROUND", "CanaoSimplifyPass"]

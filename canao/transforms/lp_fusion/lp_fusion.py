@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 from xdsl.context import Context
@@ -12,23 +13,34 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
-from canao.dialects.canao import Canao, ConstantOp, LayerOp, ReshapeOp, YieldOp
+from canao.dialects.canao import ConstantOp, LayerOp, ReshapeOp, YieldOp
 from canao.dialects.canao.types import shape_of
 from canao.transforms.constants import is_constant_expression
+from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion.grouping import Group, Grouping, is_move
+from canao.transforms.lp_fusion.laws.apply import apply_laws
 
 
 @dataclass(frozen=True)
 class LPFusionPass(ModulePass):
-    """Fuses layers: `lp-fusion{fuse=true}`; `fuse=false` makes a layer of each operation."""
+    """Applies the computation laws, then fuses layers by their access patterns.
+
+    `exact=true` uses only laws that keep every rounding; `fuse=false` uses none
+    and makes a layer of each operation.
+    """
 
     name = "lp-fusion"
 
     fuse: bool = True
+    exact: bool = False
+    used: Uses = field(default_factory=Counter, init=False, compare=False)
+    """How often each law was used."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in op.ops:
             if isinstance(function, func.FuncOp) and function.sym_name.data == "main":
+                if self.fuse:
+                    self.used.update(apply_laws(function.body.block, self.exact))
                 copies = _copy_results(function.body.block)
                 grouping = Grouping(function.body.block, copies)
                 groups = grouping.fuse() if self.fuse else grouping.separate()

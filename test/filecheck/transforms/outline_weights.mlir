@@ -1,4 +1,4 @@
-// RUN: canao-opt %s -p lp-fusion,outline-weights | filecheck %s
+// RUN: canao-opt %s -p "lp-fusion{exact=true},outline-weights" | filecheck %s
 
 // What depends on weights and constants only moves to @prepare, by whatever chain;
 // layers refer to its results, each once. A small splat stays in its layer.

@@ -1,4 +1,4 @@
-// RUN: canao-opt %s --split-input-file -p lp-fusion | filecheck %s
+// RUN: canao-opt %s --split-input-file -p "lp-fusion{exact=true}" | filecheck %s
 
 // A product takes the elementwise operations after it into its layer: bias and gelu.
 func.func @main(%x: tensor<4x8xf32>) -> tensor<4x6xf32> {

@@ -1,0 +1,1 @@
+"""The laws of LP-Fusion: the same mathematics with fewer computations."""
