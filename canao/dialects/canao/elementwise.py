@@ -170,20 +170,20 @@ class MinimumOp(BinaryOp):
 
 
 @irdl_op_definition
-class AndOp(BinaryOp):
-    """Bitwise (for i1: logical) and."""
+class OrOp(BinaryOp):
+    """Bitwise (for i1: logical) or."""
 
-    name = "canao.and"
+    name = "canao.or"
     LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True)
     traits = traits_def(Pure(), Commutative())
 
 
 @irdl_op_definition
-class OrOp(BinaryOp):
-    """Bitwise (for i1: logical) or."""
+class AndOp(BinaryOp):
+    """Bitwise (for i1: logical) and."""
 
-    name = "canao.or"
-    LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True, distributes_over=(AndOp,))
+    name = "canao.and"
+    LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True, distributes_over=(OrOp,))
     traits = traits_def(Pure(), Commutative())
 
 

@@ -11,6 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from canao.dialects.canao import BroadcastOp
+from canao.dialects.canao.elementwise import UnaryOp
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import is_float, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp
@@ -21,13 +22,14 @@ from canao.transforms.lp_fusion.laws.distributivity import SUM_LAWS, Factored, b
 from canao.transforms.lp_fusion.laws.read import (
     Reader,
     Reading,
+    is_bounded,
     is_linear,
-    may_be_infinite,
     monoid_of,
 )
 from canao.transforms.lp_fusion.laws.reductions import REDUCTION_LAWS, Reduction
 from canao.transforms.lp_fusion.laws.rings import rounds
-from canao.transforms.lp_fusion.laws.terms import Bag, Image, Leaf
+from canao.transforms.lp_fusion.laws.share import ShareEqualOperations
+from canao.transforms.lp_fusion.laws.terms import Bag, Image
 
 
 class NormalFormLaw:
@@ -54,6 +56,8 @@ class AbsorbNegation(NormalFormLaw):
 
     name = "absorb-negation"
 
+
+_EXACT = (AbsorbNegation.name, ShareEqualOperations.name)
 
 NORMAL_FORM_LAWS: tuple[type[NormalFormLaw], ...] = (Regroup, AbsorbNegation)
 
@@ -107,13 +111,12 @@ class Algebra:
         after = price(best.node)
         if (after.work, after.computations) >= (before.work, before.computations):
             return []
-        leaves = [form.value for form in reading.terms.forms if isinstance(form, Leaf)]
-        if any(may_be_infinite(v) for v in leaves):
+        if not is_bounded(reading.terms):
             return []
         laws = best.laws or (self._name_of_normal_form(op, before),)
         monoid = monoid_of(op)
         changes = is_float(result) if monoid is None else rounds(monoid, result)
-        used = [Use(law, changes and law != AbsorbNegation.name) for law in laws]
+        used = [Use(law, changes and law not in _EXACT) for law in laws]
         self._replace(op, reading, best, dying)
         return used
 
@@ -136,12 +139,14 @@ class Algebra:
                     yield Factored(node, (law.name,))
 
     def _name_of_normal_form(self, op: Operation, before: Cost) -> str:
-        """Which law made the normal form cheaper: signs alone, or the order of operands."""
+        """Which law made the normal form cheaper: signs, equal parts, or the order of operands."""
         reading = Reader(self.is_constant, True, op.results[0]).read(op)
         dying = _dying(op, reading)
         after = Price(reading.terms, lambda v: v.owner not in dying)(reading.root)
-        signs = is_float(op.results[0]) and after.computations < before.computations
-        return AbsorbNegation.name if signs else Regroup.name
+        if not is_float(op.results[0]) or after.computations >= before.computations:
+            return Regroup.name
+        negations = any(isinstance(o, UnaryOp) for o in dying)
+        return AbsorbNegation.name if negations else ShareEqualOperations.name
 
     def _replace(
         self, op: Operation, reading: Reading, best: Factored, dying: set[Operation]

@@ -113,7 +113,10 @@ def plan_bag(terms: Terms, bag: Bag) -> Plan:
         return Plan(members, tuple(steps), True)
     inverse = monoids()[bag.op].inverse
     assert inverse is not None
-    place = _cheapest_place(shapes[:count], broadcast_shapes(shapes[count:]))
+    constant = [terms.constant[n] for n in members]
+    # A constant that is added and taken away again rounds on purpose: not ahead of time.
+    first = constant.index(False) + 1 if all(constant[count:]) and not all(constant[:count]) else 1
+    place = _cheapest_place(shapes[:count], broadcast_shapes(shapes[count:]), first)
     last = chain(range(place))[-1]
     steps.append(Step(inverse, last, undo))
     for n in range(place, count):
@@ -121,8 +124,11 @@ def plan_bag(terms: Terms, bag: Bag) -> Plan:
     return Plan(members, tuple(steps), False)
 
 
-def _cheapest_place(plain: list[Shape], inverted: Shape) -> int:
-    """After how many of the plain members the inverted ones are applied; late if it is equal."""
+def _cheapest_place(plain: list[Shape], inverted: Shape, first: int) -> int:
+    """After how many of the plain members, `first` or more, the inverted ones are applied.
+
+    Late if it is equal.
+    """
 
     def work(place: int) -> int:
         reached, total = plain[0], 0
@@ -135,7 +141,7 @@ def _cheapest_place(plain: list[Shape], inverted: Shape) -> int:
                 total += prod(reached)
         return total
 
-    return min(range(len(plain), 0, -1), key=work)
+    return min(range(len(plain), first - 1, -1), key=work)
 
 
 class Price:

@@ -14,7 +14,7 @@ from canao.dialects.canao.types import is_float, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
 from canao.transforms.constants import splat_value
 from canao.transforms.lp_fusion.laws.rings import Monoid, laws_hold_for, role_of, rounds
-from canao.transforms.lp_fusion.laws.terms import Node, Terms
+from canao.transforms.lp_fusion.laws.terms import Leaf, Node, Number, Terms
 
 _DEEPEST = 12
 """How many operations are seen through behind a value."""
@@ -124,6 +124,16 @@ class Reader:
         ]
         shapes = [shape_of(v) for v in op.operands]
         return self.terms.image(op, operands, shapes, shape_of(op.results[0]))
+
+
+def is_bounded(terms: Terms) -> bool:
+    """Whether no infinity, NaN or huge number is known to take part in expressions."""
+    for form in terms.forms:
+        if isinstance(form, Number) and abs(form.value) > _LARGEST:
+            return False
+        if isinstance(form, Leaf) and may_be_infinite(form.value):
+            return False
+    return True
 
 
 def may_be_infinite(value: SSAValue, depth: int = 8) -> bool:
