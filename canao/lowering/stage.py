@@ -143,11 +143,13 @@ def _extend(
 
 def _map_stages(value: SSAValue) -> list[Stage]:
     """The stages that store a value without an anchor."""
+    if not isinstance(value.owner, ConcatOp):
+        source, target_map = _before_reshapes(value)
+        shape = shape_of(source)
+        identity = AffineMap.identity(len(shape))
+        return [Stage(source, value, None, shape, len(shape), identity, target_map)]
     shape = shape_of(value)
     rank = len(shape)
-    if not isinstance(value.owner, ConcatOp):
-        identity = AffineMap.identity(rank)
-        return [Stage(value, value, None, shape, rank, identity, identity)]
     op = value.owner
     axis = op.axis.value.data
     stages: list[Stage] = []
@@ -168,6 +170,27 @@ def _map_stages(value: SSAValue) -> list[Stage]:
             )
         )
     return stages
+
+
+def _before_reshapes(value: SSAValue) -> tuple[SSAValue, AffineMap]:
+    """What reaches `value` by moves that keep the row-major order, and the map between them.
+
+    Looping over the shape before such moves keeps the dimensions that the
+    other stages of a layer have.
+    """
+    index = AffineMap.identity(len(shape_of(value)))
+    while isinstance(owner := value.owner, Reorganising):
+        operand = owner.operands[0]
+        shape = shape_of(operand)
+        forward = owner.forward_map()
+        dims = [Index.of(Variable(f"d{n}", extent)) for n, extent in enumerate(shape)]
+        if forward is None:
+            break
+        moved = linearise(apply_map(forward, dims), shape_of(value))
+        if moved != linearise(dims, shape):
+            break
+        value, index = operand, index.compose(forward)
+    return value, index
 
 
 def is_plain(value: SSAValue, stored: set[SSAValue]) -> bool:
