@@ -290,7 +290,7 @@ def _lower_by(
             imported.module,
             target_unit=options.target.vector_unit,
             threads=options.threads,
-            fusion=options.fusion is not False,
+            fusion=options.fusion,
             chooser=chooser,
             on_stage=on_stage,
         )

@@ -152,6 +152,7 @@ class CompiledModel:
             peak_bytes=self._memory(),
             compile_seconds=dict(build.seconds),
             kernels=kernel_rows(program, self._profiles(), peak),
+            rewrites=program.rewrites,
             threads=self.threads,
             dtype=self.dtype,
             target=f"{build.target.triple} {build.target.cpu}".strip(),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from time import perf_counter
+from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -22,14 +24,18 @@ from canao.lowering.c.print_c import print_c
 from canao.lowering.layer_task import Chooser, choose_by_model
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.plan_memory import PlanMemoryPass
-from canao.lowering.program import Counts, KernelSpec, Program, TensorSpec
+from canao.lowering.program import Counts, KernelSpec, Program, Rewrite, TensorSpec
 from canao.lowering.target import VectorUnit
 from canao.transforms.canao_simplify import CanaoSimplifyPass
+from canao.transforms.collapse_rows import CollapseRowsPass
 from canao.transforms.constants import is_constant_expression
 from canao.transforms.convert_torch_to_canao import ConvertTorchToCanaoPass
 from canao.transforms.expand_composites import ExpandCompositesPass
+from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.outline_weights import OutlineWeightsPass
+
+Fusion = bool | Literal["exact", "fast"]
 
 OnStage = Callable[[str, Callable[[], str], float], None]
 """Called after each stage with its name, a function that prints it, and its seconds."""
@@ -62,13 +68,14 @@ def lower(
     *,
     target_unit: VectorUnit,
     threads: int,
-    fusion: bool = True,
+    fusion: Fusion = True,
     chooser: Chooser = choose_by_model,
     on_stage: OnStage | None = None,
 ) -> Program:
     """Compiles a module of the torch or the canao dialect to C; `module` is consumed.
 
-    `chooser` picks the schedule of every distinct layer.
+    With `fusion="exact"`, only laws are used that keep every rounding; without
+    fusion, every operation is a layer. `chooser` picks the schedule of every distinct layer.
 
     Stages: torch, canao, simplified, fused, expanded, affine, c.
     """
@@ -83,17 +90,21 @@ def lower(
     if any(isinstance(op, UnregisteredOp) for op in module.walk()):
         stages.done("torch", lambda: str(module))
         run("canao", ConvertTorchToCanaoPass())
-    run("simplified", CanaoSimplifyPass())
+    exact = fusion == "exact"
+    simplify = CanaoSimplifyPass(exact=exact)
+    fuse = LPFusionPass(fuse=fusion is not False, exact=exact)
+    expand = ExpandCompositesPass(exact=exact)
+    run("simplified", simplify)
     main = _function(module, "main")
     inputs = tuple(_spec(f"input{n}", a.type) for n, a in enumerate(main.body.block.args))
     before = _count(main)
-    run("fused", LPFusionPass(fuse=fusion), OutlineWeightsPass())
+    run("fused", fuse, OutlineWeightsPass())
     layers = [_note(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
     assert main.body.block.last_op is not None
     outputs = tuple(
         _spec(f"output{n}", v.type) for n, v in enumerate(main.body.block.last_op.operands)
     )
-    run("expanded", ExpandCompositesPass())
+    run("expanded", expand, CollapseRowsPass())
     lowering = ModuleLowering(target_unit, threads, chooser)
     lowering.run(module)
     run("affine", ApproximateMathPass(), PlanMemoryPass())
@@ -131,6 +142,16 @@ def lower(
             computations_after=sum(layer.computations for layer in layers),
         ),
         threads=threads,
+        rewrites=_rewrites(simplify.used, fuse.used, expand.used),
+    )
+
+
+def _rewrites(*passes: Uses) -> tuple[Rewrite, ...]:
+    """What the passes used, those laws first that change rounding."""
+    total: Uses = sum(passes, Counter())
+    return tuple(
+        Rewrite(use.law, count, use.changes_rounding)
+        for use, count in sorted(total.items(), key=lambda item: (not item[0][1], item[0]))
     )
 
 

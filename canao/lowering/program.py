@@ -54,6 +54,17 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """How often a law was used."""
+
+    law: str
+    """Its name in the table of laws (`canao.transforms.lp_fusion.laws`)."""
+    count: int
+    changes_rounding: bool
+    """Whether results may differ in their last digits from those of the model as written."""
+
+
+@dataclass(frozen=True)
 class Program:
     """A translation unit in C with the sizes and names its caller needs.
 
@@ -74,6 +85,8 @@ class Program:
     """Number of the kernel of each call, in order of execution."""
     counts: Counts
     threads: int
+    rewrites: tuple[Rewrite, ...] = ()
+    """The laws that were used, those that change rounding first."""
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -104,4 +117,5 @@ class Program:
             calls=tuple(data["calls"]),
             counts=Counts(**data["counts"]),
             threads=data["threads"],
+            rewrites=tuple(Rewrite(**r) for r in data["rewrites"]),
         )

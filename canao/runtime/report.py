@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from canao.lowering.program import KernelSpec, Program
+from canao.lowering.program import KernelSpec, Program, Rewrite
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -71,6 +71,8 @@ class ExecutionReport:
     cpu_flags: tuple[str, ...]
     peak_gflops: float
     """Measured rate of multiply-adds, with this number of threads."""
+    rewrites: tuple[Rewrite, ...] = ()
+    """The computation laws that were used, how often, and whether rounding changed."""
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -100,6 +102,7 @@ class ExecutionReport:
             ("computations", f"{self.computations_before} -> {self.computations_after}"),
             ("fused layers", f"{self.fused_layers}"),
             ("fallbacks", f"{self.fallbacks}"),
+            ("laws", _laws(self.rewrites)),
             ("latency", f"{self.latency_ms:.3f} ms, {self.threads} threads, {self.dtype}"),
             ("rate", f"{rate:.1f} GFLOP/s of {self.peak_gflops:.1f} at best"),
             ("CPU utilization", f"{self.cpu_utilization:.0%}"),
@@ -131,6 +134,13 @@ class ExecutionReport:
                 f"{row.peak_fraction:.0%}",
             )
         return table
+
+
+def _laws(rewrites: Sequence[Rewrite]) -> str:
+    """The laws with how often each was used; a star where rounding changed."""
+    parts = [f"{r.law}{'*' if r.changes_rounding else ''} {r.count}" for r in rewrites]
+    note = " (* changes rounding)" if any(r.changes_rounding for r in rewrites) else ""
+    return ", ".join(parts) + note if parts else "none"
 
 
 def _counted(ops: Sequence[str]) -> str:
