@@ -160,7 +160,7 @@ class Tuner:
         wanted = list(candidates)[: _MOST[self.mode]]
         rest = [candidates[text] for text in wanted if text not in known]
         if rest:
-            self._progress(f"tuning {ops}: {len(rest)} of {len(wanted)} schedules")
+            self._progress(f"tuning {ops}: {len(rest)} of {len(wanted)} schedules to measure")
             legal = [m for text, m in known.items() if text in candidates]
             self.race(task, rest, lambda m: self.database.put(key, m), legal)
         finished = {text: m for text, m in self._known(key).items() if text in candidates}
@@ -213,6 +213,7 @@ class Tuner:
             for twin in twins.get(result.name, ()):
                 tell(_duplicate(twin, made))
 
+        self._progress(f"measuring {len(entries)} schedules of {_ops(task)}")
         hold_contest(
             [built.entry for built in entries.values()],
             self.cache,
@@ -244,7 +245,8 @@ class Tuner:
         """
         with ThreadPoolExecutor(_BUILDERS) as pool:
             pending: list[tuple[Schedule, Program, Future[Library]]] = []
-            for schedule in schedules:
+            for n, schedule in enumerate(schedules, start=1):
+                self._progress(f"building schedule {n} of {len(schedules)} of {_ops(task)}")
                 try:
                     program = standalone_program(task, schedule)
                 except VerificationError as error:
