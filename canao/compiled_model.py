@@ -125,7 +125,9 @@ class CompiledModel:
     def measure(self, runs: int = 100, warmup: int = 10) -> Latency:
         """Time `runs` calls of the compiled code on the example inputs."""
         outputs = self._new_outputs()
-        call = self._module.bind(_addresses(self.examples), _addresses(outputs))
+        places = _addresses(self.examples), _addresses(outputs)
+        self._module.run(*places)  # a failed check is an error here, not a time
+        call = self._module.bind(*places)
         samples = time_calls(call, runs, warmup)
         return Latency.of(samples, self.threads, self.dtype, self.cpu_flags)
 
