@@ -39,6 +39,8 @@ Candidates = Callable[[LayerTask], Sequence[Schedule]]
 
 _MOST: dict[Mode, int] = {"default": 6, "full": 64}
 """Schedules measured for a layer."""
+_FEW, _LONG_SECONDS = 3, 100e-6
+"""Unless the mode is "full": what is measured of a layer that runs shorter than this."""
 _WORTH_SECONDS = 20e-6
 """A layer that runs shorter than this is not worth measuring."""
 _FLOPS_A_SECOND, _BYTES_A_SECOND = 50e9, 30e9
@@ -157,7 +159,8 @@ class Tuner:
         ops = _ops(task)
         self.database.add_layer(key, ops, str(standalone_module(task)))
         known = self._known(key)
-        wanted = list(candidates)[: _MOST[self.mode]]
+        short = self.mode == "default" and model_seconds(task) < _LONG_SECONDS
+        wanted = list(candidates)[: _FEW if short else _MOST[self.mode]]
         rest = [candidates[text] for text in wanted if text not in known]
         if rest:
             self._progress(f"tuning {ops}: {len(rest)} of {len(wanted)} schedules to measure")
