@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,11 @@ def test_every_law_says_what_it_is(law: LawEntry):
     assert law.text.startswith("`")
     assert law.condition
     assert sum(other.name == law.name for other in LAWS) == 1
+
+
+def test_every_law_is_documented():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "lp-fusion.md").read_text()
+    assert [law.name for law in LAWS if f"| `{law.name}` |" not in page] == []
 
 
 def test_the_table_has_every_law_that_is_applied():
