@@ -108,7 +108,8 @@ def compile(
     `model` is a module, an exported program, or MLIR (a path or the text).
     `target` is "c" for this machine or a `Target`. `threads` defaults to the
     physical cores available. `fusion` is True, False, "exact" (laws that keep
-    every rounding) or "fast" (also laws that trade a stated error for speed).
+    every rounding) or "fast" (also laws that trade a stated error for speed;
+    none does yet, so it is the same as True).
     `tune` says how many schedules of a layer are measured: "off" takes those
     that a cost model likes best, the same every time; "default" measures a few,
     "full" many. Winners are remembered. Code is kept in `cache_dir`,
