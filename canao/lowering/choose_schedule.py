@@ -21,6 +21,8 @@ _ROWS_AT_ONCE = 4
 """Rows that a reduction along its rows folds side by side."""
 _VECTORS_AT_ONCE = 2
 """Vectors of a row that an elementwise or reducing loop handles together."""
+_ROW_TASKS_A_THREAD = 2
+"""Tasks per thread where each reads all weights: enough for one slow core to matter less."""
 _TASKS_A_THREAD = 4
 """Tasks per thread where splitting finer costs nothing."""
 _LATENCY = 4.0
@@ -210,9 +212,9 @@ def _choose_band(
 
 
 def _row_tasks(extents: Sequence[int], threads: int) -> tuple[int, ...]:
-    """One task a thread: every task reads all weights, so more would cost."""
+    """Few tasks a thread, since every task reads all weights."""
     tiles = list(extents)
-    wanted = threads
+    wanted = 1 if threads == 1 else threads * _ROW_TASKS_A_THREAD
     for d, extent in enumerate(extents):
         grain = _MIN_ROWS_A_TASK if d == len(extents) - 1 else 1
         pieces = min(wanted, max(1, extent // grain))
