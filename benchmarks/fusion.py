@@ -84,7 +84,7 @@ def measure(name: str, threads: int, rounds: int, tune: Tune) -> Row:
             "unfused": lambda: unfused(**inputs),
             "PyTorch eager": lambda: model(**inputs),
         }
-        samples = interleave(calls, rounds=rounds, warmup=3)
+        samples = interleave(calls, rounds=rounds, warmup=3, pause_seconds=0.02)
     medians = {key: statistics.median(times) for key, times in samples.items()}
     report = fused.report
     rows = [asdict(row) for row in report.kernels]
@@ -111,7 +111,8 @@ def markdown(rows: list[Row], tune: str) -> str:
         "# Fused against unfused",
         "",
         f'Batch 1, sequence {SEQUENCE}, float32, `tune="{tune}"`. {_machine()}',
-        "Medians in milliseconds, interleaved; ratios are of medians within the run.",
+        "Medians in milliseconds, interleaved, 20 ms of rest before each run; "
+        "ratios are of medians within the run.",
         "",
         "| model | threads | fused | unfused | PyTorch eager | unfused / fused | eager / fused "
         "| of FMA peak | layers | computations |",
@@ -139,7 +140,7 @@ def markdown(rows: list[Row], tune: str) -> str:
 def _machine() -> str:
     target = canao.Target.host()
     return (
-        f"{platform.machine()}, {target.cpu} ({' '.join(target.features)}), "
+        f"{platform.machine()}, {target.cpu} ({target.vector_unit.name}), "
         f"torch {version('torch')}, transformers {version('transformers')}."
     )
 

@@ -139,6 +139,7 @@ def main() -> int:
                 {"canao": lambda m=mine: m(**inputs[0]), "eager": lambda: model(**inputs[0])},
                 rounds=ROUNDS,
                 warmup=5,
+                pause_seconds=0.02,
             )
             rows.append((threads, median(times["canao"]), median(times["eager"])))
 

@@ -43,7 +43,7 @@ def measure_side_by_side(opened: Opened, *, runs: int, warmup: int) -> SideBySid
                 "canao": lambda: compiled(**inputs),
                 "PyTorch eager": lambda: original(**inputs),
             }
-            samples = interleave(calls, rounds=runs, warmup=warmup)
+            samples = interleave(calls, rounds=runs, warmup=warmup, pause_seconds=0.02)
     finally:
         torch.set_num_threads(before)
     latencies = {

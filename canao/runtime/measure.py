@@ -64,12 +64,17 @@ def time_calls(call: Callable[[], object], runs: int, warmup: int) -> list[float
 
 
 def interleave(
-    calls: Mapping[str, Callable[[], object]], *, rounds: int, warmup: int = 3
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    warmup: int = 3,
+    pause_seconds: float = 0.0,
 ) -> dict[str, list[float]]:
     """Milliseconds of each call in turn, round after round.
 
     A neighbour's noise then falls on all of them alike, so that their ratio is
-    sound where two separate measurements would not be.
+    sound where two separate measurements would not be. A pause before each call
+    lets the idle threads of the one before it stop spinning.
     """
     if rounds < 1 or warmup < 0:
         raise ValueError(f"measuring needs at least one run and no negative warmup: {rounds=}")
@@ -80,6 +85,8 @@ def interleave(
     samples: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
+            if pause_seconds:
+                time.sleep(pause_seconds)
             start = clock()
             call()
             samples[name].append((clock() - start) / 1e6)
