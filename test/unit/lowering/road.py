@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ from canao.transforms.outline_weights import OutlineWeightsPass
 
 UNITS = {"avx512": ("avx512f",), "avx2": ("avx2", "fma"), "sse": ("sse2",)}
 """Processor features by the name of the vector unit; any compiler takes vectors of any width."""
+
+_NUMBERS = count()
 
 # -O1: compiling takes most of the time of these tests.
 FLAGS = ("-O1", "-march=native", "-std=gnu11", "-pthread", "-w")
@@ -66,9 +69,8 @@ def run_compiled(
 ) -> list[Array]:
     """Compiles the C of a program and runs it twice; both runs must agree."""
     assert CC is not None
-    source, library = directory / "unit.c", directory / "unit.so"
-    # a name that was loaded before would give the old library
-    library = library.with_name(f"unit{len(list(directory.iterdir()))}.so")
+    # a path that was loaded before would give the old library
+    source, library = directory / "unit.c", directory / f"unit{next(_NUMBERS)}.so"
     source.write_text(program.source, encoding="utf-8")
     command = [CC, *FLAGS, "-fPIC", "-shared", "-o", str(library), str(source), "-lm"]
     subprocess.run(command, check=True, capture_output=True)
