@@ -125,6 +125,10 @@ def test_a_race_is_found(tmp_path: Path) -> None:
     """Without the barriers between calls the same program races."""
     program = lower(parse(MODEL), target_unit=vector_unit(UNITS["avx2"]), threads=2)
     text = re.sub(r"canao_called\(c, tid, \d+\);", "", whole_program(program))
-    result = run_sanitized(tmp_path, text, "thread")
+    # Tasks go to whoever asks first: on a busy machine one thread may do them all.
+    for _ in range(20):
+        result = run_sanitized(tmp_path, text, "thread")
+        if result.returncode:
+            break
     assert result.returncode != 0
     assert "ThreadSanitizer: data race" in result.stderr
