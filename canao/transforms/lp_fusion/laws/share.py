@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Hashable
 from math import prod
@@ -16,15 +17,15 @@ from canao.dialects.interfaces import CanaoOp
 from canao.transforms.law_uses import Use, Uses
 
 
-class BlockLaw:
+class BlockLaw(ABC):
     """A law that looks at a whole block."""
 
     name: str
     exact: bool = True
 
+    @abstractmethod
     def apply(self, block: Block, is_constant: Callable[[SSAValue], bool]) -> Uses:
         """Rewrites the block; how often the law was used."""
-        raise NotImplementedError
 
 
 class ShareEqualOperations(BlockLaw):
