@@ -12,7 +12,7 @@ from typing import Literal
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, UnregisteredOp
-from xdsl.ir import Attribute, Operation
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 
 from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
@@ -24,7 +24,8 @@ from canao.lowering.c.print_c import print_c
 from canao.lowering.layer_task import Chooser, choose_by_model
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.plan_memory import PlanMemoryPass
-from canao.lowering.program import Counts, KernelSpec, Program, Rewrite, TensorSpec
+from canao.lowering.program import Counts, KernelSpec, Program, Rewrite
+from canao.lowering.specs import tensor_specs
 from canao.lowering.target import VectorUnit
 from canao.transforms.canao_simplify import CanaoSimplifyPass
 from canao.transforms.collapse_rows import CollapseRowsPass
@@ -96,14 +97,12 @@ def lower(
     expand = ExpandCompositesPass(exact=exact)
     run("simplified", simplify)
     main = _function(module, "main")
-    inputs = tuple(_spec(f"input{n}", a.type) for n, a in enumerate(main.body.block.args))
+    inputs = tensor_specs("input", [a.type for a in main.body.block.args])
     before = _count(main)
     run("fused", fuse, OutlineWeightsPass())
     layers = [_note(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
     assert main.body.block.last_op is not None
-    outputs = tuple(
-        _spec(f"output{n}", v.type) for n, v in enumerate(main.body.block.last_op.operands)
-    )
+    outputs = tensor_specs("output", [v.type for v in main.body.block.last_op.operands])
     run("expanded", expand, CollapseRowsPass())
     lowering = ModuleLowering(target_unit, threads, chooser)
     lowering.run(module)
@@ -111,9 +110,7 @@ def lower(
     unit = print_c(module, threads)
     stages.done("c", lambda: unit.source)
     prepare = _function(module, "prepare")
-    weights = tuple(
-        _spec(f"weight{n}", t) for n, t in enumerate(prepare.function_type.outputs.data)
-    )
+    weights = tensor_specs("weight", prepare.function_type.outputs.data)
     first = [lowering.calls.index(n) for n in range(len(lowering.kernels))]
     return Program(
         source=unit.source,
@@ -157,14 +154,6 @@ def _rewrites(*passes: Uses) -> tuple[Rewrite, ...]:
 
 def _function(module: ModuleOp, name: str) -> func.FuncOp:
     return next(f for f in module.ops if isinstance(f, func.FuncOp) and f.sym_name.data == name)
-
-
-def _spec(name: str, type_: Attribute) -> TensorSpec:
-    from xdsl.dialects.builtin import TensorType
-
-    assert isinstance(type_, TensorType)
-    dtype = dtype_of_element(type_.element_type).name
-    return TensorSpec(name, dtype, type_.get_shape())
 
 
 def _count(main: func.FuncOp) -> tuple[int, int]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, TensorType
-from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.ir import Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, WeightOp
-from canao.dialects.canao.source import dtype_of_element
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.c.print_c import print_c
 from canao.lowering.layer_task import LayerTask
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.plan_memory import PlanMemoryPass
-from canao.lowering.program import Counts, KernelSpec, Program, TensorSpec
+from canao.lowering.program import Counts, KernelSpec, Program
 from canao.lowering.schedule import Schedule
+from canao.lowering.specs import tensor_specs
 from canao.transforms.outline_weights import OutlineWeightsPass
 
 
@@ -39,9 +39,9 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
     inputs = [v for v, fixed in zip(layer.inputs, task.constant, strict=True) if not fixed]
     return Program(
         source=unit.source,
-        inputs=_specs("input", [v.type for v in inputs]),
-        outputs=_specs("output", [v.type for v in layer.outs]),
-        weights=_specs("weight", prepared),
+        inputs=tensor_specs("input", [v.type for v in inputs]),
+        outputs=tensor_specs("output", [v.type for v in layer.outs]),
+        weights=tensor_specs("weight", prepared),
         prepare=str(ModuleOp([functions["prepare"].clone()])),
         arena_bytes=unit.arena_bytes,
         kernels=(KernelSpec("kernel_0", (), layer.flops(), 0, 0, schedule.name),),
@@ -73,12 +73,3 @@ def _main(task: LayerTask) -> func.FuncOp:
     block.add_op(func.ReturnOp(*copy.outs))
     types = ([a.type for a in block.args], [v.type for v in copy.outs])
     return func.FuncOp("main", types, Region(block))
-
-
-def _specs(prefix: str, types: list[Attribute] | tuple[Attribute, ...]) -> tuple[TensorSpec, ...]:
-    specs: list[TensorSpec] = []
-    for n, kind in enumerate(types):
-        assert isinstance(kind, TensorType)
-        dtype = dtype_of_element(kind.element_type).name
-        specs.append(TensorSpec(f"{prefix}{n}", dtype, kind.get_shape()))
-    return tuple(specs)

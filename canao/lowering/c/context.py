@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from xdsl.dialects.builtin import StringAttr
-from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from canao.errors import VerificationError
@@ -169,8 +168,3 @@ class FunctionPrinter:
         ):
             name = actual.data
         return VerificationError(f"op '{name}' in function '@{self.symbol}': {reason}")
-
-
-def function_table(functions: Sequence[FuncOp]) -> dict[str, FuncOp]:
-    """Functions by their symbol."""
-    return {function.sym_name.data: function for function in functions}

@@ -68,6 +68,7 @@ class Grouping:
             for op in block.ops
             if isinstance(op, CanaoOp) and (op in kept or not is_constant_expression(op.results[0]))
         ]
+        self.position = {op: n for n, op in enumerate(self.ops)}
         self.of: dict[Operation, Group] = {}
 
     def fuse(self) -> list[Group]:
@@ -114,8 +115,7 @@ class Grouping:
         return None
 
     def _age(self, group: Group) -> int:
-        position = {op: n for n, op in enumerate(self.ops)}
-        return max(position[op] for op in group.ops)
+        return max(self.position[op] for op in group.ops)
 
     def _attended(self, op: Operation) -> list[SSAValue]:
         """The left operand of a product of two computed tensors, if only the product uses it."""
@@ -159,7 +159,7 @@ class Grouping:
         self.of[op] = group
         for value in op.operands:
             owner = value.owner
-            if not isinstance(owner, Operation) or owner in self.of or owner not in self.ops:
+            if not isinstance(owner, Operation) or owner in self.of or owner not in self.position:
                 continue
             if is_move(owner):
                 self._settle_below(owner, group)
@@ -175,7 +175,7 @@ class Grouping:
         """Settles what a floating move reads; the move itself is copied into the layer later."""
         for value in move.operands:
             owner = value.owner
-            if not isinstance(owner, Operation) or owner in self.of or owner not in self.ops:
+            if not isinstance(owner, Operation) or owner in self.of or owner not in self.position:
                 continue
             if is_move(owner):
                 self._settle_below(owner, group)

@@ -73,7 +73,7 @@ class _LayerBuilder:
     def __init__(self, block: Block, grouping: Grouping) -> None:
         self.block = block
         self.grouping = grouping
-        self.position = {op: n for n, op in enumerate(grouping.ops)}
+        self.position = grouping.position
         self.replaced: dict[SSAValue, SSAValue] = {}
 
     def build(self, groups: Sequence[Group]) -> None:
