@@ -11,11 +11,11 @@ from xdsl.ir import BlockArgument, SSAValue
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import point_variables, shared_band, stage_reads
+from canao.lowering.register_tiles import register_tile
 from canao.lowering.schedule import Packed, Schedule, StageSchedule
 from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit
 from canao.polyhedral.index import Index, apply_map, linearise
-from canao.polyhedral.split import split_by_width, split_evenly, vector_pieces
 
 _ROWS_AT_ONCE = 4
 """Rows that a reduction along its rows folds side by side."""
@@ -25,14 +25,8 @@ _ROW_TASKS_A_THREAD = 2
 """Tasks per thread where each reads all weights: enough for one slow core to matter less."""
 _TASKS_A_THREAD = 4
 """Tasks per thread where splitting finer costs nothing."""
-_LATENCY = 4.0
-"""Cycles until a multiply-add can use the sum of the one before it."""
-_TILE_OVERHEAD, _LOAD_SHARE = 0.3, 0.1
-"""Cycles a step that a tile costs beside its arithmetic, and a load beside the others."""
 _POINTS_A_TASK = 32768
 """Points of a task that reads no weights: what stays in the nearest cache."""
-_MAX_ROWS, _MAX_VECTORS = 14, 8
-"""Largest register tile considered for a product."""
 _TERMS_A_SUM = 256
 """Longest chain of additions in a product: rounding as small as that of other libraries."""
 _MIN_ROWS_A_TASK = 8
@@ -137,42 +131,6 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
     terms = stage.extents[-1]
     block = _TERMS_A_SUM if terms > _TERMS_A_SUM else None
     return StageSchedule(order, tuple(tile), vector, block)
-
-
-def register_tile(rows: int, columns: int, unit: VectorUnit) -> tuple[int, int]:
-    """The best of `register_tiles`."""
-    return register_tiles(rows, columns, unit)[0]
-
-
-def register_tiles(rows: int, columns: int, unit: VectorUnit) -> list[tuple[int, int]]:
-    """Rows and columns of accumulators that fit the registers, fastest first.
-
-    The time of a tile is the larger of its multiply-adds and its loads; both
-    are counted over all tiles of a `rows` by `columns` result.
-    """
-    found: list[tuple[float, tuple[int, int]]] = []
-    for vectors in range(1, _MAX_VECTORS + 1):
-        width = vectors * unit.lanes_f32
-        if vectors > 1 and width - unit.lanes_f32 >= columns:
-            break
-        for height in range(1, min(_MAX_ROWS, rows) + 1):
-            if vectors * height + vectors + 1 > unit.registers:
-                break
-            found.append((_product_time(rows, columns, height, width, unit), (height, width)))
-    return [tile for _, tile in sorted(found)]
-
-
-def _product_time(rows: int, columns: int, height: int, width: int, unit: VectorUnit) -> float:
-    total = 0.0
-    for across in split_by_width(columns, width, unit.lanes_f32):
-        vectors = len(vector_pieces(across.size, unit.lanes_f32))
-        for down in split_evenly(rows, height):
-            multiplies = vectors * down.size
-            # A vector load takes a port for a cycle, a broadcast load half of one.
-            loads = vectors + down.size / 2
-            tile = max(multiplies, loads, _LATENCY) + _TILE_OVERHEAD + _LOAD_SHARE * loads
-            total += across.count * down.count * tile
-    return total
 
 
 def _packable(choice: _Choice, stage: Stage) -> int | None:

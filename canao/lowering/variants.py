@@ -14,8 +14,9 @@ from math import ceil
 
 from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import invariants
-from canao.lowering.choose_schedule import choose_schedule, register_tiles
+from canao.lowering.choose_schedule import choose_schedule
 from canao.lowering.layer_task import LayerTask
+from canao.lowering.register_tiles import register_tiles
 from canao.lowering.schedule import Packed, Schedule, StageSchedule
 from canao.lowering.stage import Stage
 
