@@ -61,3 +61,7 @@ class ExecutionError(CanaoError):
 
 class InputFileError(CanaoError):
     """A file given by the user is missing, malformed or of another kind."""
+
+
+class PeerError(CanaoError):
+    """A peer of the benchmarks is not installed, failed, or gave no answer in time."""

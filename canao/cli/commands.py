@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from canao.cli.bench_commands import bench_app
 from canao.cli.models import (
     Attention,
     CompileOptions,
@@ -21,6 +21,19 @@ from canao.cli.models import (
     is_saved,
     open_model,
 )
+from canao.cli.options import (
+    Attn,
+    Batch,
+    CacheDir,
+    Fusion,
+    Json,
+    Model,
+    Saved,
+    Seq,
+    TargetOption,
+    Threads,
+    Tune,
+)
 from canao.errors import InputFileError
 
 app = typer.Typer(
@@ -30,25 +43,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(bench_app, name="bench")
 _out = Console(highlight=False)
-
-Model = Annotated[
-    Path, typer.Argument(help="A saved model, a Hugging Face directory or a .mlir file.")
-]
-Saved = Annotated[Path, typer.Argument(help="A model saved by `canao compile --out`.")]
-Seq = Annotated[int, typer.Option(min=1, help="Tokens in a sequence.")]
-Batch = Annotated[int, typer.Option(min=1, help="Sequences in a batch.")]
-Threads = Annotated[
-    int | None, typer.Option(min=1, max=1024, help="Threads; all physical cores if left out.")
-]
-Attn = Annotated[Attention, typer.Option(help="Form of attention in Hugging Face models.")]
-TargetOption = Annotated[TargetChoice, typer.Option(help="What code to make.")]
-Fusion = Annotated[FusionChoice, typer.Option(help="Which laws may fuse layers.")]
-Tune = Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")]
-CacheDir = Annotated[Path | None, typer.Option(help="Where compiled code is kept.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Runs = Annotated[int, typer.Option(min=1, help="Runs to measure.")]
-Warmup = Annotated[int, typer.Option(min=0, help="Runs before measuring.")]
 
 
 def _version(wanted: bool) -> None:
@@ -114,44 +110,6 @@ def inspect(
         typer.echo(compiled.report.to_json())
     else:
         _out.print(compiled.report)
-
-
-@app.command()
-def bench(
-    model: Model,
-    seq: Seq = 128,
-    batch: Batch = 1,
-    threads: Threads = None,
-    attn: Attn = Attention.sdpa,
-    tune: Tune = TuneChoice.default,
-    cache_dir: CacheDir = None,
-    runs: Runs = 100,
-    warmup: Warmup = 10,
-    as_json: Json = False,
-) -> None:
-    """Measure latency, of a Hugging Face model against PyTorch eager in interleaved runs."""
-    from canao.cli.bench import measure_side_by_side
-
-    options = CompileOptions(seq, batch, threads, attn, tune=tune, cache_dir=cache_dir)
-    opened = open_model(model, options, quiet=as_json)
-    result = measure_side_by_side(opened, runs=runs, warmup=warmup)
-    if as_json:
-        rows = {name: asdict(latency) for name, latency in result.latencies.items()}
-        typer.echo(
-            json.dumps({"latency_ms": rows, "speedup": result.speedup, "error": result.error})
-        )
-        return
-    table = Table("", "median ms", "min", "p90", "p99", box=None)
-    for name, latency in result.latencies.items():
-        times = (latency.median, latency.min, latency.p90, latency.p99)
-        table.add_row(name, *(f"{ms:.3f}" for ms in times))
-    _out.print(table)
-    first = next(iter(result.latencies.values()))
-    flags = " ".join(first.cpu_flags)
-    _out.print(f"{first.threads} threads, {first.dtype}, {runs} interleaved runs, {flags}")
-    if result.speedup is not None:
-        _out.print(f"canao is {result.speedup:.2f} times as fast as PyTorch eager")
-        _out.print(f"largest difference between the results: {result.error:.2e}")
 
 
 @app.command()

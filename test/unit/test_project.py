@@ -23,6 +23,7 @@ MOST_LINES = 500
 # From the top down: a package may import from those below it, never from those above.
 LEVELS = (
     {"cli", "apps", "nas"},
+    {"peers"},
     {"api"},
     {"compiled_model", "saved"},
     {"frontend", "runtime", "tools"},

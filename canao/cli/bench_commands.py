@@ -1,0 +1,241 @@
+"""`canao bench`: a model alone, canao beside its peers, the paper's Table 1."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+from typer.core import TyperGroup
+
+from canao.cli.models import (
+    Attention,
+    CompileOptions,
+    TuneChoice,
+    open_model,
+    progress_display,
+)
+from canao.cli.options import Attn, Batch, CacheDir, Json, Model, Runs, Seq, Threads, Tune, Warmup
+from canao.errors import CanaoError
+
+_MOST_THREADS = 1024
+_out = Console(highlight=False)
+
+
+class ModelByDefault(TyperGroup):
+    """A group whose command `model` is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command that is meant before its arguments."""
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["model", *args]
+        return super().parse_args(ctx, args)
+
+
+bench_app = typer.Typer(
+    cls=ModelByDefault,
+    no_args_is_help=True,
+    help="Measure latency: of a model, beside other runtimes, or for the paper's Table 1.\n\n"
+    "`canao bench MODEL` is short for `canao bench model MODEL`.",
+)
+
+ThreadCounts = Annotated[str, typer.Option(help="Numbers of threads, separated by commas.")]
+Home = Annotated[
+    Path | None,
+    typer.Option(help="Where environments and models are kept; the user's cache if left out."),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Directory to write the results to, as Markdown and JSON.")
+]
+
+
+@bench_app.command(name="model")
+def bench_model(
+    model: Model,
+    seq: Seq = 128,
+    batch: Batch = 1,
+    threads: Threads = None,
+    attn: Attn = Attention.sdpa,
+    tune: Tune = TuneChoice.default,
+    cache_dir: CacheDir = None,
+    runs: Runs = 100,
+    warmup: Warmup = 10,
+    as_json: Json = False,
+) -> None:
+    """Measure a model, if it is a Hugging Face model against PyTorch eager in interleaved runs."""
+    from canao.cli.bench import measure_side_by_side
+
+    options = CompileOptions(seq, batch, threads, attn, tune=tune, cache_dir=cache_dir)
+    opened = open_model(model, options, quiet=as_json)
+    result = measure_side_by_side(opened, runs=runs, warmup=warmup)
+    if as_json:
+        rows = {name: asdict(latency) for name, latency in result.latencies.items()}
+        typer.echo(
+            json.dumps({"latency_ms": rows, "speedup": result.speedup, "error": result.error})
+        )
+        return
+    table = Table("", "median ms", "min", "p90", "p99", box=None)
+    for name, latency in result.latencies.items():
+        times = (latency.median, latency.min, latency.p90, latency.p99)
+        table.add_row(name, *(f"{ms:.3f}" for ms in times))
+    _out.print(table)
+    first = next(iter(result.latencies.values()))
+    flags = " ".join(first.cpu_flags)
+    _out.print(f"{first.threads} threads, {first.dtype}, {runs} interleaved runs, {flags}")
+    if result.speedup is not None:
+        _out.print(f"canao is {result.speedup:.2f} times as fast as PyTorch eager")
+        _out.print(f"largest difference between the results: {result.error:.2e}")
+
+
+@bench_app.command()
+def setup(
+    environments: Annotated[
+        list[str] | None, typer.Argument(metavar="[ENVIRONMENT]...", help="All if none is named.")
+    ] = None,
+    home: Home = None,
+    pip_options: Annotated[
+        str, typer.Option(help="Options of pip install, for instance an index of CPU builds.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Install the virtual environments of peers: several GB, skipping those that are there."""
+    from canao.peers.catalogue import ENVIRONMENTS, environment_names
+    from canao.peers.environment import Environment, default_home
+
+    chosen = environment_names(environments) if environments else list(ENVIRONMENTS)
+    place = home or default_home()
+    made: dict[str, bool] = {}
+    with progress_display(as_json) as progress:
+        for number, name in enumerate(chosen, start=1):
+            progress(f"installing {name} ({number} of {len(chosen)})")
+            made[name] = Environment(name, place).install(shlex.split(pip_options))
+    if as_json:
+        typer.echo(json.dumps({"home": str(place), "installed": made}))
+        return
+    for name, new in made.items():
+        state = "installed" if new else "was installed already"
+        _out.print(f"{name} {state} in {Environment(name, place).directory}", soft_wrap=True)
+
+
+@bench_app.command()
+def peers(
+    models: Annotated[str, typer.Option(help="Models, separated by commas.")] = "all",
+    peers: Annotated[str, typer.Option(help="Peers, separated by commas.")] = "all",
+    threads: ThreadCounts = "1,2",
+    sequence: Seq = 128,
+    batch: Batch = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each peer.")] = 25,
+    pin: Annotated[
+        bool, typer.Option("--pin", help="Let a process use only as many cores as threads.")
+    ] = False,
+    out: Out = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Measure canao and other runtimes side by side: same weights, same inputs, same rounds.
+
+    Install the others with `canao bench setup` first. With --out the results
+    are written to peers.md, peers.json and peers.png.
+    """
+    from canao.peers.catalogue import DEFAULT_PEERS, find_peers
+    from canao.peers.compare import Plan, compare
+    from canao.peers.environment import default_home
+    from canao.peers.models import MODELS, find_model
+    from canao.peers.table import comparison_markdown
+
+    plan = Plan(
+        models=[find_model(name).name for name in _names(models, MODELS)],
+        peers=find_peers(_names(peers, DEFAULT_PEERS)),
+        threads=_thread_counts(threads),
+        sequence=sequence,
+        batch=batch,
+        rounds=rounds,
+        pin=pin,
+    )
+    if out:
+        from canao.peers.chart import check_charts
+
+        check_charts()
+    with progress_display(as_json) as progress:
+        comparison = compare(plan, home or default_home(), progress)
+    text = comparison_markdown(comparison)
+    if out:
+        from canao.peers.chart import write_chart
+
+        _write(out, "peers", text, comparison.to_dict())
+        write_chart(comparison, out / "peers.png")
+    _show(text, comparison.to_dict(), as_json)
+    if not comparison.has_times():
+        raise typer.Exit(1)
+
+
+@bench_app.command()
+def table1(
+    threads: ThreadCounts = "1,2",
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 100,
+    out: Out = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the paper's Table 1: LiteRT, and canao with and without fusion.
+
+    With --out the results are written to table1.md and table1.json.
+    """
+    from canao.peers.environment import default_home
+    from canao.peers.table1 import measure_table1
+
+    counts = _thread_counts(threads)
+    with progress_display(as_json) as progress:
+        result = measure_table1(
+            home or default_home(), threads=counts, runs=runs, progress=progress
+        )
+    if out:
+        _write(out, "table1", result.to_markdown(), result.to_dict())
+    _show(result.to_markdown(), result.to_dict(), as_json)
+    if not result.comparison.has_times():
+        raise typer.Exit(1)
+
+
+def _names(text: str, everything: Iterable[str]) -> list[str]:
+    """The names in a list separated by commas; "all" for everything."""
+    return list(everything) if text == "all" else [name for name in text.split(",") if name]
+
+
+def _thread_counts(text: str) -> tuple[int, ...]:
+    try:
+        counts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        counts = ()
+    if not counts or not all(1 <= count <= _MOST_THREADS for count in counts):
+        raise typer.BadParameter(
+            f"'{text}' is not a list of numbers of threads; write for instance 1,2"
+        )
+    return counts
+
+
+def _write(directory: Path, name: str, text: str, values: dict[str, Any]) -> None:
+    """Write Markdown and JSON, each in one step."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for suffix, content in ((".md", text), (".json", json.dumps(values, indent=1) + "\n")):
+            partial = directory / f".{name}{suffix}.part"
+            partial.write_text(content, encoding="utf-8")
+            partial.replace(directory / f"{name}{suffix}")
+    except OSError as error:
+        raise CanaoError(
+            f"the results cannot be written to {directory} ({error.strerror}); name another --out"
+        ) from error
+
+
+def _show(text: str, values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(values))
+    else:
+        _out.print(Markdown(text))

@@ -1,0 +1,28 @@
+"""Arguments and options that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from canao.cli.models import Attention, FusionChoice, TargetChoice, TuneChoice
+
+Model = Annotated[
+    Path, typer.Argument(help="A saved model, a Hugging Face directory or a .mlir file.")
+]
+Saved = Annotated[Path, typer.Argument(help="A model saved by `canao compile --out`.")]
+Seq = Annotated[int, typer.Option(min=1, help="Tokens in a sequence.")]
+Batch = Annotated[int, typer.Option(min=1, help="Sequences in a batch.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, max=1024, help="Threads; all physical cores if left out.")
+]
+Attn = Annotated[Attention, typer.Option(help="Form of attention in Hugging Face models.")]
+TargetOption = Annotated[TargetChoice, typer.Option(help="What code to make.")]
+Fusion = Annotated[FusionChoice, typer.Option(help="Which laws may fuse layers.")]
+Tune = Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")]
+CacheDir = Annotated[Path | None, typer.Option(help="Where compiled code is kept.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Runs = Annotated[int, typer.Option(min=1, help="Runs to measure.")]
+Warmup = Annotated[int, typer.Option(min=0, help="Runs before measuring.")]

@@ -1,0 +1,1 @@
+"""canao beside other ways to run the same model, measured in one interleaved run."""

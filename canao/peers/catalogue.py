@@ -1,0 +1,159 @@
+"""Who is measured: a row a peer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canao.errors import CanaoError
+
+RUNNERS = Path(__file__).with_name("runners")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to run a model: an environment, a script, and what tells it apart."""
+
+    name: str
+    title: str
+    script: Path
+    """Converts and serves; one of those in `runners/`."""
+    environment: str | None
+    """The name of its environment; None for the one that canao runs in."""
+    packages: tuple[str, ...]
+    """Packages whose versions are reported."""
+    route: str
+    """How the model gets there, and how the peer is told its number of threads."""
+    converts: bool = True
+    """Whether the script has a step of conversion, done in a process of its own."""
+    any_shape: bool = False
+    """Whether one conversion serves every batch and sequence."""
+    for_threads: bool = False
+    """Whether each number of threads has a conversion of its own."""
+    cached: bool = True
+    """Whether a conversion is kept from one session to the next."""
+    options: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+def _canao(name: str, title: str, fusion: bool | str, tune: str = "default") -> Peer:
+    # Not kept: what canao makes changes with canao, which has a cache of its own.
+    return Peer(
+        name,
+        title,
+        RUNNERS / "canao_runner.py",
+        None,
+        ("canao", "torch", "torch-mlir", "xdsl"),
+        f'canao.compile(threads=N, fusion={fusion!r}, tune="{tune}"), saved and loaded',
+        for_threads=True,
+        cached=False,
+        options={"fusion": fusion, "tune": tune},
+    )
+
+
+_PEERS = (
+    _canao("canao", "canao", True),
+    _canao("canao-fast", "canao fast", "fast"),
+    _canao("canao-unfused", "canao unfused", False),
+    Peer(
+        "litert",
+        "LiteRT",
+        RUNNERS / "litert_runner.py",
+        "litert",
+        ("ai-edge-litert", "litert-torch", "torch", "transformers"),
+        "litert-torch (torch.export) to .tflite; Interpreter(num_threads=N) with XNNPACK",
+    ),
+    Peer(
+        "onnxruntime",
+        "ONNX Runtime",
+        RUNNERS / "onnxruntime_runner.py",
+        "onnxruntime",
+        ("onnxruntime", "onnx", "torch", "transformers"),
+        "TorchScript exporter, eager attention, dynamic axes; transformers optimizer; "
+        "intra_op_num_threads=N",
+        any_shape=True,
+    ),
+    Peer(
+        "openvino",
+        "OpenVINO",
+        RUNNERS / "openvino_runner.py",
+        "openvino",
+        ("openvino", "torch", "transformers"),
+        "convert_model to IR, static shapes; f32, latency hint, INFERENCE_NUM_THREADS=N",
+        any_shape=True,
+    ),
+    Peer(
+        "pytorch",
+        "PyTorch eager",
+        RUNNERS / "pytorch_runner.py",
+        "pytorch",
+        ("torch", "transformers"),
+        "SDPA attention, inference mode; torch.set_num_threads(N)",
+        converts=False,
+    ),
+    Peer(
+        "inductor",
+        "PyTorch compile",
+        RUNNERS / "pytorch_runner.py",
+        "pytorch",
+        ("torch", "transformers"),
+        "torch.compile (inductor, frozen weights), SDPA attention; torch.set_num_threads(N)",
+        converts=False,
+        options={"compile": True},
+    ),
+    Peer(
+        "executorch",
+        "ExecuTorch",
+        RUNNERS / "executorch_runner.py",
+        "executorch",
+        ("executorch", "torch", "transformers"),
+        "torch.export, XNNPACK partitioner; threads by the private _unsafe_reset_threadpool(N)",
+    ),
+    Peer(
+        "iree",
+        "IREE",
+        RUNNERS / "iree_runner.py",
+        "iree",
+        ("iree-base-compiler", "iree-base-runtime", "iree-turbine", "torch", "transformers"),
+        "iree-turbine, llvm-cpu for the host at -O3; local-task with task_topology_group_count=N",
+    ),
+    Peer(
+        "tvm",
+        "TVM",
+        RUNNERS / "tvm_runner.py",
+        "tvm",
+        ("apache-tvm", "torch", "transformers"),
+        "torch.export to Relax, not tuned; TVM_NUM_THREADS=N",
+    ),
+)
+PEERS: Mapping[str, Peer] = {peer.name: peer for peer in _PEERS}
+"""By name; in the order of the tables."""
+
+ENVIRONMENTS = tuple(dict.fromkeys(p.environment for p in _PEERS if p.environment))
+"""The names of all environments."""
+
+
+def environment_names(names: Sequence[str]) -> list[str]:
+    """The environments of these peers or environments; an error that lists them if unknown."""
+    chosen: list[str] = []
+    for name in names:
+        owner = PEERS.get(name)
+        found = name if name in ENVIRONMENTS else owner.environment if owner else None
+        if found is None:
+            raise CanaoError(
+                f"there is no environment '{name}' to install; "
+                f"choose from {', '.join(ENVIRONMENTS)}"
+            )
+        chosen.append(found)
+    return list(dict.fromkeys(chosen))
+
+
+DEFAULT_PEERS = tuple(name for name in PEERS if name not in ("canao-fast", "canao-unfused"))
+
+
+def find_peers(names: Sequence[str]) -> list[Peer]:
+    """The peers of these names; an error that lists all if one is not known."""
+    unknown = [name for name in names if name not in PEERS]
+    if unknown:
+        raise CanaoError(f"there is no peer '{unknown[0]}'; choose from {', '.join(PEERS)}")
+    return [PEERS[name] for name in dict.fromkeys(names)]

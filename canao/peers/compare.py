@@ -1,0 +1,300 @@
+"""Peers side by side: interleaved rounds, and what came of each peer."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from canao.errors import CanaoError
+from canao.peers.catalogue import RUNNERS, Peer
+from canao.peers.environment import Environment
+from canao.peers.models import Case, make_once, prepare_case
+from canao.peers.session import Array, Session
+from canao.runtime.cache import Cache, digest
+from canao.runtime.peak import peak_gflops
+from canao.runtime.target import Target
+from canao.runtime.toolchain import find_compiler
+
+Progress = Callable[[str], None]
+
+TOLERANCE = 1e-3
+"""Largest difference from PyTorch eager, relative to the largest number of its tensor."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure and how."""
+
+    models: Sequence[str]
+    peers: Sequence[Peer]
+    threads: Sequence[int]
+    sequence: int = 128
+    batch: int = 1
+    rounds: int = 25
+    burst: int = 4
+    """Inferences of a peer in a round."""
+    warmup: int = 3
+    rest: float = 0.02
+    """Seconds before each burst, for idle threads of the peer before to stop spinning."""
+    pin: bool = False
+    """Whether a peer may use only as many cores as it has threads."""
+    convert_limit: float = 1800.0
+    """Seconds that a conversion may take."""
+    load_limit: float = 600.0
+    """Seconds that loading may take; torch.compile compiles then."""
+    run_limit: float = 120.0
+    """Seconds that a burst may take."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model with one number of threads on one peer. Times are in milliseconds."""
+
+    model: str
+    threads: int
+    peer: str
+    title: str
+    failure: str = ""
+    """Why there are no times; empty if there are."""
+    median_ms: float | None = None
+    min_ms: float | None = None
+    runs: int = 0
+    peak_fraction: float | None = None
+    """The products' operations over the median time, as a part of the measured peak."""
+    over_canao: float | None = None
+    """Its median over canao's in the same rounds."""
+    max_difference: float | None = None
+    """Largest absolute difference from the outputs of PyTorch eager."""
+    versions: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One model of a comparison: how much there is to compute."""
+
+    model: str
+    product_flops: int
+    weights: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The rows of a session with what they depend on."""
+
+    rows: tuple[Row, ...]
+    workloads: tuple[Workload, ...]
+    peak_gflops: dict[int, float]
+    """Measured rate of multiply-adds by number of threads."""
+    sequence: int
+    batch: int
+    dtype: str
+    rounds: int
+    burst: int
+    pinned: bool
+    cpu: str
+    cpu_flags: tuple[str, ...]
+    cores: int
+    compiler: str
+    routes: dict[str, str]
+    """How the model gets to each peer."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, as JSON has them."""
+        return asdict(self)
+
+    def has_times(self) -> bool:
+        """Whether anything could be measured."""
+        return any(row.median_ms is not None for row in self.rows)
+
+    def row(self, model: str, threads: int, peer: str) -> Row | None:
+        """The row of a peer; None if it was not asked for."""
+        wanted = (model, threads, peer)
+        return next((r for r in self.rows if (r.model, r.threads, r.peer) == wanted), None)
+
+
+@dataclass
+class _Entrant:
+    """A peer that is loaded and gives the right results."""
+
+    peer: Peer
+    session: Session
+    versions: dict[str, str]
+    difference: float
+    seconds: list[float] = field(default_factory=list[float])
+
+
+def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> Comparison:
+    """Measure every model with every number of threads on all peers at once.
+
+    A peer that fails gets a row that says why; the others go on.
+    """
+    check_installed(plan.peers, home)
+    target, compiler = Target.host(), find_compiler(os.environ.get("CC"))
+    cache = Cache(os.environ.get("CANAO_CACHE_DIR"))
+    rows: list[Row] = []
+    workloads: list[Workload] = []
+    peaks: dict[int, float] = {}
+    for name in plan.models:
+        progress(f"{name}: weights and inputs")
+        case = prepare_case(name, plan.sequence, plan.batch, home)
+        workloads.append(Workload(name, case.flops, case.weights))
+        for threads in plan.threads:
+            # Noise can only lower the peak: the highest one seen counts.
+            peak = peak_gflops(compiler, target, cache, threads)
+            peaks[threads] = max(peak, peaks.get(threads, 0.0))
+            rows += compare_case(plan, case, threads, peaks[threads], home, progress)
+    return Comparison(
+        rows=tuple(rows),
+        workloads=tuple(workloads),
+        peak_gflops=peaks,
+        sequence=plan.sequence,
+        batch=plan.batch,
+        dtype="float32",
+        rounds=plan.rounds,
+        burst=plan.burst,
+        pinned=plan.pin,
+        cpu=target.cpu,
+        cpu_flags=target.features,
+        cores=os.cpu_count() or 1,
+        compiler=compiler.version,
+        routes={peer.name: peer.route for peer in plan.peers},
+    )
+
+
+def check_installed(peers: Sequence[Peer], home: Path) -> None:
+    """`PeerError` naming the command to run, if an environment is missing."""
+    for name in dict.fromkeys(peer.environment for peer in peers if peer.environment):
+        Environment(name, home).check()
+
+
+def compare_case(
+    plan: Plan, case: Case, threads: int, peak: float, home: Path, progress: Progress
+) -> list[Row]:
+    """The rows of one model with one number of threads; `peak` in GFLOP/s."""
+    where = f"{case.model}, {threads} threads"
+    failures: dict[str, str] = {}
+    entrants: list[_Entrant] = []
+    with ExitStack() as open_sessions:
+        for peer in plan.peers:
+            progress(f"{where}: {peer.title}")
+            try:
+                entrants.append(_enter(plan, peer, case, threads, home, open_sessions))
+            except CanaoError as error:
+                failures[peer.name] = str(error)
+        for number in range(plan.rounds):
+            progress(f"{where}: round {number + 1} of {plan.rounds}")
+            for entrant in [e for e in entrants if e.peer.name not in failures]:
+                try:
+                    _take_turn(plan, entrant)
+                except CanaoError as error:
+                    failures[entrant.peer.name] = str(error)
+    ours = next((e for e in entrants if e.peer.name == "canao" and "canao" not in failures), None)
+    canao_ms = 1e3 * statistics.median(ours.seconds) if ours and ours.seconds else None
+    known = {entrant.peer.name: entrant for entrant in entrants}
+    rows: list[Row] = []
+    for peer in plan.peers:
+        if peer.name in failures:
+            failure = failures[peer.name]
+            rows.append(Row(case.model, threads, peer.name, peer.title, failure=failure))
+        else:
+            rows.append(_row(known[peer.name], case, threads, peak, canao_ms))
+    return rows
+
+
+def _enter(
+    plan: Plan, peer: Peer, case: Case, threads: int, home: Path, open_sessions: ExitStack
+) -> _Entrant:
+    """Convert, load and warm up a peer, and hold its outputs against PyTorch's."""
+    converted = converted_directory(peer, case, threads, home)
+    if peer.converts:
+        _convert(plan, peer, case, threads, home, converted)
+    session = open_sessions.enter_context(
+        Session(peer, home, case, converted, threads=threads, pin=plan.pin)
+    )
+    versions = dict(session.load(plan.load_limit))
+    absolute, relative = largest_difference(case.expected(), session.outputs(plan.run_limit))
+    if relative > TOLERANCE:
+        session.close()
+        raise CanaoError(
+            f"wrong outputs: they differ from PyTorch eager by up to {absolute:.1e} "
+            f"({relative:.1e} of the largest number)"
+        )
+    if plan.warmup:
+        session.run(plan.warmup, plan.run_limit)
+    return _Entrant(peer, session, versions, absolute)
+
+
+def _convert(plan: Plan, peer: Peer, case: Case, threads: int, home: Path, converted: Path) -> None:
+    """Convert the model in a process of its own, unless that was done before."""
+
+    def write(room: Path) -> None:
+        with Session(peer, home, case, room, threads=threads) as session:
+            session.convert(plan.convert_limit)
+
+    make_once(converted, write, keep=peer.cached)
+
+
+def converted_directory(peer: Peer, case: Case, threads: int, home: Path) -> Path:
+    """Where a conversion is kept: it changes with all that the conversion depends on."""
+    parts = [peer.name, repr(sorted(peer.options.items()))]
+    parts += [path.read_text(encoding="utf-8") for path in _sources(peer)]
+    if peer.environment:
+        parts.append(Environment(peer.environment, home).fingerprint)
+    if peer.for_threads:
+        parts.append(str(threads))
+    key = case.model_directory.name if peer.any_shape else case.key
+    return home / "converted" / f"{key}-{peer.name}-{digest(*parts)[:12]}"
+
+
+def _sources(peer: Peer) -> tuple[Path, ...]:
+    return (peer.script, RUNNERS / "source_model.py")
+
+
+def _take_turn(plan: Plan, entrant: _Entrant) -> None:
+    """A rest, one inference that brings back what others drove out of the caches, a burst."""
+    time.sleep(plan.rest)
+    entrant.seconds += entrant.session.run(plan.burst + 1, plan.run_limit)[1:]
+
+
+def _row(entrant: _Entrant, case: Case, threads: int, peak: float, canao_ms: float | None) -> Row:
+    milliseconds = [1e3 * seconds for seconds in entrant.seconds]
+    median = statistics.median(milliseconds)
+    return Row(
+        model=case.model,
+        threads=threads,
+        peer=entrant.peer.name,
+        title=entrant.peer.title,
+        median_ms=median,
+        min_ms=min(milliseconds),
+        runs=len(milliseconds),
+        peak_fraction=case.flops / median / 1e6 / peak if peak else None,
+        over_canao=median / canao_ms if canao_ms else None,
+        max_difference=entrant.difference,
+        versions=entrant.versions,
+    )
+
+
+def largest_difference(expected: Sequence[Array], found: Sequence[Array]) -> tuple[float, float]:
+    """The largest absolute difference, and the largest relative to its tensor's maximum.
+
+    Infinite if the number of tensors or a shape differs, or something is not a number.
+    """
+    wrong = float("inf"), float("inf")
+    if [a.shape for a in expected] != [a.shape for a in found]:
+        return wrong
+    absolute = relative = 0.0
+    for wanted, got in zip(expected, found, strict=True):
+        if not np.isfinite(got).all():
+            return wrong
+        difference = float(np.abs(wanted.astype(np.float64) - got).max(initial=0.0))
+        absolute = max(absolute, difference)
+        relative = max(relative, difference / max(float(np.abs(wanted).max(initial=0.0)), 1e-30))
+    return absolute, relative

@@ -1,0 +1,134 @@
+"""A comparison as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from canao.peers.compare import Comparison, Row
+
+_VECTOR_FLAGS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "asimd", "sve")
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Medians of all peers at a glance, then a table for each model, then versions and routes."""
+    sections = [
+        "# canao and its peers",
+        conditions(comparison),
+        *_overviews(comparison),
+        *_details(comparison),
+        "## Versions and routes",
+        _versions(comparison),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def conditions(comparison: Comparison) -> str:
+    """What the times depend on, in sentences."""
+    flags = " ".join(flag for flag in _VECTOR_FLAGS if flag in comparison.cpu_flags)
+    peaks = ", ".join(
+        f"{peak:.1f} GFLOP/s with {count(threads, 'thread')}"
+        for threads, peak in comparison.peak_gflops.items()
+    )
+    pinned = "Processes are pinned to as many cores as threads. " if comparison.pinned else ""
+    return (
+        f"Batch {comparison.batch}, sequence {comparison.sequence}, {comparison.dtype}. "
+        f"{comparison.cpu}, {count(comparison.cores, 'core')}: {flags}; {comparison.compiler}. "
+        f"Measured peak of multiply-adds: {peaks}. {pinned}\n"
+        f"Every peer has a process; {count(comparison.rounds, 'round')}, in each of which every "
+        f"peer takes a turn of {count(comparison.burst, 'run')} after 20 ms of rest and one run "
+        "that does not count. "
+        "Ratios are of medians within these rounds. *Of peak* counts the operations of products "
+        "alone."
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: "1 thread", "2 threads"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; numbers stand right, the first column left."""
+    lines = [_line(headings), _line([":--", *(["--:"] * (len(headings) - 1))])]
+    return "\n".join(lines + [_line(row) for row in rows])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def number(value: float | None, form: str) -> str:
+    """A number in that format; a dash if there is none."""
+    return "-" if value is None else format(value, form)
+
+
+def _overviews(comparison: Comparison) -> list[str]:
+    """For each number of threads the medians of all peers, the fastest in bold."""
+    titles = {row.peer: row.title for row in comparison.rows}
+    parts: list[str] = []
+    for threads in comparison.peak_gflops:
+        lines: list[list[str]] = []
+        for work in comparison.workloads:
+            found = [comparison.row(work.model, threads, peer) for peer in titles]
+            medians = [row.median_ms if row else None for row in found]
+            best = min((m for m in medians if m is not None), default=None)
+            cells = [number(m, ".2f") for m in medians]
+            marked = [
+                f"**{cell}**" if m is not None and m == best else cell
+                for m, cell in zip(medians, cells, strict=True)
+            ]
+            lines.append([work.model, *marked])
+        parts.append(f"## Median milliseconds, {count(threads, 'thread')}")
+        parts.append(markdown_table(["model", *titles.values()], lines))
+    return parts
+
+
+_HEADINGS = (
+    "peer",
+    "threads",
+    "median ms",
+    "min ms",
+    "of peak",
+    "time / canao's",
+    "largest difference",
+)
+
+
+def _details(comparison: Comparison) -> list[str]:
+    parts: list[str] = []
+    for work in comparison.workloads:
+        rows = [row for row in comparison.rows if row.model == work.model]
+        parts.append(f"## {work.model}")
+        parts.append(f"{work.product_flops / 1e9:.2f} GFLOPs in products; weights: {work.weights}.")
+        parts.append(markdown_table(_HEADINGS, [_cells(row) for row in rows]))
+        reasons = [
+            f"- {row.title}, {count(row.threads, 'thread')}: {row.failure}"
+            for row in rows
+            if row.failure
+        ]
+        if reasons:
+            parts.append("\n".join(reasons))
+    return parts
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        f"{row.title} (failed)" if row.failure else row.title,
+        str(row.threads),
+        number(row.median_ms, ".3f"),
+        number(row.min_ms, ".3f"),
+        number(row.peak_fraction, ".1%"),
+        number(row.over_canao, ".3f"),
+        number(row.max_difference, ".1e"),
+    ]
+
+
+def _versions(comparison: Comparison) -> str:
+    lines: list[str] = []
+    for name, route in comparison.routes.items():
+        rows = [row for row in comparison.rows if row.peer == name]
+        known = next((row.versions for row in rows if row.versions), {})
+        told = ", ".join(f"{package} {version}" for package, version in known.items())
+        title = rows[0].title if rows else name
+        lines.append(f"- **{title}**: {route}. {told or 'Did not run'}.")
+    return "\n".join(lines)
