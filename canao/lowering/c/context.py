@@ -93,6 +93,9 @@ class FunctionPrinter:
         self.scratch_bytes = 0
         self.is_kernel = False
         self.uses_call = False
+        self.uses_task = False
+        self.tasks = 1
+        """Calls that make up one run of a kernel; threads share them."""
         self._count = 0
 
     def fresh(self, prefix: str = "v") -> str:

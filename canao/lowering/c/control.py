@@ -15,6 +15,9 @@ from canao.lowering.c.memory import subscripts
 from canao.lowering.c.subscripts import Interval, Linear
 from canao.lowering.c.types import ELEMENTS
 
+MAX_TASKS = 2**24 - 1
+"""What the thread pool can count (`CANAO_TASK_BITS`)."""
+
 
 def _bound(fn: FunctionPrinter, values: Sequence[Linear], kind: str) -> str:
     texts = [str(value) for value in values]
@@ -186,7 +189,7 @@ def _constant_results(map_attribute: AffineMapAttr, fn: FunctionPrinter) -> list
 
 
 def _print_parallel(fn: FunctionPrinter, op: affine.ParallelOp) -> None:
-    """Threads claim tasks; a task's number gives the induction variables, the last one fastest."""
+    """A call runs one task; its number gives the induction variables, the last one fastest."""
     if not fn.is_kernel or fn.depth > 1:
         raise Unprintable("only a kernel may have a parallel loop, outside all others")
     if op.map_operands or op.results:
@@ -204,8 +207,9 @@ def _print_parallel(fn: FunctionPrinter, op: affine.ParallelOp) -> None:
     total = 1
     for extent in extents:
         total *= extent
-    fn.uses_call = True
-    fn.open(f"for (long task; (task = canao_pool_claim(call->pool, call->slot)) < {total};)")
+    if total > MAX_TASKS:
+        raise Unprintable(f"{total} tasks, of which a kernel has at most {MAX_TASKS}")
+    fn.tasks = total
     inner = total
     for argument, start, step, extent in zip(block.args, lower, steps, extents, strict=True):
         outermost = inner == total
@@ -217,11 +221,11 @@ def _print_parallel(fn: FunctionPrinter, op: affine.ParallelOp) -> None:
         name = fn.bind(argument, "i")
         fn.bounds[name] = (start, start + max(extent - 1, 0) * step)
         if argument.first_use is not None:
+            fn.uses_task = fn.uses_task or "task" in text
             fn.line(f"const {ELEMENTS['index'].c} {name} = {text};")
     fn.carried.append(())
     fn.print_block(block)
     fn.carried.pop()
-    fn.close()
 
 
 PRINTERS: dict[type[Operation], OpPrinter] = {

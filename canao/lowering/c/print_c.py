@@ -66,7 +66,7 @@ def print_c(module: ModuleOp, threads: int) -> CUnit:
         *unit.helpers.values(),
         *(helper.text for helper in functions.helpers.values()),
         *(kernel.text for kernel in kernels.values()),
-        _task(schedule.calls, kernels),
+        _steps(schedule.calls, kernels),
         _messages(unit),
         _support("entry.h"),
     ]
@@ -82,23 +82,23 @@ def _support(name: str) -> str:
     return files("canao.lowering.c").joinpath("support", name).read_text(encoding="utf-8")
 
 
-def _task(calls: tuple[Call, ...], kernels: dict[str, PrintedFunction]) -> str:
-    """The function that every thread runs: all calls in order."""
-    lines = [
-        "/* All calls in order, on every thread. */",
-        "static void canao_calls(void *ctx, int tid) {",
-        "  canao_context *const c = ctx;",
-        "  CANAO_UNUSED canao_call call = canao_call_of(c, tid);",
-    ]
+def _steps(calls: tuple[Call, ...], kernels: dict[str, PrintedFunction]) -> str:
+    """The steps of the thread pool: one function a call, and a table of all in order."""
+    functions: list[str] = []
+    rows: list[str] = []
     for number, call in enumerate(calls):
         kernel = kernels[call.symbol]
-        arguments = ", ".join(["&call", *(buffer.c for buffer in call.arguments)])
-        alone = "" if kernel.parallel else "if (tid == 0) "
-        lines.append(f"  call.slot = {number};")
-        lines.append(f"  {alone}{kernel.name}({arguments});")
-        lines.append(f"  canao_called(c, tid, {number});")
-    lines.append("}")
-    return "\n".join(lines)
+        arguments = ", ".join(["&call", "task", *(buffer.c for buffer in call.arguments)])
+        functions += [
+            f"static void canao_step_{number}(void *ctx, int tid, long task) {{",
+            "  canao_context *const c = (canao_context *)ctx;",
+            "  const canao_call call = canao_call_of(c, tid);",
+            f"  {kernel.name}({arguments});",
+            "}",
+        ]
+        rows.append(f"  {{canao_step_{number}, {kernel.tasks}}},")
+    table = ["static const canao_step canao_steps[CANAO_CALLS + 1] = {", *rows, "  {0, 0},", "};"]
+    return "\n".join([*functions, *table])
 
 
 def _messages(unit: UnitPrinter) -> str:

@@ -26,7 +26,7 @@ PRINTERS: dict[type[Operation], OpPrinter] = {
 }
 """How each class of operations is printed."""
 
-# What all threads would do at once beside a parallel loop.
+# What every task would do again beside a parallel loop.
 _WITH_EFFECTS = (*STORES, affine.ForOp, scf.ForOp, scf.IfOp, cf.AssertOp)
 
 
@@ -36,7 +36,8 @@ class PrintedFunction:
 
     name: str
     text: str
-    parallel: bool = False
+    tasks: int = 1
+    """How many tasks a kernel has; any thread may run any of them."""
     scratch_bytes: int = 0
 
 
@@ -70,7 +71,7 @@ class Functions:
     def kernel(self, number: int, symbol: str, *, restrict: bool) -> PrintedFunction:
         """A kernel; without `restrict` its buffers may overlap."""
         function = self.find(symbol)
-        parallel = self._is_parallel(function)
+        self._check_parallel(function)
         name = c_name("k", number, symbol)
         fn = FunctionPrinter(self.unit, symbol, self._names(function))
         fn.is_kernel = True
@@ -79,11 +80,11 @@ class Functions:
             for argument in function.args
         ]
         fn.print_block(function.body.block)
-        unused = "" if fn.uses_call else "CANAO_UNUSED "
-        parameters.insert(0, f"{unused}const canao_call *call")
+        unused = ["" if used else "CANAO_UNUSED " for used in (fn.uses_call, fn.uses_task)]
+        parameters[:0] = [f"{unused[0]}const canao_call *call", f"{unused[1]}const long task"]
         head = f"CANAO_KERNEL void {name}({', '.join(parameters)}) {{"
         text = "\n".join([f"/* {_comment(symbol)} */", head, *fn.lines, "}"])
-        return PrintedFunction(name, text, parallel, fn.scratch_bytes)
+        return PrintedFunction(name, text, fn.tasks, fn.scratch_bytes)
 
     def find(self, symbol: str) -> FuncOp:
         """A function with a body."""
@@ -94,19 +95,17 @@ class Functions:
             )
         return function
 
-    def _is_parallel(self, function: FuncOp) -> bool:
+    def _check_parallel(self, function: FuncOp) -> None:
+        """Refuse work beside a parallel loop: every task would do it again."""
         ops = list(function.body.block.ops)
         loops = [op for op in ops if isinstance(op, affine.ParallelOp)]
         beside = next((op for op in ops if isinstance(op, _WITH_EFFECTS)), None)
-        if not loops:
-            return False
-        if len(loops) > 1 or beside is not None:
+        if loops and (len(loops) > 1 or beside is not None):
             name = (beside or loops[1]).name
             raise VerificationError(
                 f"op '{name}' in function '@{function.sym_name.data}' is beside a parallel loop; "
                 "move it into a kernel of its own"
             )
-        return True
 
     def _buffer(
         self, fn: FunctionPrinter, function: FuncOp, argument: SSAValue, restrict: str

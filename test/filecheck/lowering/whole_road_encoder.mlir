@@ -40,9 +40,8 @@ func.func @main(%x: tensor<8x32xf32>) -> tensor<8x32xf32> {
 // C:      canao_fail(
 // C:      CANAO_INLINE f32x16 h{{[0-9]+}}_erf_f32x16(const f32x16 v1) {
 // C:      CANAO_KERNEL void k0_kernel_0(
-// C:      for (long task; (task = canao_pool_claim(call->pool, call->slot)) < {{[0-9]+}};) {
 // C:      _erf_f32x16(
 // C:      CANAO_KERNEL void k1_kernel_1(
 // C:      sqrtf(
-// C:      k0_kernel_0(&call, c->inputs[0], c->weights[0], c->weights[1], (void *)(c->arena + 0));
-// C:      k1_kernel_1(&call, (void *)(c->arena + 0), c->weights[2], c->weights[3], c->inputs[0], c->weights[4], c->weights[5], c->outputs[0]);
+// C:      k0_kernel_0(&call, task, c->inputs[0], c->weights[0], c->weights[1], (void *)(c->arena + 0));
+// C:      k1_kernel_1(&call, task, (void *)(c->arena + 0), c->weights[2], c->weights[3], c->inputs[0], c->weights[4], c->weights[5], c->outputs[0]);

@@ -122,9 +122,10 @@ def test_clean(tmp_path: Path, sanitizer: str, fusion: bool) -> None:
 
 
 def test_a_race_is_found(tmp_path: Path) -> None:
-    """Without the barriers between calls the same program races."""
+    """Where finished tasks are counted but their writes not ordered, the same program races."""
     program = lower(parse(MODEL), target_unit=vector_unit(UNITS["avx2"]), threads=2)
-    text = re.sub(r"canao_called\(c, tid, \d+\);", "", whole_program(program))
+    ordered = r"memory_order_(acquire|release|acq_rel)"
+    text = re.sub(ordered, "memory_order_relaxed", whole_program(program))
     # Tasks go to whoever asks first: on a busy machine one thread may do them all.
     results = (run_sanitized(tmp_path, text, "thread") for _ in range(20))
     failed = next((result for result in results if result.returncode), None)

@@ -31,24 +31,29 @@ typedef struct {
   long long *sum;
 } call;
 
-static void task(void *ctx, int tid) {
+static void scale(void *ctx, int tid, long row) {
   call *c = (call *)ctx;
-  for (long row; (row = canao_pool_claim(c->unit->pool, 0)) < ROWS;)
-    for (int i = 0; i < COLUMNS; ++i)
-      c->scratch[row * COLUMNS + i] = c->x[row * COLUMNS + i] * c->w[i];
-  canao_pool_barrier(c->unit->pool, tid);
-  for (long row; (row = canao_pool_claim(c->unit->pool, 1)) < ROWS;)
-    for (int i = 0; i < COLUMNS; ++i)
-      c->y[row * COLUMNS + i] = c->scratch[(ROWS - 1 - row) * COLUMNS + i] + c->b[i];
-  if (tid) return;
+  (void)tid;
+  for (int i = 0; i < COLUMNS; ++i)
+    c->scratch[row * COLUMNS + i] = c->x[row * COLUMNS + i] * c->w[i];
+}
+
+static void shift(void *ctx, int tid, long row) {
+  call *c = (call *)ctx;
+  (void)tid;
+  for (int i = 0; i < COLUMNS; ++i)
+    c->y[row * COLUMNS + i] = c->scratch[(ROWS - 1 - row) * COLUMNS + i] + c->b[i];
+  if (row) return;
   *c->sum = 0;
   for (int i = 0; i < 4; ++i) *c->sum += c->ids[i];
 }
 
+static const canao_step steps[] = {{scale, ROWS}, {shift, ROWS}};
+
 int canao_open(int threads, void **handle) {
   unit *u = (unit *)calloc(1, sizeof(unit));
   if (!u) return ENOMEM;
-  int error = canao_pool_create(threads, 2, &u->pool);
+  int error = canao_pool_create(threads, steps, 2, NULL, &u->pool);
   if (error) free(u);
   else *handle = u;
   return error;
@@ -60,7 +65,7 @@ int canao_run(void *handle, const void *const *inputs, const void *const *weight
   call c = {(unit *)handle, (const float *)inputs[0], (const float *)weights[0],
             (const float *)weights[1], (const long long *)inputs[1], (float *)outputs[0],
             (float *)arena, (long long *)outputs[1]};
-  canao_pool_run(c.unit->pool, task, &c);
+  canao_pool_run(c.unit->pool, &c);
   return 0;
 }
 

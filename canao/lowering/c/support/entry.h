@@ -14,7 +14,7 @@ int canao_open(int threads, void **handle) {
   *handle = 0;
   if (threads < 1 || threads > CANAO_THREADS) return EINVAL;
   canao_pool *pool = 0;
-  int error = canao_pool_create(threads, CANAO_CALLS, &pool);
+  int error = canao_pool_create(threads, canao_steps, CANAO_CALLS, canao_called, &pool);
   *handle = pool;
   return error;
 }
@@ -29,7 +29,7 @@ int canao_profile(void *handle, const void *const *inputs, const void *const *we
                      .arena = (char *)arena,
                      .seconds = seconds,
                      .last = seconds ? canao_nanoseconds() : 0};
-  canao_pool_run(c.pool, canao_calls, &c);
+  canao_pool_run(c.pool, &c);
   return atomic_load(&c.status);
 }
 

@@ -10,12 +10,10 @@
 #define CANAO_KERNEL static __attribute__((noinline, unused))
 #define CANAO_EXPORT __attribute__((visibility("default")))
 
-/* What a thread must know to take part in a call. */
+/* What a thread must know to run a task. */
 typedef struct {
-  canao_pool *pool;
   char *scratch; /* memory of this thread alone */
   atomic_int *status;
-  int slot; /* number of the call */
 } canao_call;
 
 /* One run of the program. */
@@ -36,23 +34,18 @@ CANAO_UNUSED static void canao_fail(atomic_int *status, int message) {
   atomic_compare_exchange_strong(status, &none, message);
 }
 
-CANAO_UNUSED static canao_call canao_call_of(canao_context *c, int tid) {
+CANAO_UNUSED static inline canao_call canao_call_of(canao_context *c, int tid) {
   char *scratch = CANAO_SCRATCH_BYTES
                       ? c->arena + CANAO_SHARED_BYTES + (size_t)tid * CANAO_SCRATCH_BYTES
                       : 0;
-  return (canao_call){c->pool, scratch, &c->status, 0};
+  return (canao_call){scratch, &c->status};
 }
 
-/* Waits until all threads have finished a call; the end of a run does so after the last. */
-CANAO_UNUSED static inline void canao_called(canao_context *c, int tid, int number) {
-  if (!c->seconds) {
-    if (number < CANAO_CALLS - 1) canao_pool_barrier(c->pool, tid);
-    return;
-  }
-  canao_pool_barrier(c->pool, tid);
-  if (tid == 0) {
-    long long now = canao_nanoseconds();
-    c->seconds[number] = 1e-9 * (double)(now - c->last);
-    c->last = now;
-  }
+/* Notes how long a call took, if that was asked for. */
+static void canao_called(void *ctx, int number) {
+  canao_context *const c = (canao_context *)ctx;
+  if (!c->seconds) return;
+  long long now = canao_nanoseconds();
+  c->seconds[number] = 1e-9 * (double)(now - c->last);
+  c->last = now;
 }

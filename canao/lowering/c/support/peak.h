@@ -13,7 +13,8 @@ typedef struct {
   float *sink;
 } canao_peak;
 
-static void canao_peak_task(void *ctx, int tid) {
+static void canao_peak_task(void *ctx, int tid, long task) {
+  (void)tid;
   canao_peak *peak = (canao_peak *)ctx;
   float total = 0, factor = peak->factor, term = peak->term;
   canao_vector a = factor - (canao_vector){0}, b = term - (canao_vector){0};
@@ -26,7 +27,7 @@ static void canao_peak_task(void *ctx, int tid) {
   }
   for (int i = 0; i < CANAO_CHAINS; ++i)
     for (int lane = 0; lane < CANAO_LANES; ++lane) total += sums[i][lane];
-  peak->sink[tid * 16] = total;
+  peak->sink[task * 16] = total;
 }
 
 /* Seconds that `threads` threads take for `steps` steps each, at best of
@@ -34,12 +35,13 @@ static void canao_peak_task(void *ctx, int tid) {
  * CANAO_LANES floating-point operations. */
 double canao_peak_seconds(int threads, long steps, int rounds) {
   canao_pool *pool;
-  if (canao_pool_create(threads, 0, &pool)) return -1;
+  canao_step step = {canao_peak_task, threads};
+  if (canao_pool_create(threads, &step, 1, NULL, &pool)) return -1;
   canao_peak peak = {steps, 1.0f, 0.0f, (float *)calloc((size_t)threads, 16 * sizeof(float))};
   double best = -1;
   for (int round = 0; peak.sink && round < rounds; ++round) {
     long long start = canao_nanoseconds();
-    canao_pool_run(pool, canao_peak_task, &peak);
+    canao_pool_run(pool, &peak);
     double seconds = (double)(canao_nanoseconds() - start) * 1e-9;
     if (best < 0 || seconds < best) best = seconds;
   }

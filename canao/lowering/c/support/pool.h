@@ -1,11 +1,20 @@
-/* A persistent pool of threads that run one program together (SPMD).
+/* A persistent pool of threads that run one program together.
  *
- * Every thread of the pool, the caller among them as number 0, runs the same
- * task once per canao_pool_run. Inside the task threads meet at barriers and
- * claim work from shared counters ("slots"). Everything here is static, so the
- * text can be pasted at the top of a translation unit.
+ * A program is a list of steps, a step a number of tasks that may run at the same
+ * time. A step begins when all tasks of the one before it have finished: what
+ * counts is finished tasks, not threads, so a thread that the system keeps from
+ * running holds nothing up but the task it is in the middle of. Every thread, the
+ * caller among them as number 0, has a share of each step's tasks, takes those
+ * first (they touch what its caches hold) and then takes over what others have
+ * not begun.
  *
- * A task must not call canao_pool_run on its own pool. */
+ * A thread may come so late that its step, or the whole run, is over. Whatever is
+ * claimed therefore carries the number of the run and of the step, and a thread
+ * touches neither the context nor the tasks of a step before a claim has succeeded:
+ * from then on the step cannot end without it.
+ *
+ * Everything here is static, so the text can be pasted at the top of a translation
+ * unit. A task must not call canao_pool_run on its own pool. */
 #ifndef CANAO_POOL_H
 #define CANAO_POOL_H
 
@@ -20,15 +29,30 @@
 
 #define CANAO_UNUSED __attribute__((unused))
 #define CANAO_LINE 64                /* bytes in a cache line */
-#define CANAO_BARRIER_SPINS 4096     /* pauses before a waiting thread yields */
+#define CANAO_SPINS 4096             /* pauses before a waiting thread yields */
 #define CANAO_IDLE_NANOSECONDS 80000 /* an idle worker spins this long, then sleeps */
 
-typedef void (*canao_task)(void *ctx, int tid);
+/* A place is a run (modulo 2^24) and a step of it; a word of claims is a place and
+ * the number of tasks claimed there. */
+#define CANAO_RUN_BITS 24
+#define CANAO_STEP_BITS 16
+#define CANAO_TASK_BITS 24
+
+typedef unsigned long long canao_place;
 typedef struct canao_pool canao_pool;
 
+/* Steps that run in order; `run` is called once for each of 0 to `tasks` - 1. */
 typedef struct {
-  _Alignas(CANAO_LINE) atomic_long next;
-} canao_slot;
+  void (*run)(void *ctx, int tid, long task);
+  long tasks; /* less than 2^CANAO_TASK_BITS */
+} canao_step;
+
+/* Called after each step that has tasks, before the next one begins. */
+typedef void (*canao_after)(void *ctx, int step);
+
+typedef struct {
+  _Alignas(CANAO_LINE) atomic_ullong claimed;
+} canao_share;
 
 typedef struct {
   pthread_t thread;
@@ -38,20 +62,19 @@ typedef struct {
 
 struct canao_pool {
   int threads;
-  int slots;
-  canao_slot *claims;
+  int count; /* of steps */
+  const canao_step *steps;
+  canao_after after;
+  canao_share *shares;    /* one a thread */
   canao_worker *workers;  /* threads - 1 of them; the caller is thread 0 */
   pthread_mutex_t caller; /* held during a run: one run at a time */
   pthread_mutex_t sleep;
   pthread_cond_t wake;
-  canao_task task; /* written before `epoch` is raised, read after */
-  void *ctx;
-  int stop;
-  _Alignas(CANAO_LINE) atomic_uint epoch; /* raised once per run */
+  void *ctx; /* written before `place` moves to a new run, read after a claim */
+  _Alignas(CANAO_LINE) atomic_ullong place; /* at step `count` nothing is left to do */
+  atomic_int stop;
+  _Alignas(CANAO_LINE) atomic_long finished; /* tasks of the current step */
   _Alignas(CANAO_LINE) atomic_int sleepers;
-  _Alignas(CANAO_LINE) atomic_int running; /* workers still inside the task */
-  _Alignas(CANAO_LINE) atomic_int arrived; /* threads waiting at the barrier */
-  _Alignas(CANAO_LINE) atomic_uint phase;  /* the barrier's sense, raised when all came */
 };
 
 /* Tells the processor that this is a spin loop. */
@@ -65,78 +88,127 @@ CANAO_UNUSED static inline void canao_pause(void) {
 #endif
 }
 
-/* One step of a bounded spin: pauses at first, gives up the processor later,
- * so that more threads than cores still make progress. */
-CANAO_UNUSED static inline void canao_spin(int *spins) {
-  if (*spins < CANAO_BARRIER_SPINS) {
-    ++*spins;
-    canao_pause();
-  } else {
-    sched_yield();
-  }
-}
-
 CANAO_UNUSED static long long canao_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Waits until all threads of the pool are here. */
-CANAO_UNUSED static inline void canao_pool_barrier(canao_pool *pool, int tid) {
-  (void)tid;
-  if (pool->threads == 1) return;
-  unsigned phase = atomic_load_explicit(&pool->phase, memory_order_relaxed);
-  int before = atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel);
-  if (before == pool->threads - 1) {
-    atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->phase, phase + 1, memory_order_release);
-    return;
-  }
-  int spins = 0;
-  while (atomic_load_explicit(&pool->phase, memory_order_acquire) == phase) canao_spin(&spins);
-}
-
-/* The next unclaimed index of a slot; counts from 0 in each run. */
-CANAO_UNUSED static inline long canao_pool_claim(canao_pool *pool, int slot) {
-  atomic_long *next = &pool->claims[slot].next;
-  if (pool->threads > 1) return atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
-  long index = atomic_load_explicit(next, memory_order_relaxed);
-  atomic_store_explicit(next, index + 1, memory_order_relaxed);
-  return index;
-}
-
-/* Number of threads that run each task. */
+/* Number of threads that share each step. */
 CANAO_UNUSED static inline int canao_pool_threads(const canao_pool *pool) {
   return pool->threads;
 }
 
-/* Waits for a run after `seen`: spins for a while, then sleeps. */
-CANAO_UNUSED static unsigned canao_pool_await(canao_pool *pool, unsigned seen) {
+CANAO_UNUSED static inline int canao_step_of(canao_place place) {
+  return (int)(place & ((1u << CANAO_STEP_BITS) - 1));
+}
+
+/* The place itself, or the next one of its run where there is something to do. */
+CANAO_UNUSED static inline canao_place canao_pool_next(const canao_pool *pool, canao_place place) {
+  while (canao_step_of(place) < pool->count && pool->steps[canao_step_of(place)].tasks <= 0)
+    ++place;
+  return place;
+}
+
+/* Claims one of the `count` tasks that thread `owner` has at a place; -1 if none is left. */
+CANAO_UNUSED static inline long canao_pool_claim(canao_pool *pool, int owner, canao_place place,
+                                                 long count) {
+  atomic_ullong *claimed = &pool->shares[owner].claimed;
+  unsigned long long word = atomic_load_explicit(claimed, memory_order_relaxed);
+  for (;;) {
+    canao_place at = word >> CANAO_TASK_BITS;
+    long task = at == place ? (long)(word & ((1u << CANAO_TASK_BITS) - 1)) : 0;
+    /* Places have 64 - CANAO_TASK_BITS bits: the sign of their difference modulo that. */
+    int passed = (long long)((at - place) << CANAO_TASK_BITS) > 0;
+    if (passed || task >= count) return -1;
+    unsigned long long mine = place << CANAO_TASK_BITS | (unsigned long long)(task + 1);
+    if (atomic_compare_exchange_weak_explicit(claimed, &word, mine, memory_order_acquire,
+                                              memory_order_relaxed))
+      return task;
+  }
+}
+
+/* Runs all tasks of a place that nobody has begun; returns how many those were. */
+CANAO_UNUSED static long canao_pool_take(canao_pool *pool, int tid, canao_place place) {
+  const canao_step *step = &pool->steps[canao_step_of(place)];
+  long taken = 0;
+  for (int i = 0; i < pool->threads; ++i) {
+    int owner = tid + i < pool->threads ? tid + i : tid + i - pool->threads;
+    long first = step->tasks * owner / pool->threads;
+    long count = step->tasks * (owner + 1) / pool->threads - first;
+    for (long task; (task = canao_pool_claim(pool, owner, place, count)) >= 0; ++taken)
+      step->run(pool->ctx, tid, first + task);
+  }
+  return taken;
+}
+
+/* Lets everyone go on to the next step; called by whoever finished the last task. */
+CANAO_UNUSED static canao_place canao_pool_advance(canao_pool *pool, canao_place place) {
+  if (pool->after) pool->after(pool->ctx, canao_step_of(place));
+  place = canao_pool_next(pool, place + 1);
+  atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
+  atomic_store_explicit(&pool->place, place, memory_order_release);
+  return place;
+}
+
+/* Waits until the pool is no longer at a place: spins for a while, then yields, so that
+ * more threads than cores still make progress. */
+CANAO_UNUSED static canao_place canao_pool_wait(canao_pool *pool, canao_place place) {
+  canao_place now;
+  for (int spins = 0;
+       (now = atomic_load_explicit(&pool->place, memory_order_acquire)) == place;) {
+    if (spins < CANAO_SPINS) {
+      ++spins;
+      canao_pause();
+    } else {
+      sched_yield();
+    }
+  }
+  return now;
+}
+
+/* Takes part in what runs, until nothing is left to do. */
+CANAO_UNUSED static void canao_pool_work(canao_pool *pool, int tid, canao_place place) {
+  while (canao_step_of(place) < pool->count) {
+    long taken = canao_pool_take(pool, tid, place);
+    long tasks = pool->steps[canao_step_of(place)].tasks;
+    int last = taken > 0 && taken + atomic_fetch_add_explicit(&pool->finished, taken,
+                                                              memory_order_acq_rel) == tasks;
+    place = last ? canao_pool_advance(pool, place) : canao_pool_wait(pool, place);
+  }
+}
+
+/* Whether there is nothing to do: neither a run nor the end of the pool. */
+CANAO_UNUSED static inline int canao_pool_idle(canao_pool *pool, canao_place place) {
+  return canao_step_of(place) >= pool->count && !atomic_load(&pool->stop);
+}
+
+/* Waits for a run, or the end: spins for a while, then sleeps. */
+CANAO_UNUSED static canao_place canao_pool_await(canao_pool *pool) {
+  canao_place place;
   long long end = canao_nanoseconds() + CANAO_IDLE_NANOSECONDS;
   do {
     for (int i = 0; i < 64; ++i) {
-      unsigned epoch = atomic_load_explicit(&pool->epoch, memory_order_acquire);
-      if (epoch != seen) return epoch;
+      place = atomic_load_explicit(&pool->place, memory_order_acquire);
+      if (!canao_pool_idle(pool, place)) return place;
       canao_pause();
     }
   } while (canao_nanoseconds() < end);
 
-  /* `sleepers` is raised before `epoch` is read again, and the caller raises
-   * `epoch` before it reads `sleepers`; both orders are total, so one of the
-   * two sees the other and no wake-up is lost. */
+  /* `sleepers` is raised before `place` is read again, and the caller moves `place`
+   * before it reads `sleepers`; both orders are total, so one of the two sees the
+   * other and no wake-up is lost. */
   pthread_mutex_lock(&pool->sleep);
   atomic_fetch_add(&pool->sleepers, 1);
-  unsigned epoch;
-  while ((epoch = atomic_load(&pool->epoch)) == seen) pthread_cond_wait(&pool->wake, &pool->sleep);
+  while (canao_pool_idle(pool, place = atomic_load(&pool->place)))
+    pthread_cond_wait(&pool->wake, &pool->sleep);
   atomic_fetch_sub(&pool->sleepers, 1);
   pthread_mutex_unlock(&pool->sleep);
-  return epoch;
+  return place;
 }
 
-/* Starts what `task`, `ctx` and `stop` say on all workers. */
-CANAO_UNUSED static void canao_pool_signal(canao_pool *pool) {
-  atomic_fetch_add(&pool->epoch, 1);
+/* Wakes the workers that sleep. */
+CANAO_UNUSED static void canao_pool_rouse(canao_pool *pool) {
   if (atomic_load(&pool->sleepers) == 0) return;
   pthread_mutex_lock(&pool->sleep);
   pthread_cond_broadcast(&pool->wake);
@@ -146,43 +218,47 @@ CANAO_UNUSED static void canao_pool_signal(canao_pool *pool) {
 CANAO_UNUSED static void *canao_pool_worker(void *argument) {
   canao_worker *worker = (canao_worker *)argument;
   canao_pool *pool = worker->pool;
-  unsigned seen = 0;
-  for (;;) {
-    seen = canao_pool_await(pool, seen);
-    if (pool->stop) return NULL;
-    pool->task(pool->ctx, worker->tid);
-    atomic_fetch_sub_explicit(&pool->running, 1, memory_order_release);
+  while (!atomic_load(&pool->stop)) canao_pool_work(pool, worker->tid, canao_pool_await(pool));
+  return NULL;
+}
+
+/* All steps in order on the thread that asks. */
+CANAO_UNUSED static void canao_pool_run_alone(canao_pool *pool, void *ctx) {
+  for (int number = 0; number < pool->count; ++number) {
+    const canao_step *step = &pool->steps[number];
+    for (long task = 0; task < step->tasks; ++task) step->run(ctx, 0, task);
+    if (pool->after && step->tasks > 0) pool->after(ctx, number);
   }
 }
 
-/* Runs `task` once on every thread; returns when all have finished.
+/* Runs all steps; returns when their tasks have finished.
  * Callers that share a pool take turns. */
-CANAO_UNUSED static void canao_pool_run(canao_pool *pool, canao_task task, void *ctx) {
+CANAO_UNUSED static void canao_pool_run(canao_pool *pool, void *ctx) {
   pthread_mutex_lock(&pool->caller);
-  for (int i = 0; i < pool->slots; ++i)
-    atomic_store_explicit(&pool->claims[i].next, 0, memory_order_relaxed);
-  if (pool->threads > 1) {
-    pool->task = task;
+  if (pool->threads == 1) {
+    canao_pool_run_alone(pool, ctx);
+  } else {
+    canao_place run = atomic_load_explicit(&pool->place, memory_order_relaxed) >> CANAO_STEP_BITS;
+    run = (run + 1) & ((1u << CANAO_RUN_BITS) - 1);
+    canao_place place = canao_pool_next(pool, run << CANAO_STEP_BITS);
     pool->ctx = ctx;
-    atomic_store_explicit(&pool->running, pool->threads - 1, memory_order_relaxed);
-    canao_pool_signal(pool);
+    atomic_store(&pool->place, place);
+    canao_pool_rouse(pool);
+    canao_pool_work(pool, 0, place);
   }
-  task(ctx, 0);
-  int spins = 0;
-  while (atomic_load_explicit(&pool->running, memory_order_acquire) > 0) canao_spin(&spins);
   pthread_mutex_unlock(&pool->caller);
 }
 
 /* Stops and joins the first `started` workers and frees the pool. */
 CANAO_UNUSED static void canao_pool_release(canao_pool *pool, int started) {
-  pool->stop = 1;
-  if (started > 0) canao_pool_signal(pool);
+  atomic_store(&pool->stop, 1);
+  canao_pool_rouse(pool);
   for (int i = 0; i < started; ++i) pthread_join(pool->workers[i].thread, NULL);
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->sleep);
   pthread_mutex_destroy(&pool->caller);
   free(pool->workers);
-  free(pool->claims);
+  free(pool->shares);
   free(pool);
 }
 
@@ -191,28 +267,34 @@ CANAO_UNUSED static void canao_pool_destroy(canao_pool *pool) {
   if (pool) canao_pool_release(pool, pool->threads - 1);
 }
 
-/* Starts `threads` - 1 workers; 0, or the number of an error. */
-CANAO_UNUSED static int canao_pool_create(int threads, int slots, canao_pool **out) {
-  *out = NULL;
-  if (threads < 1 || slots < 0) return EINVAL;
+/* Aligned memory set to zero; NULL if there is not enough. */
+CANAO_UNUSED static void *canao_zeros(size_t bytes) {
   void *memory = NULL;
-  if (posix_memalign(&memory, CANAO_LINE, sizeof(canao_pool))) return ENOMEM;
-  canao_pool *pool = (canao_pool *)memory;
-  memset(memory, 0, sizeof(canao_pool));
-  void *claims = NULL;
-  size_t claim_bytes = sizeof(canao_slot) * (size_t)(slots > 0 ? slots : 1);
-  int no_claims = posix_memalign(&claims, CANAO_LINE, claim_bytes);
+  if (posix_memalign(&memory, CANAO_LINE, bytes)) return NULL;
+  return memset(memory, 0, bytes);
+}
+
+/* A pool for `count` steps, which must outlive it, with `threads` - 1 workers; `after` may
+ * be null. Returns 0, or the number of an error. */
+CANAO_UNUSED static int canao_pool_create(int threads, const canao_step *steps, int count,
+                                          canao_after after, canao_pool **out) {
+  *out = NULL;
+  if (threads < 1 || count < 0 || count >= 1 << CANAO_STEP_BITS) return EINVAL;
+  canao_pool *pool = (canao_pool *)canao_zeros(sizeof(canao_pool));
+  if (!pool) return ENOMEM;
+  pool->shares = (canao_share *)canao_zeros(sizeof(canao_share) * (size_t)threads);
   pool->workers = (canao_worker *)calloc((size_t)threads, sizeof(canao_worker));
-  if (no_claims || !pool->workers) {
-    free(no_claims ? NULL : claims);
+  if (!pool->shares || !pool->workers) {
+    free(pool->shares);
     free(pool->workers);
     free(pool);
     return ENOMEM;
   }
-  memset(claims, 0, claim_bytes);
-  pool->claims = (canao_slot *)claims;
   pool->threads = threads;
-  pool->slots = slots;
+  pool->steps = steps;
+  pool->count = count;
+  pool->after = after;
+  atomic_store(&pool->place, (canao_place)count);
   pthread_mutex_init(&pool->caller, NULL);
   pthread_mutex_init(&pool->sleep, NULL);
   pthread_cond_init(&pool->wake, NULL);

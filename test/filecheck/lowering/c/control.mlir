@@ -1,6 +1,6 @@
 // RUN: canao-opt %s -t c | filecheck %s
 
-// A kernel without a parallel loop runs on one thread; conditions assign their results.
+// A kernel without a parallel loop is one task; conditions assign their results.
 
 func.func private @helper(%x: f32) -> f32 {
   %h = arith.constant 0.1 : f32
@@ -39,7 +39,7 @@ func.func @main(%a: memref<32xf32>, %o: memref<32xf32>, %arena: memref<256xi8>) 
 // CHECK: CANAO_INLINE float h0_helper(const float v1) {
 // CHECK-NEXT:   const float v2 = v1 * 0x1.99999a0000000p-4f;
 // CHECK-NEXT:   return v2;
-// CHECK: CANAO_KERNEL void k0_kernel(const canao_call *call, const float *restrict m1, float *restrict m2) {
+// CHECK: CANAO_KERNEL void k0_kernel(const canao_call *call, CANAO_UNUSED const long task, const float *restrict m1, float *restrict m2) {
 // CHECK-NEXT:   float *restrict const s3 = (float *)(void *)(call->scratch + 0);
 // CHECK-NEXT:   for (long i4 = 0; i4 < 32; ++i4) {
 // CHECK-NEXT:     const float v5 = m1[i4];
@@ -53,8 +53,5 @@ func.func @main(%a: memref<32xf32>, %o: memref<32xf32>, %arena: memref<256xi8>) 
 // CHECK-NEXT:     }
 // CHECK-NEXT:     s3[(i4 % 20)] = v7;
 // CHECK-NEXT:     m2[i4] = v7;
-// CHECK: call.slot = 0;
-// CHECK-NEXT: if (tid == 0) k0_kernel(&call, c->inputs[0], (void *)(c->arena + 64));
-// CHECK-NEXT: canao_called(c, tid, 0);
-// CHECK-NEXT: call.slot = 1;
-// CHECK-NEXT: if (tid == 0) k0_kernel(&call, (void *)(c->arena + 64), c->outputs[0]);
+// CHECK: k0_kernel(&call, task, c->inputs[0], (void *)(c->arena + 64));
+// CHECK: k0_kernel(&call, task, (void *)(c->arena + 64), c->outputs[0]);

@@ -36,25 +36,24 @@ func.func @main(%a: memref<8x32xf32>, %w: memref<1024xf32>, %c: memref<8x32xf32>
 // CHECK: typedef float f32x16_mem __attribute__((vector_size(64), aligned(4), may_alias));
 // CHECK: CANAO_INLINE f32x16 canao_splat_f32x16(const float a) {
 // CHECK-NEXT: return (f32x16){a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a};
-// CHECK: CANAO_KERNEL void k0_matmul(const canao_call *call, const float *restrict m1, const float *restrict m2, float *restrict m3) {
-// CHECK-NEXT:   for (long task; (task = canao_pool_claim(call->pool, call->slot)) < 8;) {
-// CHECK-NEXT:     const long i4 = task / 4;
-// CHECK-NEXT:     const long i5 = task % 4;
-// CHECK-NEXT:     const f32x16 v6 = canao_splat_f32x16(0.0f);
-// CHECK-NEXT:     f32x16 v7 = v6;
-// CHECK-NEXT:     f32x16 v8 = v6;
-// CHECK-NEXT:     for (long i9 = 0; i9 < 32; ++i9) {
-// CHECK-NEXT:       const f32x16 v10 = *(const f32x16_mem *)(m2 + i4 * 512 + i9 * 16);
-// CHECK-NEXT:       const float v11 = m1[i5 * 64 + i9];
-// CHECK-NEXT:       const float v12 = m1[i5 * 64 + i9 + 32];
-// CHECK-NEXT:       const f32x16 v13 = canao_splat_f32x16(v11);
-// CHECK-NEXT:       const f32x16 v14 = canao_splat_f32x16(v12);
-// CHECK-NEXT:       v7 = v13 * v10 + v7;
-// CHECK-NEXT:       v8 = v14 * v10 + v8;
-// CHECK-NEXT:     }
-// CHECK-NEXT:     *(f32x16_mem *)(m3 + i5 * 64 + i4 * 16) = v7;
-// CHECK-NEXT:     *(f32x16_mem *)(m3 + i5 * 64 + i4 * 16 + 32) = v8;
+// CHECK: CANAO_KERNEL void k0_matmul(CANAO_UNUSED const canao_call *call, const long task, const float *restrict m1, const float *restrict m2, float *restrict m3) {
+// CHECK-NEXT:   const long i4 = task / 4;
+// CHECK-NEXT:   const long i5 = task % 4;
+// CHECK-NEXT:   const f32x16 v6 = canao_splat_f32x16(0.0f);
+// CHECK-NEXT:   f32x16 v7 = v6;
+// CHECK-NEXT:   f32x16 v8 = v6;
+// CHECK-NEXT:   for (long i9 = 0; i9 < 32; ++i9) {
+// CHECK-NEXT:     const f32x16 v10 = *(const f32x16_mem *)(m2 + i4 * 512 + i9 * 16);
+// CHECK-NEXT:     const float v11 = m1[i5 * 64 + i9];
+// CHECK-NEXT:     const float v12 = m1[i5 * 64 + i9 + 32];
+// CHECK-NEXT:     const f32x16 v13 = canao_splat_f32x16(v11);
+// CHECK-NEXT:     const f32x16 v14 = canao_splat_f32x16(v12);
+// CHECK-NEXT:     v7 = v13 * v10 + v7;
+// CHECK-NEXT:     v8 = v14 * v10 + v8;
 // CHECK-NEXT:   }
-// CHECK: k0_matmul(&call, c->inputs[0], c->weights[0], c->outputs[0]);
-// CHECK-NEXT: canao_called(c, tid, 0);
+// CHECK-NEXT:   *(f32x16_mem *)(m3 + i5 * 64 + i4 * 16) = v7;
+// CHECK-NEXT:   *(f32x16_mem *)(m3 + i5 * 64 + i4 * 16 + 32) = v8;
+// CHECK-NEXT: }
+// CHECK: k0_matmul(&call, task, c->inputs[0], c->weights[0], c->outputs[0]);
+// CHECK: {canao_step_0, 8},
 // CHECK: int canao_open(int threads, void **handle);
