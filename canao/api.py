@@ -14,12 +14,20 @@ import numpy as np
 
 from canao.compiled_model import Build, CompiledModel
 from canao.errors import CanaoError, ToolchainError
-from canao.frontend.convention import CallConvention
+from canao.frontend.convention import CallConvention, computed_dtype
 from canao.lowering.program import Program
 from canao.runtime.build import build_library
 from canao.runtime.cache import Cache
+from canao.runtime.choose_threads import (
+    ASKED,
+    CORES,
+    Candidate,
+    ThreadChoice,
+    best_times,
+    choose_threads,
+)
 from canao.runtime.guard import try_first_run
-from canao.runtime.module import Array, NativeModule
+from canao.runtime.module import Array
 from canao.runtime.programs import Lowered, cached_program, program_key
 from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors
@@ -55,7 +63,8 @@ class _Options:
     """The checked arguments of `compile`."""
 
     target: Target
-    threads: int
+    threads: int | None
+    """What was asked for; None leaves the choice to measurement."""
     fusion: Fusion
     tune: Tune
     compiler: Compiler
@@ -78,7 +87,11 @@ class _Stopwatch:
         self.announce(name)
         start = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - start
+        self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add to the time of a stage, which runs again for another number of threads."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
 @dataclass(frozen=True)
@@ -106,10 +119,11 @@ def compile(
     """Compile a model for inputs of the shapes and dtypes of `example_inputs`.
 
     `model` is a module, an exported program, or MLIR (a path or the text).
-    `target` is "c" for this machine or a `Target`. `threads` defaults to the
-    physical cores available. `fusion` is True, False, "exact" (laws that keep
-    every rounding) or "fast" (also laws that trade a stated error for speed;
-    none does yet, so it is the same as True).
+    `target` is "c" for this machine or a `Target`. `threads` is obeyed; if it is
+    left out, the fastest number of threads is found by measuring, or, with
+    `tune="off"`, is that of the physical cores available. `fusion` is True,
+    False, "exact" (laws that keep every rounding) or "fast" (also laws that trade
+    a stated error for speed; none does yet, so it is the same as True).
     `tune` says how many schedules of a layer are measured: "off" takes those
     that a cost model likes best, the same every time; "default" measures a few,
     "full" many. Winners are remembered. Code is kept in `cache_dir`,
@@ -119,7 +133,33 @@ def compile(
     options = _checked_options(target, threads, fusion, tune, dtype, cache_dir)
     watch = _Stopwatch(progress)
     imported = _import(model, example_inputs, watch)
-    lowered = _lower(imported, options, watch)
+    ir: dict[int, Mapping[str, str]] = {}
+
+    def make(threads: int) -> Candidate:
+        lowered = _lower(imported, options, threads, watch)
+        ir[threads] = lowered.ir
+        return _built(lowered, imported, options, watch)
+
+    examples = _examples(example_inputs, imported.convention)
+    chosen, choice = _choose(make, examples, options, watch)
+    build = Build(
+        target=options.target,
+        compiler=options.compiler.version,
+        library=chosen.library.path,
+        cc=_cc(),
+        cache_dir=cache_dir or _cache_dir(),
+        seconds=watch.seconds,
+        ir=ir[chosen.program.threads],
+        threads=choice,
+    )
+    module = chosen.module(choice.threads)
+    return CompiledModel(chosen.program, module, imported.convention, build, examples)
+
+
+def _built(
+    lowered: Lowered, imported: _Imported, options: _Options, watch: _Stopwatch
+) -> Candidate:
+    """A lowered program made ready to run."""
     program = _named(lowered.program, imported.convention)
     with watch.stage("build"):
         library = build_library(program.source, options.compiler, options.target, options.cache)
@@ -127,20 +167,28 @@ def compile(
         try_first_run(library, program, options.cache)
     with watch.stage("weights"):
         weights = prepare_weights(program, imported.weights)
-    module = NativeModule(
-        library.path, weights, program.arena_bytes, options.threads, len(program.calls)
-    )
-    build = Build(
-        target=options.target,
-        compiler=options.compiler.version,
-        library=library.path,
-        cc=_cc(),
-        cache_dir=cache_dir or _cache_dir(),
-        seconds=watch.seconds,
-        ir=lowered.ir,
-    )
-    examples = _examples(example_inputs, imported.convention, program)
-    return CompiledModel(program, module, imported.convention, build, examples)
+    return Candidate(program, library, weights)
+
+
+def _choose(
+    make: Callable[[int], Candidate],
+    examples: Sequence[Array],
+    options: _Options,
+    watch: _Stopwatch,
+) -> tuple[Candidate, ThreadChoice]:
+    """The program for the number of threads that was asked for, or else for the fastest."""
+    if options.threads is not None:
+        return make(options.threads), ThreadChoice(options.threads, ASKED)
+    cores = available_cores()
+    if options.tune == "off":
+        return make(cores), ThreadChoice(cores, CORES)
+    measured = best_times(examples)
+
+    def timer(candidate: Candidate, counts: Sequence[int]) -> Mapping[int, float]:
+        with watch.stage("choosing threads"):
+            return measured(candidate, counts)
+
+    return choose_threads(make, cores, options.cache, timer)
 
 
 def load(path: str | os.PathLike[str], *, threads: int | None = None) -> CompiledModel:
@@ -190,7 +238,7 @@ def _checked_options(
         )
     return _Options(
         target=chosen,
-        threads=threads or available_cores(),
+        threads=threads,
         fusion=fusion,
         tune=tune,
         compiler=find_compiler(_cc()),
@@ -213,7 +261,7 @@ def _check_threads(threads: object) -> None:
     ):
         raise CanaoError(
             f"threads={threads!r} is not a number of threads; give a whole number from 1 to "
-            f"{_MAX_THREADS}, or None for all physical cores"
+            f"{_MAX_THREADS}, or None for what is fastest"
         )
 
 
@@ -244,27 +292,27 @@ def _is_path(model: str | Path) -> bool:
     return isinstance(model, Path) or ("\n" not in model and model.endswith(".mlir"))
 
 
-def _lower(imported: _Imported, options: _Options, watch: _Stopwatch) -> Lowered:
+def _lower(imported: _Imported, options: _Options, threads: int, watch: _Stopwatch) -> Lowered:
     """The program of a model, from the cache if it was lowered before."""
     from canao.lowering.layer_task import choose_by_model
     from canao.runtime.tuner import Tuner
 
     chosen: dict[str, object] = {
-        "threads": options.threads,
+        "threads": threads,
         "fusion": options.fusion,
         "tune": options.tune,
     }
     if options.tune == "off":
-        return _lower_by(choose_by_model, imported, options, chosen, watch)
+        return _lower_by(choose_by_model, imported, options, chosen, threads, watch)
     with closing(
         Tuner(options.compiler, options.target, options.cache, options.tune, watch.progress)
     ) as tuner:
         # Programs made before a winner was replaced are made again.
         chosen["winners"] = tuner.database.changes()
-        lowered = _lower_by(tuner.chooser, imported, options, chosen, watch)
+        lowered = _lower_by(tuner.chooser, imported, options, chosen, threads, watch)
     if tuner.seconds:
-        watch.seconds["tuning"] = tuner.seconds
-        watch.seconds["affine"] -= tuner.seconds
+        watch.add("tuning", tuner.seconds)
+        watch.add("affine", -tuner.seconds)
     return lowered
 
 
@@ -273,6 +321,7 @@ def _lower_by(
     imported: _Imported,
     options: _Options,
     chosen: Mapping[str, object],
+    threads: int,
     watch: _Stopwatch,
 ) -> Lowered:
     key = program_key(imported.text, chosen, options.target, options.compiler)
@@ -284,13 +333,13 @@ def _lower_by(
 
         def on_stage(name: str, text: Callable[[], str], seconds: float) -> None:
             ir.setdefault(name, text())
-            watch.seconds[name] = seconds
+            watch.add(name, seconds)
             watch.announce(name)
 
         program = run_passes(
-            imported.module,
+            imported.module.clone(),  # may be lowered again for another number of threads
             target_unit=options.target.vector_unit,
-            threads=options.threads,
+            threads=threads,
             fusion=options.fusion,
             chooser=chooser,
             on_stage=on_stage,
@@ -300,7 +349,7 @@ def _lower_by(
     start = time.perf_counter()
     lowered, known = cached_program(key, options.cache, lower)
     if known:
-        watch.seconds["lowering from cache"] = time.perf_counter() - start
+        watch.add("lowering from cache", time.perf_counter() - start)
     return lowered
 
 
@@ -312,12 +361,10 @@ def _named(program: Program, convention: CallConvention) -> Program:
     return replace(program, inputs=tuple(replace(spec, name=leaf.name) for spec, leaf in pairs))
 
 
-def _examples(
-    example_inputs: ExampleInputs | None, convention: CallConvention, program: Program
-) -> list[Array]:
+def _examples(example_inputs: ExampleInputs | None, convention: CallConvention) -> list[Array]:
     """The flat arrays of the example inputs; ones where there are none."""
     if example_inputs is None:
-        return [np.ones(spec.shape, spec.dtype) for spec in program.inputs]
+        return [np.ones(leaf.shape, computed_dtype(leaf.dtype)) for leaf in convention.inputs]
     named = isinstance(example_inputs, Mapping)
     args, kwargs = ((), example_inputs) if named else (tuple(example_inputs), {})
     # The caller may change its tensors later: keep what was given.

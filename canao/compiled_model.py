@@ -17,6 +17,7 @@ from canao.errors import CacheError, CanaoError, ToolchainError, VerificationErr
 from canao.frontend.convention import CallConvention, computed_dtype
 from canao.lowering.program import Program
 from canao.runtime.cache import Cache
+from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.export import export_program
 from canao.runtime.measure import Latency, time_calls
 from canao.runtime.memory import aligned_empty
@@ -45,6 +46,8 @@ class Build:
     """Time of each stage of compiling."""
     ir: Mapping[str, str] = field(default_factory=dict[str, str])
     """The text of the module after each stage."""
+    threads: ThreadChoice | None = None
+    """How the number of threads was chosen; None for a number that was given to `load`."""
 
     def peak_gflops(self, threads: int) -> float:
         """The rate that the processor reaches at best; 0.0 where no compiler can tell."""
@@ -88,6 +91,11 @@ class CompiledModel:
     def threads(self) -> int:
         """Threads that a run uses."""
         return self._module.threads
+
+    @property
+    def thread_choice(self) -> ThreadChoice:
+        """How many threads a run uses, and why."""
+        return self.build.threads or ThreadChoice(self.threads)
 
     @property
     def dtype(self) -> str:
@@ -156,6 +164,7 @@ class CompiledModel:
             kernels=kernel_rows(program, self._profiles(), peak),
             rewrites=program.rewrites,
             threads=self.threads,
+            thread_choice=self.thread_choice,
             dtype=self.dtype,
             target=f"{build.target.triple} {build.target.cpu}".strip(),
             compiler=build.compiler,
@@ -181,6 +190,7 @@ class CompiledModel:
             self._module.weights,
             Path(directory),
             lanes=target.vector_unit.lanes_f32,
+            threads=self.threads,
             arm=target.architecture == "aarch64",
         )
 

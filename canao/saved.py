@@ -3,6 +3,9 @@
 A saved model holds the program, its library, its weights as they are used
 (mapped, not read) and how to call it. Loading needs no compiler on the kind of
 processor that the model was compiled for, and compiles the C text on another.
+
+What decides where compiled code reads and writes is checked against hashes; of
+the weights, which would take long to read, names, types, shapes and places are.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,10 @@ import canao
 from canao.compiled_model import Build, CompiledModel
 from canao.errors import InputFileError
 from canao.frontend.convention import CallConvention
-from canao.lowering.program import Program
+from canao.lowering.program import Program, TensorSpec
 from canao.runtime.build import Library, build_library
 from canao.runtime.cache import Cache, hash_of_file
+from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.guard import try_first_run
 from canao.runtime.memory import aligned
 from canao.runtime.module import Array, NativeModule
@@ -30,8 +34,9 @@ from canao.runtime.tensor_file import map_tensors, write_tensors
 from canao.runtime.texts import TextFiles
 from canao.runtime.toolchain import find_compiler
 
-_FORMAT = 1
+_FORMAT = 2
 _MANIFEST = "canao.json"
+_PROGRAM, _CONVENTION, _LIBRARY = "program.json", "convention.json", "module.so"
 
 
 def save_model(model: CompiledModel, weights: Sequence[Array], path: Path) -> Path:
@@ -65,9 +70,9 @@ def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:
     (path / "ir").mkdir(parents=True)
     for stage, text in model.build.ir.items():
         (path / "ir" / f"{stage}.mlir").write_text(text, encoding="utf-8")
-    (path / "program.json").write_text(model.program.to_json(), encoding="utf-8")
-    (path / "convention.json").write_text(json.dumps(model.convention.to_json()), encoding="utf-8")
-    shutil.copyfile(model.build.library, path / "module.so")
+    (path / _PROGRAM).write_text(model.program.to_json(), encoding="utf-8")
+    (path / _CONVENTION).write_text(json.dumps(model.convention.to_json()), encoding="utf-8")
+    shutil.copyfile(model.build.library, path / _LIBRARY)
     write_tensors(path / "weights.safetensors", _numbered(weights))
     write_tensors(path / "examples.safetensors", _numbered(model.examples))
     manifest = {
@@ -75,8 +80,8 @@ def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:
         "canao": canao.__version__,
         "target": asdict(model.build.target),
         "compiler": model.build.compiler,
-        "library_sha256": hash_of_file(path / "module.so"),
-        "threads": model.threads,
+        "sha256": {name: hash_of_file(path / name) for name in (_PROGRAM, _CONVENTION, _LIBRARY)},
+        "threads": asdict(model.thread_choice),
         "stages": list(model.build.ir),
         "compile_seconds": dict(model.compile_seconds),
     }
@@ -95,6 +100,7 @@ class _Saved:
     program: Program
     convention: CallConvention
     target: Target
+    threads: ThreadChoice
 
 
 def load_model(
@@ -106,15 +112,16 @@ def load_model(
 ) -> CompiledModel:
     """The model in a directory that `save_model` wrote."""
     saved = _read(path)
-    program, manifest = saved.program, saved.manifest
-    build = _ready_build(path, saved, cc, cache_dir)
-    weights = _ordered(path / "weights.safetensors", len(program.weights))
-    examples = _ordered(path / "examples.safetensors", len(program.inputs))
+    program = saved.program
+    choice = ThreadChoice(threads) if threads else saved.threads
+    build = replace(_ready_build(path, saved, cc, cache_dir), threads=choice)
+    weights = _ordered(path / "weights.safetensors", program.weights)
+    examples = _ordered(path / "examples.safetensors", program.inputs)
     module = NativeModule(
         build.library,
         [aligned(array) for array in weights],
         program.arena_bytes,
-        threads or int(manifest["threads"]),
+        choice.threads,
         len(program.calls),
     )
     return CompiledModel(program, module, saved.convention, build, examples)
@@ -125,12 +132,17 @@ def _read(path: Path) -> _Saved:
         manifest: dict[str, Any] = json.loads((path / _MANIFEST).read_bytes())
         if manifest["format"] != _FORMAT:
             raise ValueError(f"format {manifest['format']}, this canao reads {_FORMAT}")
+        for name in (_PROGRAM, _CONVENTION):
+            if hash_of_file(path / name) != manifest["sha256"][name]:
+                raise ValueError(f"{name} is not the file that was saved")
         target: dict[str, Any] = manifest["target"]
+        threads: dict[str, Any] = manifest["threads"]
         return _Saved(
             manifest,
-            Program.from_json((path / "program.json").read_text(encoding="utf-8")),
-            CallConvention.from_json(json.loads((path / "convention.json").read_bytes())),
+            Program.from_json((path / _PROGRAM).read_text(encoding="utf-8")),
+            CallConvention.from_json(json.loads((path / _CONVENTION).read_bytes())),
             Target(target["triple"], tuple(target["features"]), target["cpu"]),
+            ThreadChoice(int(threads["threads"]), threads["reason"], threads["ms"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputFileError(
@@ -145,9 +157,9 @@ def _ready_build(
     manifest = saved.manifest
     stages: list[str] = manifest["stages"]
     ir = TextFiles({stage: path / "ir" / f"{Path(stage).name}.mlir" for stage in stages})
-    library = path / "module.so"
+    library = path / _LIBRARY
     usable = saved.target.runs_on(Target.host()) and library.is_file()
-    if usable and hash_of_file(library) == manifest["library_sha256"]:
+    if usable and hash_of_file(library) == manifest["sha256"][_LIBRARY]:
         seconds: dict[str, float] = manifest["compile_seconds"]
         compiler: str = manifest["compiler"]
         return Build(saved.target, compiler, library, cc, cache_dir, seconds, ir)
@@ -164,9 +176,10 @@ def _rebuild(program: Program, cc: str | None, cache_dir: str | os.PathLike[str]
     return library
 
 
-def _ordered(path: Path, count: int) -> list[Array]:
+def _ordered(path: Path, specs: Sequence[TensorSpec]) -> list[Array]:
+    """The arrays of a file, which must be those that compiled code will read."""
     tensors = map_tensors(path)
-    names = [str(number) for number in range(count)]
-    if set(tensors) != set(names):
+    wanted = {str(number): (spec.shape, spec.dtype) for number, spec in enumerate(specs)}
+    if {name: (array.shape, array.dtype.name) for name, array in tensors.items()} != wanted:
         raise InputFileError(f"{path} does not belong to its program; save the model again")
-    return [tensors[name] for name in names]
+    return [tensors[name] for name in wanted]

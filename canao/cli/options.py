@@ -16,7 +16,7 @@ Saved = Annotated[Path, typer.Argument(help="A model saved by `canao compile --o
 Seq = Annotated[int, typer.Option(min=1, help="Tokens in a sequence.")]
 Batch = Annotated[int, typer.Option(min=1, help="Sequences in a batch.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, max=1024, help="Threads; all physical cores if left out.")
+    int | None, typer.Option(min=1, max=1024, help="Threads; the fastest number if left out.")
 ]
 Attn = Annotated[Attention, typer.Option(help="Form of attention in Hugging Face models.")]
 TargetOption = Annotated[TargetChoice, typer.Option(help="What code to make.")]

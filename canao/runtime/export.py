@@ -50,14 +50,23 @@ it correctly, but not as fast as code compiled with its `canao.Target`.
 
 
 def export_program(
-    program: Program, weights: Sequence[Array], directory: Path, *, lanes: int, arm: bool = False
+    program: Program,
+    weights: Sequence[Array],
+    directory: Path,
+    *,
+    lanes: int,
+    threads: int,
+    arm: bool = False,
 ) -> Path:
-    """Write model.c, weights.bin, metadata.json, a Makefile and a README."""
+    """Write model.c, weights.bin, metadata.json, a Makefile and a README.
+
+    The program runs with `threads` threads unless it is told otherwise.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     offsets = _offsets(weights)
     size = _write_weights(directory / "weights.bin", weights, offsets)
-    _replace(directory / "model.c", _source(program, offsets, size))
-    _replace(directory / "metadata.json", _metadata(program, offsets))
+    _replace(directory / "model.c", _source(program, offsets, size, threads))
+    _replace(directory / "metadata.json", _metadata(program, offsets, threads))
     _replace(
         directory / "Makefile",
         _MAKEFILE.format(extra=" -fno-schedule-insns" if arm else ""),
@@ -107,13 +116,14 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
-def _source(program: Program, offsets: Sequence[int], size: int) -> str:
+def _source(program: Program, offsets: Sequence[int], size: int, threads: int) -> str:
     counts = {
         "CANAO_INPUTS": len(program.inputs),
         "CANAO_OUTPUTS": len(program.outputs),
         "CANAO_WEIGHTS": len(program.weights),
         "CANAO_ARENA_BYTES": program.arena_bytes,
-        "CANAO_THREADS": program.threads,
+        "CANAO_USUAL_THREADS": min(threads, program.threads),
+        "CANAO_MOST_THREADS": program.threads,
         "CANAO_WEIGHT_FILE_BYTES": size,
     }
     tables = {
@@ -130,7 +140,7 @@ def _source(program: Program, offsets: Sequence[int], size: int) -> str:
     )
 
 
-def _metadata(program: Program, offsets: Sequence[int]) -> str:
+def _metadata(program: Program, offsets: Sequence[int], threads: int) -> str:
     weights = [
         {**_described(spec), "offset": offset}
         for spec, offset in zip(program.weights, offsets, strict=True)
@@ -140,7 +150,8 @@ def _metadata(program: Program, offsets: Sequence[int]) -> str:
         "outputs": [_described(spec) for spec in program.outputs],
         "weights": weights,
         "arena_bytes": program.arena_bytes,
-        "threads": program.threads,
+        "threads": min(threads, program.threads),
+        "most_threads": program.threads,
         "byte_order": "little",
     }
     return json.dumps(data, indent=1) + "\n"

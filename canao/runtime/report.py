@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canao.lowering.program import KernelSpec, Program, Rewrite
+from canao.runtime.choose_threads import ThreadChoice
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -65,6 +66,8 @@ class ExecutionReport:
     compile_seconds: Mapping[str, float]
     kernels: tuple[KernelRow, ...]
     threads: int
+    thread_choice: ThreadChoice
+    """Why that many, with what was measured."""
     dtype: str
     target: str
     compiler: str
@@ -104,6 +107,7 @@ class ExecutionReport:
             ("fallbacks", f"{self.fallbacks}"),
             ("laws", _laws(self.rewrites)),
             ("latency", f"{self.latency_ms:.3f} ms, {self.threads} threads, {self.dtype}"),
+            ("threads", str(self.thread_choice)),
             ("rate", f"{rate:.1f} GFLOP/s of {self.peak_gflops:.1f} at best"),
             ("CPU utilization", f"{self.cpu_utilization:.0%}"),
             ("GPU utilization", gpu),

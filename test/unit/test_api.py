@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from torch import nn
 
 import canao
 from canao.runtime import toolchain
+from canao.runtime.choose_threads import Timer
+from canao.runtime.target import available_cores
 
 
 class Block(nn.Module):
@@ -135,6 +138,35 @@ def test_threads(block: Block, cache_dir: Path, threads: int) -> None:
     model = canao.compile(block, (X, SCALE), threads=threads, tune="off", cache_dir=cache_dir)
     check(model, block)
     assert model.measure(runs=3, warmup=1).threads == threads
+    assert str(model.thread_choice) == f"{threads}, asked for"
+
+
+def test_threads_without_measuring(block: Block, cache_dir: Path) -> None:
+    model = canao.compile(block, (X, SCALE), tune="off", cache_dir=cache_dir)
+    assert (model.threads, model.thread_choice.reason) == (available_cores(), "physical cores")
+
+
+@pytest.mark.parametrize("fastest", [1, 2])
+def test_the_fastest_number_of_threads(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fastest: int
+) -> None:
+    def best_times(examples: Sequence[object]) -> Timer:
+        assert len(examples) == 2
+        return lambda candidate, counts: {n: 1.0 if n == fastest else 2.0 for n in counts}
+
+    monkeypatch.setattr("canao.api.available_cores", lambda: 2)
+    monkeypatch.setattr("canao.api.best_times", best_times)
+    model = canao.compile(block, (X, SCALE), tune="default", cache_dir=tmp_path / "cache")
+    assert (model.threads, model.program.threads) == (fastest, fastest)
+    assert model.thread_choice.reason == "measured"
+    assert model.thread_choice.ms["1"] == (1.0 if fastest == 1 else 2.0)
+    assert "choosing threads" in model.compile_seconds
+    torch.testing.assert_close(model(X, SCALE), block(X, SCALE))
+    loaded = canao.load(model.save(tmp_path / "saved"))
+    assert loaded.thread_choice == model.thread_choice
+    assert canao.load(tmp_path / "saved", threads=1).thread_choice.reason == "asked for"
+    again = canao.compile(block, (X, SCALE), tune="default", cache_dir=tmp_path / "cache")
+    assert (again.threads, again.thread_choice.reason) == (fastest, "measured before")
 
 
 def test_without_fusion(block: Block, cache_dir: Path, compiled: canao.CompiledModel) -> None:

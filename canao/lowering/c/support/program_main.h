@@ -2,8 +2,8 @@
  * little-endian arrays.
  *
  * Above this text stand the unit and the tables of sizes and defaults:
- * CANAO_INPUTS, CANAO_OUTPUTS, CANAO_WEIGHTS, CANAO_ARENA_BYTES, CANAO_THREADS,
- * canao_input_bytes, canao_output_bytes, canao_weight_offsets and
+ * CANAO_INPUTS, CANAO_OUTPUTS, CANAO_WEIGHTS, CANAO_ARENA_BYTES, CANAO_USUAL_THREADS,
+ * CANAO_MOST_THREADS, canao_input_bytes, canao_output_bytes, canao_weight_offsets and
  * CANAO_WEIGHT_FILE_BYTES. */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,10 +22,10 @@ static int usage(FILE *file, const char *program) {
   fprintf(file,
           "usage: %s [--threads T] [--time N] [--weights FILE] IN... OUT...\n"
           "  %d inputs and %d outputs, raw little-endian arrays as metadata.json lists them\n"
-          "  --threads T     threads to run with (default %d)\n"
+          "  --threads T     threads to run with (default %d, at most %d)\n"
           "  --time N        run N times and print the latency\n"
           "  --weights FILE  the weights (default: weights.bin beside the program)\n",
-          program, CANAO_INPUTS, CANAO_OUTPUTS, CANAO_THREADS);
+          program, CANAO_INPUTS, CANAO_OUTPUTS, CANAO_USUAL_THREADS, CANAO_MOST_THREADS);
   return WRONG_USE;
 }
 
@@ -108,7 +108,7 @@ int main(int count, char **arguments) {
   enum { FILES = CANAO_INPUTS + CANAO_OUTPUTS };
   char *files[FILES + 1];
   char *weights_path = beside(arguments[0], "weights.bin");
-  long threads = CANAO_THREADS, runs = 0;
+  long threads = CANAO_USUAL_THREADS, runs = 0;
   int given = 0;
   for (int i = 1; i < count; ++i) {
     const char *word = arguments[i];
