@@ -75,7 +75,8 @@ def stage_reads(stage: Stage, stored: Collection[SSAValue]) -> tuple[Read, ...]:
         for operand, access in zip(owner.operands, owner.iteration_space().operands, strict=True):
             visit(operand, apply_map(access, index))
 
-    visit(stage.value, apply_map(stage.value_map, dims), root=True)
+    # A value that has a buffer of its own is read there, not computed again.
+    visit(stage.value, apply_map(stage.value_map, dims), root=stage.value is stage.target)
     return tuple(reads)
 
 

@@ -111,7 +111,19 @@ class _Description:
                 reduction=stage.anchor is not None,
             )
         )
-        self.nests.append(Nest(schedule.order, schedule.tile, schedule.vector))
+        self.nests.append(Nest(schedule.order, schedule.tile, schedule.vector, schedule.across))
+        self._check_layout(stage, schedule)
+
+    def _check_layout(self, stage: Stage, schedule: StageSchedule) -> None:
+        """Refuses a layout that leaves elements without a place, or that callers do not expect."""
+        if schedule.layout is None:
+            return
+        array = self._array(stage.target)
+        if not array.private or sorted(schedule.layout) != list(range(len(array.shape))):
+            raise IllegalScheduleError(
+                f"the layout {schedule.layout} of '{array.name}' must name each of its "
+                f"{len(array.shape)} dimensions once, and it must not leave the layer"
+            )
 
     def _reads(self, stage: Stage) -> tuple[Access, ...]:
         return tuple(

@@ -11,10 +11,12 @@ from xdsl.ir import BlockArgument, SSAValue
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import point_variables, shared_band, stage_reads
+from canao.lowering.choose_upright import choose_upright
 from canao.lowering.register_tiles import register_tile
 from canao.lowering.schedule import Packed, Schedule, StageSchedule
 from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit
+from canao.lowering.upright import Upright
 from canao.polyhedral.index import Index, apply_map, linearise
 
 _ROWS_AT_ONCE = 4
@@ -49,6 +51,9 @@ def choose_schedule(
 
     `weights` are the inputs of the layer whose values never change.
     """
+    upright = Upright.of(stages)
+    if upright is not None:
+        return choose_upright(upright, unit)
     choice = _Choice(stages, {s.target for s in stages}, weights, unit, threads)
     packed: list[Packed] = []
     chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)

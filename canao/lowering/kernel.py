@@ -11,12 +11,13 @@ from xdsl.ir import Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
+from canao.lowering.form_stages import form_stages
 from canao.lowering.layout import Dense, Layout, Panels, Window
 from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
 from canao.lowering.scalar_ops import add
-from canao.lowering.schedule import Schedule
-from canao.lowering.stage import Stage, form_stages
-from canao.lowering.stage_emitter import Part, StageEmitter
+from canao.lowering.schedule import Schedule, StageSchedule
+from canao.lowering.stage import Part, Stage
+from canao.lowering.stage_emitter import StageEmitter
 from canao.lowering.value_emitter import Buffer
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, split_with_rest
@@ -71,12 +72,12 @@ class KernelEmitter:
 
     def _band_segments(self, b: int) -> tuple[Segment, ...]:
         extent, tile = self.stages[0].extents[b], self.schedule.band[b]
-        vectorised = any(s.vector == b for s in self.schedule.stages)
+        vectorised = any(b in (s.vector, s.across) for s in self.schedule.stages)
         return split_with_rest(extent, tile) if vectorised else split_evenly(extent, tile)
 
     # ------------------------------------------------------------- scratch
 
-    def _window(self, stage: Stage, parts: Sequence[Part]) -> Window:
+    def _window(self, stage: Stage, schedule: StageSchedule, parts: Sequence[Part]) -> Window:
         """The part of a stage's target that one task makes."""
         variables = [Variable(f"d{n}", e) for n, e in enumerate(stage.extents)]
         stored_at = apply_map(stage.target_map, [Index.of(v) for v in variables])
@@ -86,14 +87,14 @@ class KernelEmitter:
             if stage.extents[b] > 1 and Index.of(variables[b]) in stored_at:
                 r = stored_at.index(Index.of(variables[b]))
                 base[r], extents[r] = part.start, part.size
-        return Window(tuple(base), tuple(extents))
+        return Window(tuple(base), tuple(extents), schedule.layout)
 
-    def _inner_stages(self) -> list[Stage]:
+    def _inner_stages(self) -> list[tuple[Stage, StageSchedule]]:
         """The first stage of every value that no output buffer holds."""
-        first: dict[SSAValue, Stage] = {}
-        for stage in self.stages:
+        first: dict[SSAValue, tuple[Stage, StageSchedule]] = {}
+        for stage, schedule in zip(self.stages, self.schedule.stages, strict=True):
             if stage.target not in self.outputs:
-                first.setdefault(stage.target, stage)
+                first.setdefault(stage.target, (stage, schedule))
         return list(first.values())
 
     def _scratch(self, block: Block) -> dict[SSAValue, SSAValue]:
@@ -102,8 +103,8 @@ class KernelEmitter:
             for b in range(len(self.schedule.band))
         ]
         scratch: dict[SSAValue, SSAValue] = {}
-        for stage in self._inner_stages():
-            size = self._window(stage, largest).size
+        for stage, schedule in self._inner_stages():
+            size = self._window(stage, schedule, largest).size
             op = memref.AllocaOp.get(element_of(stage.target), 64, [size])
             block.add_op(op)
             scratch[stage.target] = op.results[0]
@@ -167,9 +168,9 @@ class KernelEmitter:
         scratch: dict[SSAValue, SSAValue],
     ) -> None:
         local = dict(buffers)
-        for stage in self._inner_stages():
+        for stage, schedule in self._inner_stages():
             target = stage.target
-            local[target] = Buffer(scratch[target], self._window(stage, parts))
+            local[target] = Buffer(scratch[target], self._window(stage, schedule, parts))
         for stage, schedule in zip(self.stages, self.schedule.stages, strict=True):
             rest = [Part(Index(), stage.extents[d]) for d in range(len(parts), stage.parallel)]
             emitter = StageEmitter(stage, schedule, self.lanes, local, self.names)

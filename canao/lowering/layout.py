@@ -39,17 +39,19 @@ class Dense(Layout):
 
 @dataclass(frozen=True)
 class Window(Layout):
-    """Row-major over the part of a value that one task makes.
+    """Dense over the part of a value that one task makes.
 
-    `base` is the first index of the part, `extents` its shape.
+    `base` is the first index of the part, `extents` its shape. `order` has its
+    dimensions, slowest first; row-major if None.
     """
 
     base: tuple[Index, ...]
     extents: tuple[int, ...]
+    order: tuple[int, ...] | None = None
 
     def position(self, index: Sequence[Index]) -> Index:
-        local = [i - b for i, b in zip(index, self.base, strict=True)]
-        return linearise(local, self.extents)
+        order = range(len(self.extents)) if self.order is None else self.order
+        return linearise([index[r] - self.base[r] for r in order], [self.extents[r] for r in order])
 
     @property
     def size(self) -> int:

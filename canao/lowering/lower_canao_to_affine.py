@@ -30,11 +30,11 @@ from canao.dialects.canao import LayerOp, PackOp, WeightOp
 from canao.dialects.canao.types import shape_of
 from canao.errors import VerificationError
 from canao.lowering.check_schedule import prove_schedule
+from canao.lowering.form_stages import form_stages
 from canao.lowering.kernel import KernelEmitter, flat_memref
 from canao.lowering.layer_task import Chooser, LayerTask, choose_by_model
 from canao.lowering.layout import Panels
 from canao.lowering.schedule import Schedule
-from canao.lowering.stage import form_stages
 from canao.lowering.target import VectorUnit, vector_unit
 from canao.transforms.outline_weights import WEIGHT_NAMES
 

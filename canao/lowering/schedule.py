@@ -30,13 +30,22 @@ class StageSchedule:
     hoist: bool = False
     """Whether what depends on outer loops only is computed in those loops, once
     for all iterations of the inner ones, instead of again in each."""
+    across: int | None = None
+    """The dimension along which vectors are stored, where it is not the one along
+    which they are computed: square tiles of both are transposed in registers."""
+    layout: tuple[int, ...] | None = None
+    """The dimensions of what the stage stores, slowest first in its scratch buffer;
+    row-major if None. Only a value that stays inside the layer has a choice."""
 
     def __str__(self) -> str:
         order = "" if self.order == tuple(sorted(self.order)) else _digits("o", self.order)
         tiled = "x".join(str(t) for t in self.tile)
         vector = "" if self.vector is None else f"v{self.vector}"
+        across = "" if self.across is None else f"t{self.across}"
         block = "" if self.block is None else f"k{self.block}"
-        return f"{order}{tiled}{vector}{block}{'h' if self.hoist else ''}"
+        layout = "" if self.layout is None else _digits("l", self.layout)
+        hoist = "h" if self.hoist else ""
+        return f"{order}{tiled}{vector}{across}{block}{hoist}{layout.removesuffix('.')}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,8 @@ class Schedule:
                     vector=s["vector"],
                     block=s["block"],
                     hoist=s["hoist"],
+                    across=s["across"],
+                    layout=None if s["layout"] is None else tuple(s["layout"]),
                 )
                 for s in data["stages"]
             ),

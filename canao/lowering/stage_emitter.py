@@ -19,18 +19,11 @@ from canao.lowering.access import invariants
 from canao.lowering.fold import Folding
 from canao.lowering.loops import Loops, Names, fold_loop, loop
 from canao.lowering.schedule import StageSchedule
-from canao.lowering.stage import Stage
+from canao.lowering.stage import Part, Stage
+from canao.lowering.transposed_tile import emit_transposed
 from canao.lowering.value_emitter import Buffer, ValueEmitter
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_by_width, split_evenly, vector_pieces
-
-
-@dataclass(frozen=True)
-class Part:
-    """A run of points along a dimension."""
-
-    start: Index
-    size: int
 
 
 @dataclass(frozen=True)
@@ -70,13 +63,16 @@ class StageEmitter:
         if self.schedule.hoist:
             self._hoist(emitter, parts, frozenset(self.schedule.order[:depth]))
         if depth == len(self.schedule.order):
-            self._tile(emitter, parts)
+            if self.schedule.across is None:
+                self._tile(emitter, parts)
+            else:
+                emit_transposed(emitter, self.stage, self.schedule, self.lanes, parts)
             return
         d = self.schedule.order[depth]
         part, tile = parts[d], self.schedule.tile[d]
         segments = (
             split_by_width(part.size, tile, self.lanes)
-            if d == self.schedule.vector
+            if d in (self.schedule.vector, self.schedule.across)
             else split_evenly(part.size, tile)
         )
         for segment in segments:
@@ -118,13 +114,15 @@ class StageEmitter:
                 ]
             )
         folded = (Index(),) * (len(self.stage.extents) - self.stage.parallel)
-        return [
-            _Point(
-                tuple(index for index, _ in choice) + folded,
-                next((lane for _, lane in choice if lane is not None), None),
-            )
-            for choice in product(*choices)
-        ]
+        # Vectors of one row follow each other, so that what is broadcast is needed once.
+        slowest_first = sorted(range(len(choices)), key=lambda d: d == self.schedule.vector)
+        points: list[_Point] = []
+        for choice in product(*(choices[d] for d in slowest_first)):
+            chosen = dict(zip(slowest_first, choice, strict=True))
+            dims = tuple(chosen[d][0] for d in range(len(choices)))
+            lane = next((lane for _, lane in choice if lane is not None), None)
+            points.append(_Point(dims + folded, lane))
+        return points
 
     def _tile(self, emitter: ValueEmitter, parts: Sequence[Part]) -> None:
         stage = self.stage

@@ -31,12 +31,15 @@ class Nest:
 
     `order`: its independent dimensions, outermost loop first. `tile`: for each
     dimension the points computed at once. `vector`: the dimension whose
-    neighbours share a vector register, if any.
+    neighbours share a vector register, if any. `across`: the dimension whose
+    neighbours do so when they are stored, if it is another one; square tiles of
+    both are transposed in between.
     """
 
     order: tuple[int, ...]
     tile: tuple[int, ...]
     vector: int | None = None
+    across: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,8 @@ def band_segments(program: Program, plan: Plan, b: int) -> tuple[Segment, ...]:
     """The tasks along a dimension of the band."""
     first = next(n for n, nest in enumerate(plan.nests) if isinstance(nest, Nest))
     extent = program.statements[first].extents[b]
-    vectorised = any(isinstance(nest, Nest) and nest.vector == b for nest in plan.nests)
+    nests = [nest for nest in plan.nests if isinstance(nest, Nest)]
+    vectorised = any(b in (nest.vector, nest.across) for nest in nests)
     split = split_with_rest if vectorised else split_evenly
     return split(extent, plan.band[b])
 
@@ -204,7 +208,7 @@ class _Clock:
 
     def _tiles(self, d: int, size: int) -> tuple[Segment, ...]:
         tile = self.nest.tile[d]
-        if d == self.nest.vector:
+        if d in (self.nest.vector, self.nest.across):
             return split_by_width(size, tile, self.lanes)
         return split_evenly(size, tile)
 
@@ -319,6 +323,18 @@ def _check_nest(statement: Statement, nest: Nest | Hoist) -> None:
     if nest.vector is not None and not 0 <= nest.vector < len(statement.dims):
         raise IllegalScheduleError(
             f"{statement.name} has no dimension {nest.vector} to put into vectors"
+        )
+    if nest.across is not None:
+        _check_across(statement, nest)
+
+
+def _check_across(statement: Statement, nest: Nest) -> None:
+    both = (nest.vector, nest.across)
+    free = range(statement.parallel)
+    if statement.reduction or both[0] == both[1] or any(d not in free for d in both):
+        raise IllegalScheduleError(
+            f"{statement.name} cannot transpose tiles of dimensions {both[0]} and {both[1]}: they "
+            "must be two independent dimensions of a statement that folds nothing"
         )
 
 

@@ -20,9 +20,10 @@ from canao.dialects.canao import Canao, LayerOp, WeightOp
 from canao.errors import IllegalScheduleError
 from canao.lowering.access import shared_band
 from canao.lowering.check_schedule import describe, prove_schedule
+from canao.lowering.form_stages import form_stages
 from canao.lowering.layer_task import LayerTask, choose_by_model
 from canao.lowering.schedule import Schedule
-from canao.lowering.stage import Stage, form_stages
+from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit, vector_unit
 from canao.lowering.variants import variants
 from canao.transforms.canao_simplify import CanaoSimplifyPass

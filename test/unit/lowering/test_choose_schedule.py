@@ -12,8 +12,9 @@ from xdsl.parser import Parser
 
 from canao.dialects.canao import Canao, LayerOp
 from canao.lowering.access import shared_band, stage_reads
+from canao.lowering.form_stages import form_stages
 from canao.lowering.register_tiles import register_tile
-from canao.lowering.stage import Stage, form_stages
+from canao.lowering.stage import Stage
 from canao.lowering.target import GENERIC, VectorUnit, vector_unit
 from canao.transforms.expand_composites import ExpandCompositesPass
 

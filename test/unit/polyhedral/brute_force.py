@@ -122,7 +122,7 @@ class _Walker:
         tile = self.schedule.tile[d]
         segments = (
             split_by_width(len(part), tile, self.plan.lanes)
-            if d == self.schedule.vector
+            if d in (self.schedule.vector, self.schedule.across)
             else split_evenly(len(part), tile)
         )
         return [

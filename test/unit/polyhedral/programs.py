@@ -91,7 +91,10 @@ def plans(draw: st.DrawFn, program: Program) -> Plan:
         order = tuple(draw(st.permutations(range(statement.parallel))))
         tile = tuple(draw(st.integers(1, 4)) for _ in statement.dims)
         vector = draw(st.sampled_from((None, *range(len(statement.dims)))))
-        nests.append(Nest(order, tile, vector))
+        free = [d for d in range(statement.parallel) if d != vector]
+        turns = not statement.reduction and vector in range(statement.parallel)
+        across = draw(st.sampled_from((None, *free))) if turns else None
+        nests.append(Nest(order, tile, vector, across))
     shared = 0
     for extents in zip(*(s.extents for s in program.statements), strict=False):
         if len(set(extents)) > 1:

@@ -1,0 +1,49 @@
+"""Chooses schedules of upright layers: the rows of their products in vectors."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from canao.lowering.register_tiles import register_tile
+from canao.lowering.schedule import Schedule, StageSchedule
+from canao.lowering.stage import Stage
+from canao.lowering.target import VectorUnit
+from canao.lowering.upright import Upright, is_product
+
+_ROWS_A_TASK = 64
+"""Rows whose scores stay in the nearest caches, and that fill the widest register tile."""
+_VECTORS_AT_ONCE = 4
+"""Vectors of a column that an elementwise or reducing loop handles together."""
+_TERMS_A_SUM = {True: 256, False: 64}
+"""Longest chain of additions: in a product, which is as long in other libraries, or elsewhere."""
+
+
+def choose_upright(upright: Upright, unit: VectorUnit) -> Schedule:
+    """The schedule that the cost model expects to be fastest.
+
+    Tasks share nothing, so that they may be as small as the tiles allow: a
+    block of rows of one head.
+    """
+    first = next(stage for stage in upright.stages if is_product(stage))
+    rows = first.extents[upright.lane]
+    _, width = register_tile(first.extents[upright.lane + 1], rows, unit)
+    block = min(rows, width * ceil(_ROWS_A_TASK / width))
+    band = tuple(block if b == upright.lane else 1 for b in range(upright.lane + 1))
+    return Schedule(band, tuple(_choose(upright, stage, unit, block) for stage in upright.stages))
+
+
+def _choose(upright: Upright, stage: Stage, unit: VectorUnit, block: int) -> StageSchedule:
+    lane, layout = upright.lane, upright.layouts.get(stage.target)
+    tile = [1] * len(stage.extents)
+    order = tuple(range(stage.parallel))
+    turned = upright.turned(stage)
+    if turned is not None:
+        for d in turned:
+            tile[d] = unit.lanes_f32
+        return StageSchedule(order, tuple(tile), turned[0], across=turned[1], layout=layout)
+    tile[lane] = unit.lanes_f32 * _VECTORS_AT_ONCE
+    if is_product(stage):
+        tile[lane + 1], tile[lane] = register_tile(stage.extents[lane + 1], block, unit)
+    terms = _TERMS_A_SUM[is_product(stage)]
+    long = stage.anchor is not None and stage.extents[-1] > terms
+    return StageSchedule(order, tuple(tile), lane, terms if long else None, layout=layout)

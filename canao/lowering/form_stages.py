@@ -1,0 +1,24 @@
+"""The stages of a layer, in the form that its schedules are made for."""
+
+from __future__ import annotations
+
+from xdsl.ir import Block
+
+from canao.lowering.access import shared_band
+from canao.lowering.cut_stages import cut_stages
+from canao.lowering.stage import Stage
+from canao.lowering.upright import Upright
+
+
+def form_stages(block: Block) -> tuple[Stage, ...]:
+    """The stages of a layer's body, in an order that respects dependences.
+
+    The body must hold no composite operations; its terminator names the outputs.
+    A layer is cut upright where all its stages can share the rows of its
+    products as an outer loop, and every access along them is regular.
+    """
+    stages = cut_stages(block, upright=True)
+    upright = Upright.of(stages)
+    if upright is not None and shared_band(stages) > upright.lane and upright.is_regular:
+        return stages
+    return cut_stages(block)
