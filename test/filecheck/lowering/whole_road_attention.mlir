@@ -42,10 +42,14 @@ func.func @main(%x: tensor<1x8x32xf32>, %padding: tensor<1x8xi64>) -> tensor<1x8
 // CHECK:      arith.constant 0xff800000 : f32
 // CHECK:      canao_vector.select [[MASK]], %{{.*}}, %{{.*}} : vector<8xi1>, vector<8xf32>
 // CHECK:      func.func private @kernel_2(
-// CHECK:      memref.alloca() {alignment = 64 : i64} : memref<64xf32>
-// CHECK:      vector.reduction <maximumf>
+// CHECK:      memref.alloca() {alignment = 64 : i64} : memref<128xf32>
+// CHECK:      vector.shuffle
+// CHECK:      vector.fma
+// CHECK-NOT:  vector.reduction
+// CHECK:      arith.maximumf
 // CHECK:      func.call @exp_f32x8
 // CHECK:      arith.divf
+// CHECK:      vector.shuffle
 // CHECK:      func.func @main(
 // CHECK-NEXT:   arith.constant 0 : index
 // CHECK-NEXT:   memref.view %{{.*}} : memref<3136xi8> to memref<768xf32>
