@@ -111,7 +111,9 @@ class _Description:
                 reduction=stage.anchor is not None,
             )
         )
-        self.nests.append(Nest(schedule.order, schedule.tile, schedule.vector, schedule.across))
+        self.nests.append(
+            Nest(schedule.order, schedule.tile, schedule.vector, schedule.across, schedule.block)
+        )
         self._check_layout(stage, schedule)
 
     def _check_layout(self, stage: Stage, schedule: StageSchedule) -> None:

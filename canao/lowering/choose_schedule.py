@@ -8,7 +8,7 @@ from math import ceil, prod
 
 from xdsl.ir import BlockArgument, SSAValue
 
-from canao.dialects.canao.types import shape_of
+from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import point_variables, shared_band, stage_reads
 from canao.lowering.choose_upright import choose_upright
@@ -29,7 +29,7 @@ _TASKS_A_THREAD = 4
 """Tasks per thread where splitting finer costs nothing."""
 _POINTS_A_TASK = 32768
 """Points of a task that reads no weights: what stays in the nearest cache."""
-_TERMS_A_SUM = 256
+_TERMS_A_SUM = 384
 """Longest chain of additions in a product: rounding as small as that of other libraries."""
 _MIN_ROWS_A_TASK = 8
 """Fewer rows than this do not pay for reading a weight once more."""
@@ -133,9 +133,18 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
         packed.append(Packed(pack, width))
     leading = tuple(range(stage.parallel - 2))
     order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
+    return StageSchedule(order, tuple(tile), vector, _choose_block(stage))
+
+
+def _choose_block(stage: Stage) -> int | None:
+    """Terms a block: few blocks, of one size where the terms can be divided so."""
+    assert stage.anchor is not None
     terms = stage.extents[-1]
-    block = _TERMS_A_SUM if terms > _TERMS_A_SUM else None
-    return StageSchedule(order, tuple(tile), vector, block)
+    fewest = ceil(terms / _TERMS_A_SUM)
+    if fewest == 1 or element_of(stage.target) != element_of(stage.anchor.results[0]):
+        return None
+    blocks = next((n for n in range(fewest, 2 * fewest) if terms % n == 0), fewest)
+    return ceil(terms / blocks)
 
 
 def _packable(choice: _Choice, stage: Stage) -> int | None:

@@ -25,8 +25,10 @@ class StageSchedule:
     tile: tuple[int, ...]
     vector: int | None
     block: int | None = None
-    """Terms of a product summed apart before their sum joins the total: the
-    rounding error of a sum grows with the length of its chain of additions."""
+    """Terms of a product summed apart before their sum joins the total, which
+    waits in the target: the loop over blocks stands outside the innermost of the
+    others. The rounding error of a sum grows with the length of its chain of
+    additions, and a block of rows and columns stays in a nearer cache."""
     hoist: bool = False
     """Whether what depends on outer loops only is computed in those loops, once
     for all iterations of the inner ones, instead of again in each."""

@@ -2,7 +2,9 @@
 
 The independent dimensions become loops over tiles in the schedule's order.
 Inside a tile every point has its own accumulators, named values that stay in
-registers; the folded dimensions are loops that carry them.
+registers; the folded dimensions are loops that carry them. Where a schedule
+cuts the folded terms into blocks, a loop over blocks stands outside the
+innermost of the other loops, and sums wait in the target between blocks.
 """
 
 from __future__ import annotations
@@ -24,6 +26,19 @@ from canao.lowering.transposed_tile import emit_transposed
 from canao.lowering.value_emitter import Buffer, ValueEmitter
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_by_width, split_evenly, vector_pieces
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """A run of the terms that a fold adds up.
+
+    Unless it is the `first`, its sums are added to those that the target holds;
+    unless it is the `last`, the target holds the sums until the next.
+    """
+
+    part: Part
+    first: bool = True
+    last: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,17 +72,54 @@ class StageEmitter:
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         """Emits the loops over `parts`, one for each independent dimension."""
         emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
-        self._nest(emitter, list(parts), 0)
+        folded = self.stage.extents[self.stage.parallel :]
+        whole = _Terms(Part(Index(), folded[0])) if folded else None
+        self._nest(emitter, list(parts), 0, whole)
 
-    def _nest(self, emitter: ValueEmitter, parts: list[Part], depth: int) -> None:
+    def _nest(
+        self, emitter: ValueEmitter, parts: list[Part], depth: int, terms: _Terms | None
+    ) -> None:
         if self.schedule.hoist:
             self._hoist(emitter, parts, frozenset(self.schedule.order[:depth]))
         if depth == len(self.schedule.order):
             if self.schedule.across is None:
-                self._tile(emitter, parts)
+                self._tile(emitter, parts, terms)
             else:
                 emit_transposed(emitter, self.stage, self.schedule, self.lanes, parts)
             return
+        if depth == len(self.schedule.order) - 1 and terms is not None and self.schedule.block:
+            self._blocks(emitter, parts, depth, self.schedule.block)
+            return
+        self._loop(emitter, parts, depth, terms)
+
+    def _blocks(self, emitter: ValueEmitter, parts: list[Part], depth: int, block: int) -> None:
+        """The loop over blocks of terms, around the innermost loop over tiles."""
+        *others, end = split_evenly(self.stage.extents[self.stage.parallel], block)
+        if end.count > 1:
+            others.append(Segment(end.start, end.count - 1, end.size))
+        last = Part(Index.constant(end.start + (end.count - 1) * end.size), end.size)
+        if not others:
+            self._loop(emitter, parts, depth, _Terms(last))
+            return
+        if len(others) == 1 and others[0].count == 1:
+            part = Part(Index.constant(others[0].start), others[0].size)
+            self._loop(emitter, parts, depth, _Terms(part, last=False))
+        else:
+            # The target starts at the neutral value, so that one loop does for all but the last.
+            self._loop(emitter, parts, depth, _Terms(Part(Index(), 0), last=False))
+            for segment in others:
+
+                def body(inner: Block, inside: Loops, at: Index, s: Segment = segment) -> None:
+                    middle = _Terms(Part(at * s.size + s.start, s.size), first=False, last=False)
+                    self._loop(emitter.inside(inner, inside), parts, depth, middle)
+
+                loop(emitter.block, emitter.loops, self.names, segment.count, body)
+        self._loop(emitter, parts, depth, _Terms(last, first=False))
+
+    def _loop(
+        self, emitter: ValueEmitter, parts: list[Part], depth: int, terms: _Terms | None
+    ) -> None:
+        """The loops over the tiles of one dimension."""
         d = self.schedule.order[depth]
         part, tile = parts[d], self.schedule.tile[d]
         segments = (
@@ -81,7 +133,7 @@ class StageEmitter:
                 inner_parts = list(parts)
                 start = part.start + segment.start + at * segment.size
                 inner_parts[d] = Part(start, segment.size)
-                self._nest(emitter.inside(inner, inside), inner_parts, depth + 1)
+                self._nest(emitter.inside(inner, inside), inner_parts, depth + 1, terms)
 
             loop(emitter.block, emitter.loops, self.names, segment.count, body)
 
@@ -124,35 +176,52 @@ class StageEmitter:
             points.append(_Point(dims + folded, lane))
         return points
 
-    def _tile(self, emitter: ValueEmitter, parts: Sequence[Part]) -> None:
+    def _tile(self, emitter: ValueEmitter, parts: Sequence[Part], terms: _Terms | None) -> None:
         stage = self.stage
         points = self._points(parts)
+        buffer = self.buffers[stage.target]
+        stored_at = [
+            buffer.layout.position(apply_map(stage.target_map, point.dims)) for point in points
+        ]
         if stage.anchor is not None:
+            assert terms is not None
             space = stage.anchor.iteration_space()
-            totals = self._fold(emitter, points)
+            folding = Folding(stage.anchor, element_of(stage.anchor.results[0]))
+            totals = self._fold(emitter, folding, points, terms.part)
+            if not terms.first:
+                before = [
+                    emitter.load(buffer.memory, position, point.lane)
+                    for point, position in zip(points, stored_at, strict=True)
+                ]
+                totals = [
+                    folding.combine(emitter.block, a, b)
+                    for a, b in zip(before, totals, strict=True)
+                ]
+            if not terms.last:
+                for point, position, total in zip(points, stored_at, totals, strict=True):
+                    emitter.store(total, buffer.memory, position, point.lane)
+                return
             for point, total in zip(points, totals, strict=True):
                 key = (stage.anchor.results[0], apply_map(space.result, point.dims))
                 emitter.known[key] = total
-        buffer = self.buffers[stage.target]
-        for point in points:
+        for point, position in zip(points, stored_at, strict=True):
             value = emitter.evaluate(
                 stage.value, apply_map(stage.value_map, point.dims), point.lane
             )
-            position = buffer.layout.position(apply_map(stage.target_map, point.dims))
             emitter.store(value, buffer.memory, position, point.lane)
 
     # --------------------------------------------------------------- folds
 
-    def _fold(self, emitter: ValueEmitter, points: list[_Point]) -> Sequence[SSAValue]:
-        anchor = self.stage.anchor
-        assert anchor is not None
-        element = element_of(anchor.results[0])
-        folding = Folding(anchor, element)
+    def _fold(
+        self, emitter: ValueEmitter, folding: Folding, points: list[_Point], terms: Part
+    ) -> Sequence[SSAValue]:
+        """The totals of all points over a run of terms."""
+        element = folding.element
         types = [
             VectorType(element, [p.lane.extent]) if p.lane is not None else element for p in points
         ]
         totals = [folding.neutral(emitter.block, t) for t in types]
-        return self._fold_dims(emitter, folding, points, totals, self.stage.parallel)
+        return self._fold_dims(emitter, folding, points, totals, self.stage.parallel, terms)
 
     def _fold_dims(
         self,
@@ -161,34 +230,15 @@ class StageEmitter:
         points: list[_Point],
         totals: Sequence[SSAValue],
         d: int,
+        terms: Part | None = None,
     ) -> Sequence[SSAValue]:
-        """Folds over dimension `d` and all after it."""
+        """Folds over `terms` of dimension `d`, all if None, and over all dimensions after it."""
         if d == len(self.stage.extents):
             return self._step(emitter, folding, points, totals)
         if d == self.schedule.vector:
             return self._fold_lanes(emitter, folding, points, totals, d)
-        whole = Part(Index(), self.stage.extents[d])
-        if self.schedule.block is None or d > self.stage.parallel:
-            return self._fold_part(emitter, folding, points, totals, d, whole)
-        for segment in split_evenly(whole.size, self.schedule.block):
-
-            def body(
-                block: Block,
-                loops: Loops,
-                at: Index,
-                carried: Sequence[SSAValue],
-                segment: Segment = segment,
-            ) -> Sequence[SSAValue]:
-                inner = emitter.inside(block, loops)
-                part = Part(at * segment.size + segment.start, segment.size)
-                starts = [folding.neutral(block, v.type) for v in carried]
-                sums = self._fold_part(inner, folding, points, starts, d, part)
-                return [folding.combine(block, a, b) for a, b in zip(carried, sums, strict=True)]
-
-            totals = fold_loop(
-                emitter.block, emitter.loops, self.names, segment.count, totals, body
-            )
-        return totals
+        part = Part(Index(), self.stage.extents[d]) if terms is None else terms
+        return self._fold_part(emitter, folding, points, totals, d, part)
 
     def _fold_part(
         self,

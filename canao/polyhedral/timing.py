@@ -33,13 +33,16 @@ class Nest:
     dimension the points computed at once. `vector`: the dimension whose
     neighbours share a vector register, if any. `across`: the dimension whose
     neighbours do so when they are stored, if it is another one; square tiles of
-    both are transposed in between.
+    both are transposed in between. `block`: points of the first folded dimension
+    that are folded before the innermost independent loop moves on to the next;
+    None folds all.
     """
 
     order: tuple[int, ...]
     tile: tuple[int, ...]
     vector: int | None = None
     across: int | None = None
+    block: int | None = None
 
 
 @dataclass(frozen=True)
@@ -176,7 +179,11 @@ class _Clock:
     def components(self, position: int, parallel: int) -> tuple[Component, ...]:
         """Of the statement that the nest is for."""
         out = [*self.tasks(), Component(constant=position)]
-        for d in self.nest.order:
+        for d in self.nest.order[:-1]:
+            out += [Component(constant=1), self.tile(d)]
+        if self.nest.block is not None:
+            out += [Component(constant=1), self.block(parallel, self.nest.block)]
+        for d in self.nest.order[-1:]:
             out += [Component(constant=1), self.tile(d)]
         out.append(Component(constant=1))
         return (*out, *(self.tile(d) for d in range(parallel, len(self.dims))))
@@ -193,6 +200,11 @@ class _Clock:
         if d not in self.nest.order and d != self.nest.vector:
             return self._component(self.dims[d].name, lambda name: [(name, "")])
         return self._component(self.dims[d].name, lambda name: self._tile_numbers(name, d))
+
+    def block(self, d: int, points: int) -> Component:
+        """The number of the block along a folded dimension."""
+        segments = split_evenly(self.dims[d].extent, points)
+        return self._component(self.dims[d].name, lambda name: _numbers(name, "0", segments))
 
     def _tile_numbers(self, name: str, d: int) -> list[_Piece]:
         parts = self.band[d] if d < len(self.band) else (Segment(0, 1, self.dims[d].extent),)
@@ -319,6 +331,10 @@ def _check_nest(statement: Statement, nest: Nest | Hoist) -> None:
         raise IllegalScheduleError(
             f"the tile {nest.tile} of {statement.name} must have a positive size for each of its "
             f"{len(statement.dims)} dimensions"
+        )
+    if nest.block is not None and (nest.block < 1 or statement.parallel == len(statement.dims)):
+        raise IllegalScheduleError(
+            f"{statement.name} has no folded terms to take in blocks of {nest.block}"
         )
     if nest.vector is not None and not 0 <= nest.vector < len(statement.dims):
         raise IllegalScheduleError(
