@@ -20,6 +20,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp, VectorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
+from canao.dialects.canao_memory import PrefetchOp
 from canao.errors import ExecutionError, VerificationError
 from canao.interpreters.affine_places import places_of
 from canao.interpreters.loop_arithmetic import FUNCTIONS, dtype_of
@@ -369,6 +370,13 @@ def _call(c: _FunctionCompiler, op: func.CallOp) -> Step:
     return run
 
 
+def _prefetch(c: _FunctionCompiler, op: PrefetchOp) -> Step:
+    def run(r: Registers) -> None:
+        """A hint changes nothing."""
+
+    return run
+
+
 def _assert(c: _FunctionCompiler, op: cf.AssertOp) -> Step:
     condition, message = c.number(op.arg), f"a check in '@{c.symbol}' failed: {op.msg.data}"
 
@@ -396,6 +404,7 @@ _STEPS: dict[type[Operation], Callable[[_FunctionCompiler, Any], Step]] = {
     memref.StoreOp: lambda c, op: _store(c, op, op.value, op.memref, None),
     memref.ViewOp: _view,
     scf.IfOp: _if,
+    PrefetchOp: _prefetch,
     vector.LoadOp: lambda c, op: _load(c, op, op.base, None),
     vector.StoreOp: lambda c, op: _store(c, op, op.vector, op.base, None),
 }

@@ -9,7 +9,7 @@ from math import ceil, prod
 from xdsl.ir import BlockArgument, SSAValue
 
 from canao.dialects.canao.types import element_of, shape_of
-from canao.dialects.interfaces import AccessPattern
+from canao.dialects.interfaces import AccessPattern, Indexed
 from canao.lowering.access import point_variables, shared_band, stage_reads
 from canao.lowering.choose_upright import choose_upright
 from canao.lowering.register_tiles import register_tile
@@ -31,6 +31,10 @@ _POINTS_A_TASK = 32768
 """Points of a task that reads no weights: what stays in the nearest cache."""
 _TERMS_A_SUM = 384
 """Longest chain of additions in a product: rounding as small as that of other libraries."""
+_STEPS_A_FETCH = 4
+"""Terms that a product adds between two fetches of what comes next."""
+_NEAREST_CACHE = 32768
+"""Bytes of the nearest cache; what is larger is worth fetching ahead."""
 _MIN_ROWS_A_TASK = 8
 """Fewer rows than this do not pay for reading a weight once more."""
 
@@ -133,7 +137,17 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
         packed.append(Packed(pack, width))
     leading = tuple(range(stage.parallel - 2))
     order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
-    return StageSchedule(order, tuple(tile), vector, _choose_block(stage))
+    block = _choose_block(stage)
+    if pack is not None and vector is not None and _is_large(stage.anchor):
+        tile[-1] = min(_STEPS_A_FETCH, block or stage.extents[-1])
+        return StageSchedule(order, tuple(tile), vector, block, prefetch=True)
+    return StageSchedule(order, tuple(tile), vector, block)
+
+
+def _is_large(anchor: Indexed | None) -> bool:
+    """Whether the right operand of a product comes from afar each time it is read."""
+    assert anchor is not None
+    return prod(shape_of(anchor.operands[1])) * 4 > _NEAREST_CACHE
 
 
 def _choose_block(stage: Stage) -> int | None:

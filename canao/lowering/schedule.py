@@ -38,6 +38,9 @@ class StageSchedule:
     layout: tuple[int, ...] | None = None
     """The dimensions of what the stage stores, slowest first in its scratch buffer;
     row-major if None. Only a value that stays inside the layer has a choice."""
+    prefetch: bool = False
+    """Whether what a product reads next of its packed operand is fetched into the
+    cache meanwhile: while all rows pass over a panel's block, the one after it."""
 
     def __str__(self) -> str:
         order = "" if self.order == tuple(sorted(self.order)) else _digits("o", self.order)
@@ -46,8 +49,8 @@ class StageSchedule:
         across = "" if self.across is None else f"t{self.across}"
         block = "" if self.block is None else f"k{self.block}"
         layout = "" if self.layout is None else _digits("l", self.layout)
-        hoist = "h" if self.hoist else ""
-        return f"{order}{tiled}{vector}{across}{block}{hoist}{layout.removesuffix('.')}"
+        flags = f"{'h' if self.hoist else ''}{'f' if self.prefetch else ''}"
+        return f"{order}{tiled}{vector}{across}{block}{flags}{layout.removesuffix('.')}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Schedule:
                     hoist=s["hoist"],
                     across=s["across"],
                     layout=None if s["layout"] is None else tuple(s["layout"]),
+                    prefetch=s["prefetch"],
                 )
                 for s in data["stages"]
             ),

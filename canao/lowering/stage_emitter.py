@@ -10,7 +10,7 @@ innermost of the other loops, and sums wait in the target between blocks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from xdsl.dialects.builtin import VectorType
@@ -18,7 +18,9 @@ from xdsl.ir import Block, SSAValue
 
 from canao.dialects.canao.types import element_of
 from canao.lowering.access import invariants
+from canao.lowering.ahead import Ahead
 from canao.lowering.fold import Folding
+from canao.lowering.layout import Panels
 from canao.lowering.loops import Loops, Names, fold_loop, loop
 from canao.lowering.schedule import StageSchedule
 from canao.lowering.stage import Part, Stage
@@ -39,6 +41,10 @@ class _Terms:
     part: Part
     first: bool = True
     last: bool = True
+    tile: Index = field(default_factory=Index)
+    """The number of the tile whose sums these are, in the loop around it."""
+    tiles: int = 1
+    """The tiles of that loop: all pass over the same terms."""
 
 
 @dataclass(frozen=True)
@@ -127,15 +133,25 @@ class StageEmitter:
             if d in (self.schedule.vector, self.schedule.across)
             else split_evenly(part.size, tile)
         )
+        tiles = sum(segment.count for segment in segments)
+        before = 0
         for segment in segments:
 
-            def body(inner: Block, inside: Loops, at: Index, segment: Segment = segment) -> None:
+            def body(
+                inner: Block,
+                inside: Loops,
+                at: Index,
+                segment: Segment = segment,
+                before: int = before,
+            ) -> None:
                 inner_parts = list(parts)
                 start = part.start + segment.start + at * segment.size
                 inner_parts[d] = Part(start, segment.size)
-                self._nest(emitter.inside(inner, inside), inner_parts, depth + 1, terms)
+                mine = replace(terms, tile=at + before, tiles=tiles) if terms else None
+                self._nest(emitter.inside(inner, inside), inner_parts, depth + 1, mine)
 
             loop(emitter.block, emitter.loops, self.names, segment.count, body)
+            before += segment.count
 
     def _hoist(self, emitter: ValueEmitter, parts: list[Part], bound: frozenset[int]) -> None:
         """Evaluates what depends on the dimensions in `bound` only; inner loops find it known."""
@@ -187,7 +203,7 @@ class StageEmitter:
             assert terms is not None
             space = stage.anchor.iteration_space()
             folding = Folding(stage.anchor, element_of(stage.anchor.results[0]))
-            totals = self._fold(emitter, folding, points, terms.part)
+            totals = self._fold(emitter, folding, points, terms)
             if not terms.first:
                 before = [
                     emitter.load(buffer.memory, position, point.lane)
@@ -213,7 +229,7 @@ class StageEmitter:
     # --------------------------------------------------------------- folds
 
     def _fold(
-        self, emitter: ValueEmitter, folding: Folding, points: list[_Point], terms: Part
+        self, emitter: ValueEmitter, folding: Folding, points: list[_Point], terms: _Terms
     ) -> Sequence[SSAValue]:
         """The totals of all points over a run of terms."""
         element = folding.element
@@ -230,15 +246,15 @@ class StageEmitter:
         points: list[_Point],
         totals: Sequence[SSAValue],
         d: int,
-        terms: Part | None = None,
+        terms: _Terms | None = None,
     ) -> Sequence[SSAValue]:
         """Folds over `terms` of dimension `d`, all if None, and over all dimensions after it."""
         if d == len(self.stage.extents):
             return self._step(emitter, folding, points, totals)
         if d == self.schedule.vector:
             return self._fold_lanes(emitter, folding, points, totals, d)
-        part = Part(Index(), self.stage.extents[d]) if terms is None else terms
-        return self._fold_part(emitter, folding, points, totals, d, part)
+        terms = terms or _Terms(Part(Index(), self.stage.extents[d]))
+        return self._fold_part(emitter, folding, points, totals, d, terms)
 
     def _fold_part(
         self,
@@ -247,10 +263,12 @@ class StageEmitter:
         points: list[_Point],
         totals: Sequence[SSAValue],
         d: int,
-        part: Part,
+        terms: _Terms,
     ) -> Sequence[SSAValue]:
         """Folds over a run of dimension `d`, and over all of those after it."""
-        for segment in split_by_width(part.size, self.schedule.tile[d], 1):
+        part, tile = terms.part, self.schedule.tile[d]
+        ahead = self._ahead(points[0], d, terms) if self.schedule.prefetch else None
+        for segment in split_by_width(part.size, tile, 1):
 
             def body(
                 block: Block,
@@ -260,6 +278,8 @@ class StageEmitter:
                 segment: Segment = segment,
             ) -> Sequence[SSAValue]:
                 inner = emitter.inside(block, loops)
+                if ahead is not None and segment.size == tile:
+                    ahead.fetch(inner, at)
                 first = part.start + segment.start + at * segment.size
                 for n in range(segment.size):
                     moved = [replace(p, dims=p.moved({d: first + n})) for p in points]
@@ -270,6 +290,23 @@ class StageEmitter:
                 emitter.block, emitter.loops, self.names, segment.count, totals, body
             )
         return totals
+
+    def _ahead(self, point: _Point, d: int, terms: _Terms) -> Ahead | None:
+        """What to fetch while a tile of a product with packed columns is summed."""
+        anchor = self.stage.anchor
+        assert anchor is not None
+        space = anchor.iteration_space()
+        for operand, access in zip(anchor.operands, space.operands, strict=True):
+            buffer = self.buffers.get(operand)
+            if buffer is None or not isinstance(buffer.layout, Panels):
+                continue
+            start = buffer.layout.position(apply_map(access, point.moved({d: terms.part.start})))
+            if point.lane is not None:
+                start = start.without(point.lane)
+            trips = terms.part.size // self.schedule.tile[d]
+            elements = terms.part.size * buffer.layout.width
+            return Ahead.over(buffer.memory, start, elements, terms.tile, terms.tiles, trips)
+        return None
 
     def _step(
         self,

@@ -26,6 +26,7 @@ from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao import ConstantOp, GatherOp
 from canao.dialects.canao.types import broadcast_map, element_of, shape_of
+from canao.dialects.canao_memory import PrefetchOp
 from canao.dialects.interfaces import Indexed
 from canao.errors import VerificationError
 from canao.lowering.layout import Layout
@@ -172,6 +173,11 @@ class ValueEmitter:
         for n in range(lane.extent):
             element = add(self.block, extract(value, n))
             self.store(element, memory, position.substitute(lane, n), None)
+
+    def prefetch(self, memory: SSAValue, position: Index) -> None:
+        """Asks for the cache line of a position, which may lie past the end."""
+        operands, access = self.subscript(position)
+        self.block.add_op(PrefetchOp(memory, operands, access))
 
     # ------------------------------------------------------------- gather
 

@@ -19,6 +19,7 @@ _DIALECTS = {
     "arith": "xdsl.dialects.arith:Arith",
     "builtin": "xdsl.dialects.builtin:Builtin",
     "canao": "canao.dialects.canao:Canao",
+    "canao_memory": "canao.dialects.canao_memory:CanaoMemory",
     "canao_vector": "canao.dialects.canao_vector:CanaoVector",
     "cf": "xdsl.dialects.cf:Cf",
     "func": "xdsl.dialects.func:Func",

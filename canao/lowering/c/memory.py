@@ -9,6 +9,7 @@ from xdsl.dialects import affine, memref, vector
 from xdsl.dialects.builtin import MemRefType, NoneAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from canao.dialects.canao_memory import PrefetchOp
 from canao.lowering.c import helpers
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
 from canao.lowering.c.errors import Unprintable
@@ -114,6 +115,12 @@ def _print_affine_store(fn: FunctionPrinter, op: affine.StoreOp | affine.VectorS
     _store(fn, op.value, op.memref, _affine_place(fn, op))
 
 
+def _print_prefetch(fn: FunctionPrinter, op: PrefetchOp) -> None:
+    operands = [fn.linear(index) for index in op.indices]
+    place = _flatten(op.memref.type, subscripts(fn).results(op.map.data, operands))
+    fn.line(f"__builtin_prefetch({_address(fn, op.memref, place)});")
+
+
 def _print_load(fn: FunctionPrinter, op: memref.LoadOp) -> None:
     _load(fn, op.res, op.memref, _place(fn, op.memref, op.indices))
 
@@ -181,6 +188,7 @@ PRINTERS: dict[type[Operation], OpPrinter] = {
     memref.AllocaOp: _print_alloca,
     memref.LoadOp: _print_load,
     memref.StoreOp: _print_store,
+    PrefetchOp: _print_prefetch,
     vector.LoadOp: _print_vector_load,
     vector.StoreOp: _print_vector_store,
 }

@@ -1,0 +1,52 @@
+"""The dialect `canao_memory`: hints about memory, which xDSL's affine dialect lacks.
+
+`prefetch` is the operation `affine.prefetch` of MLIR for reads of data that is
+used soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xdsl.dialects.builtin import AffineMapAttr, IndexType, MemRefType
+from xdsl.ir import Dialect, SSAValue
+from xdsl.ir.affine import AffineMap
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    var_operand_def,
+)
+from xdsl.utils.exceptions import VerifyException
+
+
+@irdl_op_definition
+class PrefetchOp(IRDLOperation):
+    """Asks for the cache line of an element, which need not be inside the buffer.
+
+    `"canao_memory.prefetch"(%m, %i) <{map = affine_map<(d0) -> (d0 + 64)>}>`: reads
+    and writes nothing that a program can see.
+    """
+
+    name = "canao_memory.prefetch"
+    memref = operand_def(MemRefType)
+    indices = var_operand_def(IndexType)
+    map = prop_def(AffineMapAttr)
+
+    def __init__(self, memory: SSAValue, indices: Sequence[SSAValue], position: AffineMap) -> None:
+        super().__init__(operands=[memory, indices], properties={"map": AffineMapAttr(position)})
+
+    def verify_(self) -> None:
+        assert isinstance(self.memref.type, MemRefType)
+        taken, given = self.map.data.num_dims, len(self.indices)
+        if taken != given or len(self.map.data.results) != len(self.memref.type.get_shape()):
+            raise VerifyException(
+                f"the map {self.map.data} must take {given} indices to one place in "
+                f"{self.memref.type}"
+            )
+
+
+CanaoMemory = Dialect("canao_memory", [PrefetchOp], [])
+
+__all__ = ["CanaoMemory", "PrefetchOp"]

@@ -1,0 +1,55 @@
+"""Fetching the next block of a packed operand while the present one is in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import SSAValue
+
+from canao.dialects.canao.source import dtype_of_element
+from canao.lowering.value_emitter import ValueEmitter
+from canao.polyhedral.index import Index
+
+_LINE = 64
+"""Bytes that are fetched at once."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Fetches a share of the cache lines that follow a block, a few in each trip of a loop.
+
+    Every tile of rows reads the same block of the operand; together they fetch
+    the block that lies behind it in memory, each its share.
+    """
+
+    memory: SSAValue
+    start: Index
+    """Position of the first element that this tile fetches."""
+    lines: int
+    """Lines a trip."""
+    line: int
+    """Elements in a line."""
+
+    @staticmethod
+    def over(
+        memory: SSAValue, block: Index, elements: int, tile: Index, tiles: int, trips: int
+    ) -> Ahead | None:
+        """Spreads what follows `elements` from `block` on over `tiles` tiles of `trips` trips.
+
+        None where there are no trips.
+        """
+        if trips == 0:
+            return None
+        assert isinstance(memory.type, MemRefType)
+        line = _LINE // dtype_of_element(memory.type.element_type).itemsize
+        share = ceil(ceil(elements / line) / tiles)
+        start = block + elements + tile * (share * line)
+        return Ahead(memory, start, ceil(share / trips), line)
+
+    def fetch(self, emitter: ValueEmitter, trip: Index) -> None:
+        """Emits what trip number `trip` fetches."""
+        first = self.start + trip * (self.lines * self.line)
+        for n in range(self.lines):
+            emitter.prefetch(self.memory, first + n * self.line)
