@@ -22,7 +22,7 @@ from canao.runtime.export import export_program
 from canao.runtime.measure import Latency, time_calls
 from canao.runtime.memory import aligned_empty
 from canao.runtime.module import Array, NativeModule, Pointers, pointers
-from canao.runtime.peak import peak_gflops
+from canao.runtime.peak import Peaks, measured_peaks
 from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
 from canao.runtime.target import Target
 from canao.runtime.toolchain import find_compiler
@@ -49,13 +49,13 @@ class Build:
     threads: ThreadChoice | None = None
     """How the number of threads was chosen; None for a number that was given to `load`."""
 
-    def peak_gflops(self, threads: int) -> float:
-        """The rate that the processor reaches at best; 0.0 where no compiler can tell."""
+    def peaks(self, threads: int) -> Peaks:
+        """The rates that the processor reaches at best; unknown where no compiler can tell."""
         try:
             compiler = find_compiler(self.cc)
-            return peak_gflops(compiler, self.target, Cache(self.cache_dir), threads)
+            return measured_peaks(compiler, self.target, Cache(self.cache_dir), threads)
         except (ToolchainError, CacheError):
-            return 0.0
+            return Peaks()
 
 
 class CompiledModel:
@@ -147,7 +147,7 @@ class CompiledModel:
         latency = self.measure(runs=_REPORT_RUNS, warmup=5)
         wall = time.perf_counter() - start
         busy = (_cpu_seconds() - before) / (wall * self.threads)
-        peak = build.peak_gflops(self.threads)
+        peaks = build.peaks(self.threads)
         return ExecutionReport(
             layers_before=program.counts.layers_before,
             layers_after=program.counts.layers_after,
@@ -161,7 +161,7 @@ class CompiledModel:
             gpu_utilization=None,
             peak_bytes=self._memory(),
             compile_seconds=dict(build.seconds),
-            kernels=kernel_rows(program, self._profiles(), peak),
+            kernels=kernel_rows(program, self._profiles(), peaks),
             rewrites=program.rewrites,
             threads=self.threads,
             thread_choice=self.thread_choice,
@@ -169,7 +169,8 @@ class CompiledModel:
             target=f"{build.target.triple} {build.target.cpu}".strip(),
             compiler=build.compiler,
             cpu_flags=self.cpu_flags,
-            peak_gflops=peak,
+            peak_gflops=peaks.gflops,
+            peak_bandwidth=peaks.bandwidth,
         )
 
     def _profiles(self) -> np.ndarray[Any, np.dtype[np.float64]]:

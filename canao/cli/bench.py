@@ -12,8 +12,9 @@ import torch
 
 from canao.cli.models import Opened
 from canao.runtime.cache import Cache
+from canao.runtime.choose_threads import thread_counts
 from canao.runtime.measure import Latency, interleave
-from canao.runtime.peak import peak_gflops
+from canao.runtime.peak import measured_peaks
 from canao.runtime.target import Target, available_cores
 from canao.runtime.toolchain import find_compiler
 
@@ -63,12 +64,17 @@ def _largest_difference(expected: Any, found: Any) -> float:
     return max(differences, default=0.0)
 
 
-def describe_devices(cache_dir: Path | None) -> dict[str, str | int | float]:
-    """What code is made for on this machine, and how fast it can be at best."""
+def describe_devices(cache_dir: Path | None) -> dict[str, Any]:
+    """What code is made for on this machine, and how fast it can be at best.
+
+    The rates are given for each number of threads that `canao.compile` would try.
+    """
     target, cores = Target.host(), available_cores()
     compiler = find_compiler(os.environ.get("CC"))
     cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
     unit = target.vector_unit
+    counts = thread_counts(cores)
+    peaks = {str(n): measured_peaks(compiler, target, cache, n) for n in counts}
     return {
         "cpu": target.cpu,
         "triple": target.triple,
@@ -79,7 +85,7 @@ def describe_devices(cache_dir: Path | None) -> dict[str, str | int | float]:
         "compiler": compiler.version,
         "compiler_command": " ".join(compiler.command),
         "compiler_flags": " ".join(compiler.flags(target)),
-        "peak_gflops_1_thread": round(peak_gflops(compiler, target, cache, 1), 1),
-        "peak_gflops_all_cores": round(peak_gflops(compiler, target, cache, cores), 1),
+        "peak_gflops": {n: round(peak.gflops, 1) for n, peak in peaks.items()},
+        "bandwidth_gb_s": {n: round(peak.bandwidth, 1) for n, peak in peaks.items()},
         "cache": str(cache.root),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -123,8 +124,17 @@ def devices(cache_dir: CacheDir = None, as_json: Json = False) -> None:
         return
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        table.add_row(name.replace("_", " "), str(value))
+        table.add_row(name.replace("_", " "), _listed(value))
     _out.print(table)
+
+
+def _listed(value: object) -> str:
+    """A value in one line; rates by number of threads as a list."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return ", ".join(
+        f"{rate} ({count} thread{'s' * (count != '1')})" for count, rate in value.items()
+    )
 
 
 @app.command()

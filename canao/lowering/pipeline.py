@@ -12,13 +12,13 @@ from typing import Literal
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp, UnregisteredOp
-from xdsl.ir import Operation
+from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
-from canao.dialects.interfaces import CanaoOp, Reorganising
+from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.c.print_c import print_c
 from canao.lowering.layer_task import Chooser, choose_by_model
@@ -176,10 +176,23 @@ def _note(layer: LayerOp) -> _Layer:
         for op in layer.body.block.ops
         if isinstance(op, CanaoOp) and not isinstance(op, ConstantOp | WeightOp)
     ]
-    values = (*layer.inputs, *layer.outs)
+    values = (*layer.body.block.args, *layer.outs)
     return _Layer(
         ops=tuple(op.name for op in parts),
         flops=layer.flops(),
-        bytes=sum(prod(shape_of(v)) * dtype_of_element(element_of(v)).itemsize for v in values),
+        bytes=sum(_elements_used(v) * dtype_of_element(element_of(v)).itemsize for v in values),
         computations=layer.computations(),
     )
+
+
+def _elements_used(value: SSAValue) -> int:
+    """Elements of an input or a result of a layer; of a table, only those that are looked up."""
+    size, looked_up = prod(shape_of(value)), 0
+    if not isinstance(value, BlockArgument):
+        return size
+    for use in value.uses:
+        op = use.operation
+        if not isinstance(op, CanaoOp) or op.access_pattern() is not AccessPattern.GATHER:
+            return size
+        looked_up += prod(shape_of(op.results[0]))
+    return min(size, looked_up)

@@ -35,7 +35,8 @@ class KernelSpec:
     flops: int
     """Floating-point operations of one call."""
     bytes: int
-    """Bytes read and written by one call, each operand counted once."""
+    """Bytes that one call reads and writes at least: each operand once, of a table only
+    the rows that are looked up."""
     computations: int
     """Arithmetic operators evaluated for one element."""
     variant: str

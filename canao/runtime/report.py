@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from canao.lowering.program import KernelSpec, Program, Rewrite
 from canao.runtime.choose_threads import ThreadChoice
+from canao.runtime.peak import Peaks
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -34,6 +35,11 @@ class KernelRow:
     gflops: float
     peak_fraction: float
     """Its rate as a part of what the processor reaches at best."""
+    bandwidth_fraction: float
+    """The bytes it must move at least, over its time, as a part of what memory gives at best;
+    above 1 where caches serve it."""
+    bound: str
+    """"compute" or "memory": which of the two is nearer its limit."""
     calls: int
 
 
@@ -74,6 +80,8 @@ class ExecutionReport:
     cpu_flags: tuple[str, ...]
     peak_gflops: float
     """Measured rate of multiply-adds, with this number of threads."""
+    peak_bandwidth: float
+    """Measured GB/s of reading memory in order, with this number of threads."""
     rewrites: tuple[Rewrite, ...] = ()
     """The computation laws that were used, how often, and whether rounding changed."""
 
@@ -109,6 +117,7 @@ class ExecutionReport:
             ("latency", f"{self.latency_ms:.3f} ms, {self.threads} threads, {self.dtype}"),
             ("threads", str(self.thread_choice)),
             ("rate", f"{rate:.1f} GFLOP/s of {self.peak_gflops:.1f} at best"),
+            ("memory bandwidth", f"{self.peak_bandwidth:.1f} GB/s at best"),
             ("CPU utilization", f"{self.cpu_utilization:.0%}"),
             ("GPU utilization", gpu),
             ("memory", f"{self.peak_bytes / 2**20:.1f} MiB"),
@@ -124,7 +133,7 @@ class ExecutionReport:
         from rich.table import Table
 
         table = Table("kernel", "ops", "variant", box=None, padding=(0, 1))
-        for heading in ("tried", "calls", "ms", "GFLOP/s", "of peak"):
+        for heading in ("tried", "calls", "ms", "GFLOP/s", "of peak", "of memory", "bound"):
             table.add_column(heading, justify="right")
         for row in self.kernels:
             table.add_row(
@@ -136,6 +145,8 @@ class ExecutionReport:
                 f"{row.ms:.3f}",
                 f"{row.gflops:.1f}",
                 f"{row.peak_fraction:.0%}",
+                f"{row.bandwidth_fraction:.0%}",
+                row.bound,
             )
         return table
 
@@ -155,7 +166,7 @@ def _counted(ops: Sequence[str]) -> str:
 
 
 def kernel_rows(
-    program: Program, profiles: npt.NDArray[np.float64], peak_gflops: float
+    program: Program, profiles: npt.NDArray[np.float64], peaks: Peaks
 ) -> tuple[KernelRow, ...]:
     """One row a kernel from the seconds of each call (columns) in each run (rows)."""
     calls = np.asarray(program.calls, np.int64)
@@ -163,12 +174,15 @@ def kernel_rows(
     for number, kernel in enumerate(program.kernels):
         mine = calls == number
         seconds = float(np.median(profiles[:, mine].sum(axis=1))) if mine.any() else 0.0
-        rows.append(_row(kernel, int(mine.sum()), seconds, peak_gflops))
+        rows.append(_row(kernel, int(mine.sum()), seconds, peaks))
     return tuple(rows)
 
 
-def _row(kernel: KernelSpec, calls: int, seconds: float, peak_gflops: float) -> KernelRow:
+def _row(kernel: KernelSpec, calls: int, seconds: float, peaks: Peaks) -> KernelRow:
     gflops = kernel.flops * calls / seconds / 1e9 if seconds else 0.0
+    moved = kernel.bytes * calls / seconds / 1e9 if seconds else 0.0
+    of_peak = gflops / peaks.gflops if peaks.gflops else 0.0
+    of_memory = moved / peaks.bandwidth if peaks.bandwidth else 0.0
     return KernelRow(
         name=kernel.name,
         ops=kernel.ops,
@@ -176,7 +190,9 @@ def _row(kernel: KernelSpec, calls: int, seconds: float, peak_gflops: float) -> 
         variant=kernel.variant,
         ms=seconds * 1e3,
         gflops=gflops,
-        peak_fraction=gflops / peak_gflops if peak_gflops else 0.0,
+        peak_fraction=of_peak,
+        bandwidth_fraction=of_memory,
+        bound="memory" if of_memory > of_peak else "compute",
         calls=calls,
     )
 

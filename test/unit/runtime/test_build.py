@@ -18,7 +18,7 @@ from canao.runtime.cache import Cache
 from canao.runtime.guard import try_first_run
 from canao.runtime.memory import aligned, is_aligned
 from canao.runtime.module import Array, NativeModule, pointers
-from canao.runtime.peak import peak_gflops
+from canao.runtime.peak import peak_gflops, read_bandwidth
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
 from canao.runtime.weights import prepare_weights
@@ -233,6 +233,9 @@ def test_the_peak_never_falls(cache: Cache, compiler: Compiler, host: Target) ->
     peak = peak_gflops(compiler, host, cache, 1)
     assert peak > 0.1
     assert peak_gflops(compiler, host, cache, 1) >= peak
+    bandwidth = read_bandwidth(compiler, host, cache, 1)
+    assert bandwidth > 0.1
+    assert read_bandwidth(compiler, host, cache, 1) >= bandwidth
 
 
 def test_prepared_weights_share_memory_where_they_can(make_program: MakeProgram) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from canao.lowering.program import Program
+from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.measure import Latency, interleave, percentile, time_calls
+from canao.runtime.peak import Peaks
 from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
 
 
@@ -53,13 +55,15 @@ def report(program: Program) -> ExecutionReport:
         gpu_utilization=None,
         peak_bytes=1 << 20,
         compile_seconds={"export": 1.5, "build": 0.25},
-        kernels=kernel_rows(program, profiles, 1.0),
+        kernels=kernel_rows(program, profiles, Peaks(1.0, 4.0)),
         threads=2,
+        thread_choice=ThreadChoice(2, "measured", {"1": 9.0, "2": 6.0}),
         dtype="float32",
         target="x86_64-linux-gnu",
         compiler="gcc 12",
         cpu_flags=("avx2",),
         peak_gflops=1.0,
+        peak_bandwidth=4.0,
     )
 
 
@@ -70,11 +74,29 @@ def test_report(make_program: Callable[..., Program]) -> None:
     assert scale.ms == pytest.approx(2e-3)
     assert scale.gflops == pytest.approx(33 * 16 / 2e-6 / 1e9)
     assert scale.peak_fraction == pytest.approx(scale.gflops)
+    assert scale.bandwidth_fraction == pytest.approx(8 * 33 * 16 / 2e-6 / 1e9 / 4)
+    assert scale.bound == "memory"
     assert scale.variants_tried == ("rows",)
     assert shift.variants_tried == ("rows", "columns")
     data = json.loads(made.to_json())
     assert data["kernels"][1]["ops"] == ["add", "reverse"]
     assert data["compile_seconds"] == {"export": 1.5, "build": 0.25}
     text = str(made)
-    for part in ("3 -> 2", "add reverse", "50%", "export 1.50", "GFLOP/s", "not used"):
+    for part in (
+        "3 -> 2",
+        "add reverse",
+        "50%",
+        "export 1.50",
+        "GFLOP/s",
+        "memory",
+        "2, measured (1: 9.000 ms",
+    ):
         assert part in text
+
+
+def test_what_bounds_a_kernel(make_program: Callable[..., Program]) -> None:
+    program, profiles = make_program(), np.full((1, 2), 1e-6)
+    (near_peak, _) = kernel_rows(program, profiles, Peaks(1.0, 100.0))
+    assert near_peak.bound == "compute"
+    (unknown, _) = kernel_rows(program, profiles, Peaks())
+    assert (unknown.peak_fraction, unknown.bandwidth_fraction) == (0.0, 0.0)

@@ -1,4 +1,4 @@
-/* The rate of multiply-adds that the processor reaches when nothing else limits it.
+/* The rates that nothing else limits: multiply-adds in registers, and reading memory in order.
  * CANAO_LANES is the number of float32 numbers in a vector. */
 #include "pool.h"
 
@@ -30,22 +30,68 @@ static void canao_peak_task(void *ctx, int tid, long task) {
   peak->sink[task * 16] = total;
 }
 
-/* Seconds that `threads` threads take for `steps` steps each, at best of
- * `rounds`; negative if they cannot start. A step is 2 * CANAO_CHAINS *
- * CANAO_LANES floating-point operations. */
-double canao_peak_seconds(int threads, long steps, int rounds) {
+/* The best time of `rounds` runs of one task a thread; negative if the threads cannot start. */
+static double canao_best_seconds(int threads, int rounds, void (*run)(void *, int, long),
+                                 void *ctx) {
   canao_pool *pool;
-  canao_step step = {canao_peak_task, threads};
+  canao_step step = {run, threads};
   if (canao_pool_create(threads, &step, 1, NULL, &pool)) return -1;
-  canao_peak peak = {steps, 1.0f, 0.0f, (float *)calloc((size_t)threads, 16 * sizeof(float))};
   double best = -1;
-  for (int round = 0; peak.sink && round < rounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     long long start = canao_nanoseconds();
-    canao_pool_run(pool, &peak);
+    canao_pool_run(pool, ctx);
     double seconds = (double)(canao_nanoseconds() - start) * 1e-9;
     if (best < 0 || seconds < best) best = seconds;
   }
-  free(peak.sink);
   canao_pool_destroy(pool);
+  return best;
+}
+
+/* Seconds that `threads` threads take for `steps` steps each; negative if they cannot start.
+ * A step is 2 * CANAO_CHAINS * CANAO_LANES floating-point operations. */
+double canao_peak_seconds(int threads, long steps, int rounds) {
+  canao_peak peak = {steps, 1.0f, 0.0f, (float *)calloc((size_t)threads, 16 * sizeof(float))};
+  if (!peak.sink) return -1;
+  double best = canao_best_seconds(threads, rounds, canao_peak_task, &peak);
+  free(peak.sink);
+  return best;
+}
+
+typedef struct {
+  const canao_vector *data;
+  long vectors; /* of each task */
+  float *sink;
+} canao_stream;
+
+static void canao_stream_task(void *ctx, int tid, long task) {
+  (void)tid;
+  canao_stream *stream = (canao_stream *)ctx;
+  const canao_vector *data = stream->data + task * stream->vectors;
+  canao_vector sums[CANAO_CHAINS] = {0};
+  for (long i = 0; i + CANAO_CHAINS <= stream->vectors; i += CANAO_CHAINS) {
+#pragma GCC unroll 16
+    for (int k = 0; k < CANAO_CHAINS; ++k) sums[k] += data[i + k];
+  }
+  float total = 0;
+  for (int i = 0; i < CANAO_CHAINS; ++i)
+    for (int lane = 0; lane < CANAO_LANES; ++lane) total += sums[i][lane];
+  stream->sink[task * 16] = total;
+}
+
+/* Seconds that `threads` threads take to read `bytes` bytes once, together; negative if they
+ * cannot start or the memory is not there. */
+double canao_stream_seconds(int threads, long bytes, int rounds) {
+  void *data = NULL;
+  canao_stream stream = {0};
+  stream.sink = (float *)calloc((size_t)threads, 16 * sizeof(float));
+  stream.vectors = bytes / (long)sizeof(canao_vector) / threads;
+  double best = -1;
+  if (stream.sink && !posix_memalign(&data, CANAO_LINE, (size_t)bytes)) {
+    memset(data, 0, (size_t)bytes); /* pages never written would all be one */
+    stream.data = (const canao_vector *)data;
+    best = canao_best_seconds(threads, rounds, canao_stream_task, &stream);
+  }
+  free(data);
+  free(stream.sink);
   return best;
 }
