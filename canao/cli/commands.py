@@ -132,9 +132,8 @@ def _listed(value: object) -> str:
     """A value in one line; rates by number of threads as a list."""
     if not isinstance(value, Mapping):
         return str(value)
-    return ", ".join(
-        f"{rate} ({count} thread{'s' * (count != '1')})" for count, rate in value.items()
-    )
+    units = {count: "thread" if count == "1" else "threads" for count in value}
+    return ", ".join(f"{rate} ({count} {units[count]})" for count, rate in value.items())
 
 
 @app.command()
