@@ -29,6 +29,9 @@ TOLERANCE = 1e-3
 """Largest difference from PyTorch eager, relative to the largest number of its tensor."""
 
 
+_TURNS_OF_SLOW = 3
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to measure and how."""
@@ -41,6 +44,8 @@ class Plan:
     rounds: int = 25
     burst: int = 4
     """Inferences of a peer in a round."""
+    turn_seconds: float = 4.0
+    """A peer does fewer runs in its turn if they would take longer than that."""
     warmup: int = 3
     rest: float = 0.02
     """Seconds before each burst, for idle threads of the peer before to stop spinning."""
@@ -50,8 +55,14 @@ class Plan:
     """Seconds that a conversion may take."""
     load_limit: float = 600.0
     """Seconds that loading may take; torch.compile compiles then."""
-    run_limit: float = 120.0
-    """Seconds that a burst may take."""
+    run_limit: float = 300.0
+    """Seconds that a turn may take."""
+
+    def share(self, seconds: float) -> tuple[int, int]:
+        """Runs in a turn, and turns, of a peer that takes `seconds` for a run."""
+        if seconds > self.turn_seconds:
+            return 1, min(self.rounds, _TURNS_OF_SLOW)
+        return max(1, min(self.burst, int(self.turn_seconds / seconds))), self.rounds
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,8 @@ class _Entrant:
     session: Session
     versions: dict[str, str]
     difference: float
+    burst: int
+    turns: int
     seconds: list[float] = field(default_factory=list[float])
 
 
@@ -189,13 +202,7 @@ def compare_case(
                 entrants.append(_enter(plan, peer, case, threads, home, open_sessions))
             except CanaoError as error:
                 failures[peer.name] = str(error)
-        for number in range(plan.rounds):
-            progress(f"{where}: round {number + 1} of {plan.rounds}")
-            for entrant in [e for e in entrants if e.peer.name not in failures]:
-                try:
-                    _take_turn(plan, entrant)
-                except CanaoError as error:
-                    failures[entrant.peer.name] = str(error)
+        failures |= _play(plan, entrants, lambda stage: progress(f"{where}: {stage}"))
     ours = next((e for e in entrants if e.peer.name == "canao" and "canao" not in failures), None)
     canao_ms = 1e3 * statistics.median(ours.seconds) if ours and ours.seconds else None
     known = {entrant.peer.name: entrant for entrant in entrants}
@@ -207,6 +214,21 @@ def compare_case(
         else:
             rows.append(_row(known[peer.name], case, threads, peak, canao_ms))
     return rows
+
+
+def _play(plan: Plan, entrants: Sequence[_Entrant], progress: Progress) -> dict[str, str]:
+    """All rounds; returns why peers failed in them."""
+    failures: dict[str, str] = {}
+    for number in range(plan.rounds):
+        progress(f"round {number + 1} of {plan.rounds}")
+        for entrant in entrants:
+            if entrant.peer.name in failures or number >= entrant.turns:
+                continue
+            try:
+                _take_turn(plan, entrant)
+            except CanaoError as error:
+                failures[entrant.peer.name] = str(error)
+    return failures
 
 
 def _enter(
@@ -227,9 +249,11 @@ def _enter(
             f"wrong outputs: they differ from PyTorch eager by up to {absolute:.1e} "
             f"({relative:.1e} of the largest number)"
         )
-    if plan.warmup:
-        session.run(plan.warmup, plan.run_limit)
-    return _Entrant(peer, session, versions, absolute)
+    (seconds,) = session.run(1, plan.run_limit)
+    burst, turns = plan.share(seconds)
+    if turns == plan.rounds and plan.warmup > 1:
+        session.run(plan.warmup - 1, plan.run_limit)
+    return _Entrant(peer, session, versions, absolute, burst, turns)
 
 
 def _convert(plan: Plan, peer: Peer, case: Case, threads: int, home: Path, converted: Path) -> None:
@@ -259,9 +283,14 @@ def _sources(peer: Peer) -> tuple[Path, ...]:
 
 
 def _take_turn(plan: Plan, entrant: _Entrant) -> None:
-    """A rest, one inference that brings back what others drove out of the caches, a burst."""
+    """A rest, one inference that brings back what others drove out of the caches, a burst.
+
+    A peer with few turns, for its slowness, does without the uncounted one.
+    """
     time.sleep(plan.rest)
-    entrant.seconds += entrant.session.run(plan.burst + 1, plan.run_limit)[1:]
+    uncounted = 0 if entrant.turns < plan.rounds else 1
+    seconds = entrant.session.run(uncounted + entrant.burst, plan.run_limit)
+    entrant.seconds += seconds[uncounted:]
 
 
 def _row(entrant: _Entrant, case: Case, threads: int, peak: float, canao_ms: float | None) -> Row:

@@ -36,7 +36,7 @@ def conditions(comparison: Comparison) -> str:
         f"Measured peak of multiply-adds: {peaks}. {pinned}\n"
         f"Every peer has a process; {count(comparison.rounds, 'round')}, in each of which every "
         f"peer takes a turn of {count(comparison.burst, 'run')} after 20 ms of rest and one run "
-        "that does not count. "
+        "that does not count; slow ones run less often. "
         "Ratios are of medians within these rounds. *Of peak* counts the operations of products "
         "alone."
     )
@@ -86,6 +86,7 @@ def _overviews(comparison: Comparison) -> list[str]:
 _HEADINGS = (
     "peer",
     "threads",
+    "runs",
     "median ms",
     "min ms",
     "of peak",
@@ -115,6 +116,7 @@ def _cells(row: Row) -> list[str]:
     return [
         f"{row.title} (failed)" if row.failure else row.title,
         str(row.threads),
+        str(row.runs),
         number(row.median_ms, ".3f"),
         number(row.min_ms, ".3f"),
         number(row.peak_fraction, ".1%"),

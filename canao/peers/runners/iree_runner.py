@@ -24,8 +24,19 @@ def convert(job: Job) -> None:
     from iree.turbine import aot
     from source_model import load_source, torch_inputs
 
+    class WithFloatMask(torch.nn.Module):
+        """Makes the mask that the model would make, which has a literal IREE cannot lower."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = load_source(job, "sdpa")
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            kept = mask[:, None, None, :].to(torch.float32)
+            return self.model(ids, (1.0 - kept) * torch.finfo(torch.float32).min)
+
     with torch.no_grad():
-        exported = torch.export.export(load_source(job, "sdpa"), torch_inputs(job), strict=False)
+        exported = torch.export.export(WithFloatMask(), torch_inputs(job), strict=False)
     text = job.converted / "model.mlirbc"
     aot.export(exported).save_mlir(str(text))
     compile_file(
@@ -44,7 +55,8 @@ def load(job: Job) -> Served:
     rt.flags.parse_flags(f"--task_topology_group_count={job.threads}")
     device = rt.get_device("local-task")
     config = rt.Config(device=device)
-    module: Any = rt.load_vm_flatbuffer_file(str(job.converted / "model.vmfb"), config=config)
+    path = str(job.converted / "model.vmfb")
+    module: Any = rt.load_vm_module(rt.VmModule.mmap(config.vm_instance, path), config)
     arrays = [rt.asdevicearray(device, array) for array in job.inputs().values()]
 
     def run() -> Any:

@@ -23,7 +23,10 @@ def convert(job: Job) -> None:
         exported = torch.export.export(load_source(job, "eager"), torch_inputs(job), strict=False)
     module = from_exported_program(exported, keep_params_as_input=False)
     target = tvm.target.Target({"kind": "llvm", "mcpu": tvm.target.codegen.llvm_get_system_cpu()})
-    built = tvm.compile(module, target=target, relax_pipeline=relax.get_pipeline("zero"))
+    pipeline = tvm.ir.transform.Sequential(
+        [relax.get_pipeline("zero"), relax.get_default_pipeline(target)]
+    )
+    built = tvm.compile(module, target=target, relax_pipeline=pipeline)
     built.export_library(str(job.converted / "model.so"))
 
 

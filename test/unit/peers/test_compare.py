@@ -57,6 +57,17 @@ def test_the_others_go_on_when_one_fails(tmp_path: Path) -> None:
     assert "SIGABRT" in failed["crash later"]
 
 
+def test_slow_peers_run_less_often(tmp_path: Path) -> None:
+    plan = Plan([], [], [1], rounds=20, burst=4, turn_seconds=2.0)
+    assert plan.share(0.1) == (4, 20)
+    assert plan.share(0.9) == (2, 20)
+    assert plan.share(1.5) == (1, 20)
+    assert plan.share(3.0) == (1, 3)
+    assert replace(plan, rounds=2).share(3.0) == (1, 2)
+    found = rows(tmp_path, [fake_peer(tmp_path, "good")], turn_seconds=0.0)
+    assert found["good"].runs == 3
+
+
 def test_a_peer_that_hangs_has_a_time_limit(tmp_path: Path) -> None:
     found = rows(tmp_path, [fake_peer(tmp_path, "hang")], load_limit=2.0)
     assert "no answer within 2 s" in found["hang"].failure

@@ -72,7 +72,7 @@ def test_markdown_has_all_that_times_depend_on() -> None:
         "25 rounds",
         "torch 2.13.0",
         "| bert-base | **10.00** | 12.50 | 15.00 |",
-        "| LiteRT | 1 | 15.000 | 13.500 | 50.0% | 1.500 | 1.0e-06 |",
+        "| LiteRT | 1 | 100 | 15.000 | 13.500 | 50.0% | 1.500 | 1.0e-06 |",
         "5.00 GFLOPs in products; weights: random (seed 0).",
     ):
         assert told in text
@@ -86,7 +86,7 @@ def test_tables_are_rectangular() -> None:
 
 def test_a_failed_peer_says_why() -> None:
     text = comparison_markdown(comparison(failing="litert"))
-    assert "| LiteRT (failed) | 1 | - | - | - | - | - |" in text
+    assert "| LiteRT (failed) | 1 | 0 | - | - | - | - | - |" in text
     assert "- LiteRT, 2 threads: its process crashed (SIGSEGV)" in text
 
 
