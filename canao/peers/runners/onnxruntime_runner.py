@@ -55,6 +55,8 @@ def load(job: Job) -> Served:
     options = ort.SessionOptions()
     options.intra_op_num_threads = job.threads
     options.inter_op_num_threads = 1
+    # Its threads spin between the operators of a run, and not until the next run.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     session = ort.InferenceSession(
         str(job.converted / "model.onnx"), options, providers=["CPUExecutionProvider"]
