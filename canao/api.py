@@ -28,6 +28,7 @@ from canao.runtime.choose_threads import (
 )
 from canao.runtime.guard import try_first_run
 from canao.runtime.module import Array
+from canao.runtime.product_errors import measure_errors
 from canao.runtime.programs import Lowered, cached_program, program_key
 from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors
@@ -122,8 +123,9 @@ def compile(
     `target` is "c" for this machine or a `Target`. `threads` is obeyed; if it is
     left out, the fastest number of threads is found by measuring, or, with
     `tune="off"`, is that of the physical cores available. `fusion` is True,
-    False, "exact" (laws that keep every rounding) or "fast" (also laws that trade
-    a stated error for speed; none does yet, so it is the same as True).
+    False, "exact" (laws that keep every rounding) or "fast" (also the law that
+    trades a stated error for speed: large products with weights are computed as
+    seven of half the size; `report.fast_products` has the errors of each).
     `tune` says how many schedules of a layer are measured: "off" takes those
     that a cost model likes best, the same every time; "default" measures a few,
     "full" many. Winners are remembered. Code is kept in `cache_dir`,
@@ -167,6 +169,10 @@ def _built(
         try_first_run(library, program, options.cache)
     with watch.stage("weights"):
         weights = prepare_weights(program, imported.weights)
+    if program.fast_products:
+        with watch.stage("errors"):
+            products = measure_errors(program.fast_products, imported.weights)
+            program = replace(program, fast_products=products)
     return Candidate(program, library, weights)
 
 

@@ -163,6 +163,7 @@ class CompiledModel:
             compile_seconds=dict(build.seconds),
             kernels=kernel_rows(program, self._profiles(), peaks),
             rewrites=program.rewrites,
+            fast_products=program.fast_products,
             threads=self.threads,
             thread_choice=self.thread_choice,
             dtype=self.dtype,

@@ -61,7 +61,7 @@ def choose_schedule(
     choice = _Choice(stages, {s.target for s in stages}, weights, unit, threads)
     packed: list[Packed] = []
     chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)
-    return Schedule(_choose_band(choice, chosen, bool(packed)), chosen, tuple(packed))
+    return Schedule(_choose_band(choice, chosen, len(packed)), chosen, tuple(packed))
 
 
 def _choose_stage(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:
@@ -176,16 +176,21 @@ def _packable(choice: _Choice, stage: Stage) -> int | None:
 
 
 def _choose_band(
-    choice: _Choice, chosen: Sequence[StageSchedule], streams_weights: bool
+    choice: _Choice, chosen: Sequence[StageSchedule], panelled: int
 ) -> tuple[int, ...]:
-    """Task sizes: enough tasks for the threads, no more re-reading than needed."""
+    """Task sizes: enough tasks for the threads, no more re-reading than needed.
+
+    `panelled` is the number of packed weights.
+    """
     stages = choice.stages
     band = shared_band(stages)
     extents = stages[0].extents[:band]
     if not band:
         return ()
-    if not streams_weights:
+    if not panelled:
         return _small_tasks(choice, chosen, extents)
+    if panelled > 1 and band == stages[0].parallel:
+        return _panel_tasks(extents, chosen[0].tile[band - 1], choice.threads)
     if len(stages) > 1:
         return _row_tasks(extents, choice.threads)
     rows = _row_tasks(extents[:-1], choice.threads)
@@ -195,6 +200,14 @@ def _choose_band(
     wanted = 1 if choice.threads == 1 else choice.threads * _TASKS_A_THREAD
     groups = min(panels, ceil(wanted / tasks))
     return (*rows, min(extents[-1], ceil(panels / groups) * width))
+
+
+def _panel_tasks(extents: Sequence[int], width: int, threads: int) -> tuple[int, ...]:
+    """One panel of columns a task: what one product hands to the next stays in cache."""
+    panels = ceil(extents[-1] / width)
+    enough = threads == 1 or panels >= threads * _TASKS_A_THREAD
+    rows = tuple(extents[:-1]) if enough else _row_tasks(extents[:-1], threads)
+    return (*rows, min(extents[-1], width))
 
 
 def _row_tasks(extents: Sequence[int], threads: int) -> tuple[int, ...]:

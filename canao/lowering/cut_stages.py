@@ -37,13 +37,14 @@ def cut_stages(block: Block, *, upright: bool = False) -> tuple[Stage, ...]:
     assert terminator is not None
     position = {op: n for n, op in enumerate(block.ops)}
     stages, claimed = _fold_stages(block, position, upright)
-    stored = {stage.target for stage in stages}
+    placed = {stage.value for stage in stages}
+    stored = placed & {stage.target for stage in stages}
 
     def store(value: SSAValue) -> None:
         if value not in stored:
             stored.add(value)
             moved = _moved_stage(value, stored) if upright else None
-            stages.extend(_map_stages(value) if moved is None else (moved,))
+            stages.extend(_map_stages(value, placed) if moved is None else (moved,))
 
     def store_operands(left: SSAValue, right: SSAValue) -> None:
         """Makes both operands of a product plain, and one of them contiguous in vectors."""
@@ -59,7 +60,7 @@ def cut_stages(block: Block, *, upright: bool = False) -> tuple[Stage, ...]:
         store(right)
 
     for op in block.ops:
-        if isinstance(op, ConcatOp):
+        if isinstance(op, ConcatOp) and not _is_piece(op.result):
             store(op.result)
         if isinstance(op, GatherOp) and isinstance(op.table.owner, Operation):
             store(op.table)
@@ -74,7 +75,7 @@ def cut_stages(block: Block, *, upright: bool = False) -> tuple[Stage, ...]:
         store(value)
 
     def order(stage: Stage) -> int:
-        owner = stage.target.owner
+        owner = (stage.target if stage.anchor is None else stage.value).owner
         return position[owner] if isinstance(owner, Operation) else -1
 
     return tuple(sorted(stages, key=order))
@@ -96,8 +97,34 @@ def _fold_stages(
                 break
             value, index, region = step
             claimed |= region
-        stages.append(Stage(value, value, op, space.extents, space.parallel, index, index))
+        target, target_map = _place(value, index)
+        stages.append(Stage(value, target, op, space.extents, space.parallel, index, target_map))
     return stages, claimed
+
+
+def _place(value: SSAValue, index: AffineMap) -> tuple[SSAValue, AffineMap]:
+    """Where a value is stored: in the concatenation that alone needs it, or by itself."""
+    while _is_piece(value):
+        use = next(iter(value.uses))
+        assert isinstance(use.operation, ConcatOp)
+        index = _shift(use.operation, use.index).compose(index)
+        value = use.operation.result
+    return value, index
+
+
+def _is_piece(value: SSAValue) -> bool:
+    """Whether a value is only needed as a piece of a concatenation."""
+    return value.has_one_use() and isinstance(next(iter(value.uses)).operation, ConcatOp)
+
+
+def _shift(op: ConcatOp, piece: int) -> AffineMap:
+    """Maps an index of a piece to its index in the concatenation."""
+    axis, offset = op.axis.value.data, op.offsets()[piece]
+    rank = len(shape_of(op.result))
+    results = tuple(
+        AffineDimExpr(d) + offset if d == axis and offset else AffineDimExpr(d) for d in range(rank)
+    )
+    return AffineMap(rank, 0, results)
 
 
 def _extend(
@@ -129,23 +156,28 @@ def _extend(
     return None
 
 
-def _map_stages(value: SSAValue) -> list[Stage]:
-    """The stages that store a value without an anchor."""
+def _map_stages(value: SSAValue, placed: Collection[SSAValue]) -> list[Stage]:
+    """The stages that store a value without an anchor, but for pieces that are `placed`."""
     if not isinstance(value.owner, ConcatOp):
         source, target_map = _before_reshapes(value)
         return [_stage(source, value, target_map)]
-    shape = shape_of(value)
-    rank = len(shape)
-    op = value.owner
-    axis = op.axis.value.data
-    stages: list[Stage] = []
-    for piece, offset in zip(op.inputs, op.offsets(), strict=True):
-        results = tuple(
-            AffineDimExpr(d) + offset if d == axis and offset else AffineDimExpr(d)
-            for d in range(rank)
-        )
-        stages.append(_stage(piece, value, AffineMap(rank, 0, results)))
-    return stages
+    pieces = _pieces(value.owner, AffineMap.identity(len(shape_of(value))))
+    return [_stage(piece, value, index) for piece, index in pieces if piece not in placed]
+
+
+def _pieces(op: ConcatOp, index: AffineMap) -> list[tuple[SSAValue, AffineMap]]:
+    """What a concatenation is made of, through concatenations that it alone needs.
+
+    Each piece comes with the map from its index to one of the whole.
+    """
+    found: list[tuple[SSAValue, AffineMap]] = []
+    for n, piece in enumerate(op.inputs):
+        at = index.compose(_shift(op, n))
+        if isinstance(piece.owner, ConcatOp) and _is_piece(piece):
+            found += _pieces(piece.owner, at)
+        else:
+            found.append((piece, at))
+    return found
 
 
 def _before_reshapes(value: SSAValue) -> tuple[SSAValue, AffineMap]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import prod
 from time import perf_counter
 from typing import Literal
@@ -24,7 +24,7 @@ from canao.lowering.c.print_c import print_c
 from canao.lowering.layer_task import Chooser, choose_by_model
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.plan_memory import PlanMemoryPass
-from canao.lowering.program import Counts, KernelSpec, Program, Rewrite
+from canao.lowering.program import Counts, FastProduct, KernelSpec, Program, Rewrite
 from canao.lowering.specs import tensor_specs
 from canao.lowering.target import VectorUnit
 from canao.transforms.canao_simplify import CanaoSimplifyPass
@@ -75,7 +75,8 @@ def lower(
 ) -> Program:
     """Compiles a module of the torch or the canao dialect to C; `module` is consumed.
 
-    With `fusion="exact"`, only laws are used that keep every rounding; without
+    With `fusion="exact"`, only laws are used that keep every rounding; with
+    "fast", large products with weights are multiplied in seven; without
     fusion, every operation is a layer. `chooser` picks the schedule of every distinct layer.
 
     Stages: torch, canao, simplified, fused, expanded, affine, c.
@@ -93,7 +94,13 @@ def lower(
         run("canao", ConvertTorchToCanaoPass())
     exact = fusion == "exact"
     simplify = CanaoSimplifyPass(exact=exact)
-    fuse = LPFusionPass(fuse=fusion is not False, exact=exact)
+    fuse = LPFusionPass(
+        fuse=fusion is not False,
+        exact=exact,
+        fast=fusion == "fast",
+        lanes=target_unit.lanes_f32,
+        threads=threads,
+    )
     expand = ExpandCompositesPass(exact=exact)
     run("simplified", simplify)
     main = _function(module, "main")
@@ -140,6 +147,7 @@ def lower(
         ),
         threads=threads,
         rewrites=_rewrites(simplify.used, fuse.used, expand.used),
+        fast_products=tuple(FastProduct(**asdict(p)) for p in fuse.products),
     )
 
 

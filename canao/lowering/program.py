@@ -66,6 +66,34 @@ class Rewrite:
 
 
 @dataclass(frozen=True)
+class ProductError:
+    """How far results are from a float64 product of the same numbers."""
+
+    relative: float
+    """The Frobenius norm of the difference over that of the product."""
+    largest: float
+    """The largest difference of an element over the largest element."""
+
+
+@dataclass(frozen=True)
+class FastProduct:
+    """A product with a constant weight that is computed as seven of half the size."""
+
+    weights: tuple[str, ...]
+    """The names of the model's weights that take part."""
+    rows: int
+    inner: int
+    columns: int
+    predicted_gain: float
+    """How many times as fast as the plain product the cost model expects it to be."""
+    weight: str = ""
+    """MLIR text of a module whose function `@main` makes the weight from those named."""
+    error: ProductError | None = None
+    plain_error: ProductError | None = None
+    """The same of one float32 product."""
+
+
+@dataclass(frozen=True)
 class Program:
     """A translation unit in C with the sizes and names its caller needs.
 
@@ -88,6 +116,7 @@ class Program:
     threads: int
     rewrites: tuple[Rewrite, ...] = ()
     """The laws that were used, those that change rounding first."""
+    fast_products: tuple[FastProduct, ...] = ()
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -107,6 +136,12 @@ class Program:
                 fields[key] = tuple(fields[key])
             return KernelSpec(**fields)
 
+        def fast_product(p: dict[str, Any]) -> FastProduct:
+            fields: dict[str, Any] = {**p, "weights": tuple(p["weights"])}
+            for key in ("error", "plain_error"):
+                fields[key] = ProductError(**p[key]) if p[key] is not None else None
+            return FastProduct(**fields)
+
         return Program(
             source=data["source"],
             inputs=tensors("inputs"),
@@ -119,4 +154,5 @@ class Program:
             counts=Counts(**data["counts"]),
             threads=data["threads"],
             rewrites=tuple(Rewrite(**r) for r in data["rewrites"]),
+            fast_products=tuple(fast_product(p) for p in data["fast_products"]),
         )

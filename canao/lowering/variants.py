@@ -40,7 +40,7 @@ def variants(task: LayerTask, most: int = 64) -> list[Schedule]:
 def _alternatives(task: LayerTask, base: Schedule) -> Iterator[Schedule]:
     """One kind of change after another, interleaved so that each kind is tried early."""
     sources = [
-        *(_product_tiles(task, base, n) for n in range(len(task.stages))),
+        *(_product_tiles(task, base, alike) for alike in _products(task, base)),
         *(_loop_orders(task, base, n) for n in range(len(task.stages))),
         _task_sizes(task, base),
     ]
@@ -65,18 +65,33 @@ def _with_stage(base: Schedule, n: int, changed: StageSchedule) -> Schedule:
 # ------------------------------------------------------------------ products
 
 
-def _product_tiles(task: LayerTask, base: Schedule, n: int) -> Iterator[Schedule]:
-    """Other register tiles, with the panels of packed weights to match."""
-    stage, schedule = task.stages[n], base.stages[n]
+def _products(task: LayerTask, base: Schedule) -> list[list[int]]:
+    """The numbers of the stages that are products; those alike, over packed weights, together."""
+    groups: dict[object, list[int]] = {}
+    for n, stage in enumerate(task.stages):
+        if not _is_product(stage):
+            continue
+        packed = any(_reads(stage, task, p) for p in base.packed)
+        key = (stage.extents, base.stages[n]) if packed else n
+        groups.setdefault(key, []).append(n)
+    return list(groups.values())
+
+
+def _product_tiles(task: LayerTask, base: Schedule, alike: Sequence[int]) -> Iterator[Schedule]:
+    """Other register tiles for products alike, with the panels of packed weights to match."""
+    stage, schedule = task.stages[alike[0]], base.stages[alike[0]]
     rows, columns = stage.parallel - 2, stage.parallel - 1
-    if not _is_product(stage) or schedule.vector != columns:
+    if schedule.vector != columns:
         return
+    read = {p.input for p in base.packed for n in alike if _reads(task.stages[n], task, p)}
     tiles = register_tiles(stage.extents[rows], stage.extents[columns], task.unit)
     for height, width in tiles[:_TILES]:
         tile = list(schedule.tile)
         old, tile[rows], tile[columns] = tile[columns], height, width
-        changed = _with_stage(base, n, replace(schedule, tile=tuple(tile)))
-        packed = tuple(Packed(p.input, width) if _reads(stage, task, p) else p for p in base.packed)
+        changed = base
+        for n in alike:
+            changed = _with_stage(changed, n, replace(schedule, tile=tuple(tile)))
+        packed = tuple(Packed(p.input, width) if p.input in read else p for p in base.packed)
         band = tuple(
             min(stage.extents[b], ceil(size / old) * width) if b == columns else size
             for b, size in enumerate(base.band)

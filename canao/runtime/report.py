@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from canao.lowering.program import KernelSpec, Program, Rewrite
+from canao.lowering.program import FastProduct, KernelSpec, Program, Rewrite
 from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.peak import Peaks
 
@@ -84,6 +86,8 @@ class ExecutionReport:
     """Measured GB/s of reading memory in order, with this number of threads."""
     rewrites: tuple[Rewrite, ...] = ()
     """The computation laws that were used, how often, and whether rounding changed."""
+    fast_products: tuple[FastProduct, ...] = ()
+    """Products computed as seven of half the size (`fusion="fast"`), and what that loses."""
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -100,7 +104,10 @@ class ExecutionReport:
         from rich.console import Group
         from rich.text import Text
 
-        return Group(self._summary(), Text(), self._kernel_table())
+        parts = [self._summary(), Text(), self._kernel_table()]
+        if self.fast_products:
+            parts += [Text(), self._product_table()]
+        return Group(*parts)
 
     def _summary(self) -> Table:
         from rich.table import Table
@@ -149,6 +156,34 @@ class ExecutionReport:
                 row.bound,
             )
         return table
+
+    def _product_table(self) -> Table:
+        """Products of layers alike in one row, with the largest of their errors."""
+        from rich.table import Table
+
+        table = Table("computed as seven products", "size", box=None, padding=(0, 1))
+        for heading in ("products", "error", "plain", "largest", "plain"):
+            table.add_column(heading, justify="right")
+        for (name, size), products in _alike(self.fast_products).items():
+            pairs = [(p.error, p.plain_error) for p in products]
+            errors = [
+                max((of(e) for e in found if e is not None), default=0.0)
+                for of in (attrgetter("relative"), attrgetter("largest"))
+                for found in zip(*pairs, strict=True)
+            ]
+            table.add_row(name, size, str(len(products)), *(f"{e:.1e}" for e in errors))
+        return table
+
+
+def _alike(products: Sequence[FastProduct]) -> dict[tuple[str, str], list[FastProduct]]:
+    """Products by the names of their weights, numbers of layers left out, and their size."""
+    found: dict[tuple[str, str], list[FastProduct]] = {}
+    for product in products:
+        first, *others = product.weights or ("?",)
+        name = re.sub(r"\d+", "*", first) + (f" +{len(others)}" if others else "")
+        size = f"{product.rows}x{product.inner}x{product.columns}"
+        found.setdefault((name, size), []).append(product)
+    return found
 
 
 def _laws(rewrites: Sequence[Rewrite]) -> str:

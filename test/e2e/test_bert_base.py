@@ -35,6 +35,27 @@ def test_two_layers(attention: str, build_cache: Path) -> None:
     assert compiled.report.fallbacks == 0
 
 
+def test_fast_products_keep_three_times_the_error(build_cache: Path) -> None:
+    torch.manual_seed(2)
+    model = BertModel(BertConfig(num_hidden_layers=2, vocab_size=1000)).eval()
+    inputs = random_inputs(1000, 1, 128)
+    compiled = canao.compile(model, inputs, tune="off", fusion="fast", cache_dir=build_cache)
+    accuracy = measure_accuracy(compiled, model, inputs)
+    assert accuracy.difference <= 1e-4
+    assert accuracy.error <= 3 * accuracy.reference_error
+    products = compiled.report.fast_products
+    assert len(products) == 8
+    assert {p.weights[0].rsplit(".", 2)[-2] for p in products} >= {"dense"}
+    for product in products:
+        assert product.error is not None
+        assert product.plain_error is not None
+        assert product.error.relative <= 4 * product.plain_error.relative
+    assert "computed as seven products" in str(compiled.report)
+    assert '"fast_products"' in compiled.report.to_json()
+    reloaded = canao.load(compiled.save(build_cache / "fast"))
+    assert reloaded.program.fast_products == products
+
+
 def test_equal_layers_share_kernels(build_cache: Path) -> None:
     kernels: list[int] = []
     calls: list[int] = []

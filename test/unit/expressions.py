@@ -65,14 +65,14 @@ class Tensor:
     def __or__(self, other: Tensor) -> Tensor:
         return self.of(canao.OrOp(self.value, other.value))
 
-    def __getitem__(self, rows: slice) -> Tensor:
-        """Some of the rows."""
+    def __getitem__(self, ranges: slice | tuple[slice, ...]) -> Tensor:
+        """Part of the first dimensions, all of the others."""
+        given = ranges if isinstance(ranges, tuple) else (ranges,)
         shape = shape_of(self.value)
-        start, stop, step = rows.indices(shape[0])
-        sizes = (len(range(start, stop, step)), *shape[1:])
-        ones = [1] * (len(shape) - 1)
-        op = canao.SliceOp(self.value, [start, *(0 for _ in ones)], sizes, [step, *ones])
-        return self.of(op)
+        whole = (slice(None),) * (len(shape) - len(given))
+        cut = [r.indices(n) for r, n in zip((*given, *whole), shape, strict=True)]
+        sizes = [len(range(*r)) for r in cut]
+        return self.of(canao.SliceOp(self.value, [r[0] for r in cut], sizes, [r[2] for r in cut]))
 
     @property
     def T(self) -> Tensor:

@@ -9,7 +9,7 @@ storing through them is the side that needs no division.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -59,9 +59,17 @@ def stores_without_division(op: Operation) -> bool:
 
 
 class Grouping:
-    """Groups the operations of a block that depend on its inputs, and those in `kept`."""
+    """Groups the operations of a block that depend on its inputs, and those in `kept`.
 
-    def __init__(self, block: Block, kept: Collection[Operation] = ()) -> None:
+    `planned` are groups that laws have decided: nothing else joins them.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        kept: Collection[Operation] = (),
+        planned: Sequence[Collection[Operation]] = (),
+    ) -> None:
         self.block = block
         self.ops: list[Operation] = [
             op
@@ -70,11 +78,15 @@ class Grouping:
         ]
         self.position = {op: n for n, op in enumerate(self.ops)}
         self.of: dict[Operation, Group] = {}
+        self.planned: dict[Operation, Group] = {}
+        for members in planned:
+            self.planned.update(dict.fromkeys(members, Group()))
+        self.closed = set(self.planned.values())
 
     def fuse(self) -> list[Group]:
         """One group a fused layer, each after those it reads."""
         for op in self.ops:
-            group = self._group_to_join(op)
+            group = self.planned.get(op) or self._group_to_join(op)
             if group is not None:
                 self._add(op, group)
             elif not is_map(op):
@@ -110,7 +122,7 @@ class Grouping:
         owners = [v.owner for v in values if isinstance(v.owner, Operation)]
         candidates = [self.of[op] for op in owners if op in self.of]
         for group in sorted(candidates, key=self._age, reverse=True):
-            if not self._would_cycle(op, group):
+            if group not in self.closed and not self._would_cycle(op, group):
                 return group
         return None
 

@@ -17,8 +17,10 @@ from canao.dialects.canao import ConstantOp, LayerOp, ReshapeOp, YieldOp
 from canao.dialects.canao.types import shape_of
 from canao.transforms.constants import is_constant_expression
 from canao.transforms.law_uses import Uses
+from canao.transforms.lp_fusion.fast_products import FastLaw, SevenProducts
 from canao.transforms.lp_fusion.grouping import Group, Grouping, is_move
 from canao.transforms.lp_fusion.laws.apply import apply_laws
+from canao.transforms.lp_fusion.laws.product_time import ProductTimes
 
 
 @dataclass(frozen=True)
@@ -26,25 +28,42 @@ class LPFusionPass(ModulePass):
     """Applies the computation laws, then fuses layers by their access patterns.
 
     `exact=true` uses only laws that keep every rounding; `fuse=false` uses none
-    and makes a layer of each operation.
+    and makes a layer of each operation. `fast=true` also multiplies in seven
+    products where that is faster with `threads` cores and vectors of `lanes`
+    float32 numbers.
     """
 
     name = "lp-fusion"
 
     fuse: bool = True
     exact: bool = False
+    fast: bool = False
+    lanes: int = 4
+    threads: int = 1
     used: Uses = field(default_factory=Counter, init=False, compare=False)
     """How often each law was used."""
+    products: list[SevenProducts] = field(
+        default_factory=list[SevenProducts], init=False, compare=False
+    )
+    """The products that `fast` changed."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in op.ops:
             if isinstance(function, func.FuncOp) and function.sym_name.data == "main":
-                if self.fuse:
-                    self.used.update(apply_laws(function.body.block, self.exact))
-                copies = _copy_results(function.body.block)
-                grouping = Grouping(function.body.block, copies)
-                groups = grouping.fuse() if self.fuse else grouping.separate()
-                _LayerBuilder(function.body.block, grouping).build(groups)
+                self._fuse(function.body.block)
+
+    def _fuse(self, block: Block) -> None:
+        planned: Sequence[Sequence[Operation]] = ()
+        if self.fuse:
+            self.used.update(apply_laws(block, self.exact))
+        if self.fuse and self.fast:
+            law = FastLaw(ProductTimes(self.lanes, self.threads))
+            used, products, planned = law.apply(block)
+            self.used.update(used)
+            self.products.extend(products)
+        grouping = Grouping(block, _copy_results(block), planned)
+        groups = grouping.fuse() if self.fuse else grouping.separate()
+        _LayerBuilder(block, grouping).build(groups)
 
 
 def _copy_results(block: Block) -> set[Operation]:

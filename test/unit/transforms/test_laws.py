@@ -42,11 +42,14 @@ def main_block(graph: Graph) -> Block:
     return next(f for f in graph.module.ops if isinstance(f, func.FuncOp)).body.block
 
 
-def run_stage(graph: Graph, stage: Stage, exact: bool = False) -> Uses:
-    """Applies the laws of a stage; returns their uses."""
-    context = Context()
+def run_stage(graph: Graph, law: LawEntry, exact: bool = False) -> Uses:
+    """Applies the laws of a law's stage, and the law if it is used on request; returns the uses."""
+    context, stage = Context(), law.stage
     if stage is Stage.FUSE:
-        used = apply_laws(main_block(graph), exact)
+        block = main_block(graph)
+        used = apply_laws(block, exact)
+        if law.on_request and not exact:
+            used += law.rewrite(lambda *_: True).apply(block, Constants(block))
     elif stage is Stage.SIMPLIFY:
         simplify = CanaoSimplifyPass(exact=exact)
         simplify.apply(context, graph.module)
@@ -117,7 +120,7 @@ def test_is_used_and_keeps_results(law: LawEntry, proof: Proof, monkeypatch: pyt
     graph = build(proof.before, proof.shapes, proof.constants)
     double, single = results(graph, True), results(graph, False)
     cost = cost_of_block(main_block(graph), Constants(main_block(graph)))
-    used = run_stage(graph, law.stage)
+    used = run_stage(graph, law)
     assert {use.law for use in used} == {law.name}
     assert {use.changes_rounding for use in used} == {not law.exact}
     for a, b in zip(double, results(graph, True), strict=True):
@@ -134,7 +137,7 @@ def test_is_used_and_keeps_results(law: LawEntry, proof: Proof, monkeypatch: pyt
 @every_proof
 def test_exact_uses_only_exact_laws(law: LawEntry, proof: Proof):
     graph = build(proof.before, proof.shapes, proof.constants)
-    used = run_stage(graph, law.stage, exact=True)
+    used = run_stage(graph, law, exact=True)
     assert {use.law for use in used} == ({law.name} if law.exact else set())
 
 
@@ -151,7 +154,7 @@ def test_every_law_is_documented():
 
 
 def test_the_table_has_every_law_that_is_applied():
-    listed = {law.name for law in LAWS if law.stage is Stage.FUSE}
+    listed = {law.name for law in LAWS if law.stage is Stage.FUSE and not law.on_request}
     applied = (*SUM_LAWS, *REDUCTION_LAWS, *LOCAL_LAWS, *BLOCK_LAWS, *NORMAL_FORM_LAWS)
     assert listed == {law.name for law in applied}
 

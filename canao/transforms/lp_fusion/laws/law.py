@@ -52,6 +52,8 @@ class LawEntry:
     stage: Stage = Stage.FUSE
     more: tuple[Proof, ...] = field(default=())
     """Other forms of the law, proved the same way."""
+    on_request: bool = False
+    """Whether only `fusion="fast"` uses the law: it gives up accuracy for speed."""
 
     @property
     def text(self) -> str:

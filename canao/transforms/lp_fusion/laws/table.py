@@ -24,6 +24,7 @@ from canao.transforms.lp_fusion.laws.distributivity import (
     TakeOutDivisor,
     TakeOutFactor,
 )
+from canao.transforms.lp_fusion.laws.fast_table import FAST
 from canao.transforms.lp_fusion.laws.law import LawEntry, Proof, Stage
 from canao.transforms.lp_fusion.laws.products import (
     MoveBiasThroughProduct,
@@ -386,4 +387,4 @@ LINEAR: tuple[LawEntry, ...] = (
 )
 """Laws of linear maps: products, sums over axes, transposes and slices."""
 
-LAWS: tuple[LawEntry, ...] = (*ALGEBRA, *LINEAR)
+LAWS: tuple[LawEntry, ...] = (*ALGEBRA, *LINEAR, *FAST)
