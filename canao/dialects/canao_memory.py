@@ -7,8 +7,9 @@ used soon.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 
-from xdsl.dialects.builtin import AffineMapAttr, IndexType, MemRefType
+from xdsl.dialects.builtin import AffineMapAttr, IndexType, IntegerAttr, MemRefType, i32
 from xdsl.ir import Dialect, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.irdl import (
@@ -21,21 +22,41 @@ from xdsl.irdl import (
 from xdsl.utils.exceptions import VerifyException
 
 
+class Locality(IntEnum):
+    """Where a fetched line is to go, as `affine.prefetch` counts."""
+
+    SECOND = 2
+    NEAREST = 3
+
+
 @irdl_op_definition
 class PrefetchOp(IRDLOperation):
     """Asks for the cache line of an element, which need not be inside the buffer.
 
-    `"canao_memory.prefetch"(%m, %i) <{map = affine_map<(d0) -> (d0 + 64)>}>`: reads
-    and writes nothing that a program can see.
+    `"canao_memory.prefetch"(%m, %i) <{map = affine_map<(d0) -> (d0 + 64)>, locality = 3}>`
+    reads and writes nothing that a program can see.
     """
 
     name = "canao_memory.prefetch"
     memref = operand_def(MemRefType)
     indices = var_operand_def(IndexType)
     map = prop_def(AffineMapAttr)
+    locality = prop_def(IntegerAttr)
 
-    def __init__(self, memory: SSAValue, indices: Sequence[SSAValue], position: AffineMap) -> None:
-        super().__init__(operands=[memory, indices], properties={"map": AffineMapAttr(position)})
+    def __init__(
+        self,
+        memory: SSAValue,
+        indices: Sequence[SSAValue],
+        position: AffineMap,
+        locality: Locality,
+    ) -> None:
+        super().__init__(
+            operands=[memory, indices],
+            properties={
+                "map": AffineMapAttr(position),
+                "locality": IntegerAttr(int(locality), i32),
+            },
+        )
 
     def verify_(self) -> None:
         assert isinstance(self.memref.type, MemRefType)
@@ -45,8 +66,11 @@ class PrefetchOp(IRDLOperation):
                 f"the map {self.map.data} must take {given} indices to one place in "
                 f"{self.memref.type}"
             )
+        known = [int(level) for level in Locality]
+        if self.locality.value.data not in known:
+            raise VerifyException(f"locality must be one of {known}")
 
 
 CanaoMemory = Dialect("canao_memory", [PrefetchOp], [])
 
-__all__ = ["CanaoMemory", "PrefetchOp"]
+__all__ = ["CanaoMemory", "Locality", "PrefetchOp"]

@@ -14,6 +14,8 @@ from canao.polyhedral.index import Index
 
 _LINE = 64
 """Bytes that are fetched at once."""
+_NEAR = 8192
+"""Bytes that the nearest cache takes in beside what a tile of a product uses."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Ahead:
     """Lines a trip."""
     line: int
     """Elements in a line."""
+    near: bool
+    """Whether what a tile fetches fits the nearest cache."""
 
     @staticmethod
     def over(
@@ -46,10 +50,10 @@ class Ahead:
         line = _LINE // dtype_of_element(memory.type.element_type).itemsize
         share = ceil(ceil(elements / line) / tiles)
         start = block + elements + tile * (share * line)
-        return Ahead(memory, start, ceil(share / trips), line)
+        return Ahead(memory, start, ceil(share / trips), line, share * _LINE <= _NEAR)
 
     def fetch(self, emitter: ValueEmitter, trip: Index) -> None:
         """Emits what trip number `trip` fetches."""
         first = self.start + trip * (self.lines * self.line)
         for n in range(self.lines):
-            emitter.prefetch(self.memory, first + n * self.line)
+            emitter.prefetch(self.memory, first + n * self.line, self.near)

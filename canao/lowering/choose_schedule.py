@@ -37,6 +37,8 @@ _NEAREST_CACHE = 32768
 """Bytes of the nearest cache; what is larger is worth fetching ahead."""
 _MIN_ROWS_A_TASK = 8
 """Fewer rows than this do not pay for reading a weight once more."""
+_MOST_ROWS_A_TASK = 144
+"""Rows of a block of a product whose left operand and result stay in the second cache."""
 
 
 @dataclass(frozen=True)
@@ -192,8 +194,10 @@ def _choose_band(
     if panelled > 1 and band == stages[0].parallel:
         return _panel_tasks(extents, chosen[0].tile[band - 1], choice.threads)
     if len(stages) > 1:
-        return _row_tasks(extents, choice.threads)
-    rows = _row_tasks(extents[:-1], choice.threads)
+        wanted = 1 if choice.threads == 1 else choice.threads * _ROW_TASKS_A_THREAD
+        return _row_tasks(extents, wanted, choice.threads)
+    # Tasks of other columns read other panels: each comes into one processor's cache only.
+    rows = _row_tasks(extents[:-1], 1, choice.threads)
     tasks = prod(ceil(e / t) for e, t in zip(extents[:-1], rows, strict=True))
     width = chosen[0].tile[band - 1]
     panels = ceil(extents[-1] / width)
@@ -206,17 +210,24 @@ def _panel_tasks(extents: Sequence[int], width: int, threads: int) -> tuple[int,
     """One panel of columns a task: what one product hands to the next stays in cache."""
     panels = ceil(extents[-1] / width)
     enough = threads == 1 or panels >= threads * _TASKS_A_THREAD
-    rows = tuple(extents[:-1]) if enough else _row_tasks(extents[:-1], threads)
+    wanted = 1 if enough else threads * _ROW_TASKS_A_THREAD
+    rows = _row_tasks(extents[:-1], wanted, 1 if enough else threads)
     return (*rows, min(extents[-1], width))
 
 
-def _row_tasks(extents: Sequence[int], threads: int) -> tuple[int, ...]:
-    """Few tasks a thread, since every task reads all weights."""
+def _row_tasks(extents: Sequence[int], wanted: int, threads: int) -> tuple[int, ...]:
+    """About as many tasks as wanted, since every task reads all weights.
+
+    There are more where the rows of one would not stay in the cache.
+    """
     tiles = list(extents)
-    wanted = 1 if threads == 1 else threads * _ROW_TASKS_A_THREAD
     for d, extent in enumerate(extents):
-        grain = _MIN_ROWS_A_TASK if d == len(extents) - 1 else 1
-        pieces = min(wanted, max(1, extent // grain))
+        pieces = wanted
+        if d == len(extents) - 1:
+            pieces = max(pieces, threads * ceil(extent / (_MOST_ROWS_A_TASK * threads)))
+            pieces = min(pieces, max(1, extent // _MIN_ROWS_A_TASK))
+            pieces = max(pieces, ceil(extent / _MOST_ROWS_A_TASK))
+        pieces = min(pieces, extent)
         tiles[d] = ceil(extent / pieces)
         wanted = ceil(wanted / pieces)
     return tuple(tiles)

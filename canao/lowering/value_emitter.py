@@ -26,7 +26,7 @@ from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao import ConstantOp, GatherOp
 from canao.dialects.canao.types import broadcast_map, element_of, shape_of
-from canao.dialects.canao_memory import PrefetchOp
+from canao.dialects.canao_memory import Locality, PrefetchOp
 from canao.dialects.interfaces import Indexed
 from canao.errors import VerificationError
 from canao.lowering.layout import Layout
@@ -174,10 +174,14 @@ class ValueEmitter:
             element = add(self.block, extract(value, n))
             self.store(element, memory, position.substitute(lane, n), None)
 
-    def prefetch(self, memory: SSAValue, position: Index) -> None:
-        """Asks for the cache line of a position, which may lie past the end."""
+    def prefetch(self, memory: SSAValue, position: Index, near: bool) -> None:
+        """Asks for the cache line of a position, which may lie past the end.
+
+        It comes into the nearest cache, or else into the second.
+        """
         operands, access = self.subscript(position)
-        self.block.add_op(PrefetchOp(memory, operands, access))
+        locality = Locality.NEAREST if near else Locality.SECOND
+        self.block.add_op(PrefetchOp(memory, operands, access, locality))
 
     # ------------------------------------------------------------- gather
 

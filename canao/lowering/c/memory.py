@@ -118,7 +118,8 @@ def _print_affine_store(fn: FunctionPrinter, op: affine.StoreOp | affine.VectorS
 def _print_prefetch(fn: FunctionPrinter, op: PrefetchOp) -> None:
     operands = [fn.linear(index) for index in op.indices]
     place = _flatten(op.memref.type, subscripts(fn).results(op.map.data, operands))
-    fn.line(f"__builtin_prefetch({_address(fn, op.memref, place)});")
+    hint = op.locality.value.data
+    fn.line(f"__builtin_prefetch({_address(fn, op.memref, place)}, 0, {hint});")
 
 
 def _print_load(fn: FunctionPrinter, op: memref.LoadOp) -> None:
