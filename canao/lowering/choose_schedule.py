@@ -197,7 +197,7 @@ def _choose_band(
         wanted = 1 if choice.threads == 1 else choice.threads * _ROW_TASKS_A_THREAD
         return _row_tasks(extents, wanted, choice.threads)
     # Tasks of other columns read other panels: each comes into one processor's cache only.
-    rows = _row_tasks(extents[:-1], 1, choice.threads)
+    rows = _row_tasks(extents[:-1], 1, 1)
     tasks = prod(ceil(e / t) for e, t in zip(extents[:-1], rows, strict=True))
     width = chosen[0].tile[band - 1]
     panels = ceil(extents[-1] / width)
