@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from canao.errors import MissingExtraError
-from canao.peers.compare import Comparison
+from canao.peers.compare import Comparison, Row
 
 _HIGHEST = 4.0
 """Bars end here; longer ones have their value written on them."""
@@ -43,9 +43,10 @@ def write_chart(comparison: Comparison, path: Path) -> None:
             found = [comparison.row(model, threads, peer) for model in models]
             ratios = [row.over_canao if row and row.over_canao else 0.0 for row in found]
             bars = panel.bar(places, [min(r, _HIGHEST) for r in ratios], width, label=title)
-            panel.bar_label(bars, [_label(r) for r in ratios], fontsize=6, rotation=90, padding=2)
+            panel.bar_label(bars, map(_label, found), fontsize=6, rotation=90, padding=2)
         _decorate(panel, models, threads)
-    axes[0, 0].legend(fontsize=7, ncols=3, loc="upper left")
+    marks, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(marks, names, fontsize=8, ncols=5, loc="outside lower center")
     figure.suptitle(
         f"Median latency over canao's (lower is better), batch {comparison.batch}, "
         f"sequence {comparison.sequence}, {comparison.dtype}",
@@ -57,8 +58,11 @@ def write_chart(comparison: Comparison, path: Path) -> None:
     partial.replace(path)
 
 
-def _label(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio else "failed"
+def _label(row: Row | None) -> str:
+    """The ratio; why there is none otherwise."""
+    if row is None or row.failure:
+        return "failed" if row else ""
+    return f"{row.over_canao:.2f}" if row.over_canao else "canao failed"
 
 
 def _decorate(panel: Any, models: list[str], threads: int) -> None:
