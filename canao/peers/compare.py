@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,12 +160,11 @@ def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> 
         case = prepare_case(name, plan.sequence, plan.batch, home)
         workloads.append(Workload(name, case.flops, case.weights))
         for threads in plan.threads:
-            # Noise can only lower the peak: the highest one seen counts.
-            peak = peak_gflops(compiler, target, cache, threads)
-            peaks[threads] = max(peak, peaks.get(threads, 0.0))
-            rows += compare_case(plan, case, threads, peaks[threads], home, progress)
+            rows += compare_case(plan, case, threads, home, progress)
+            # Noise can only lower it, and the cache keeps the highest that was ever seen.
+            peaks[threads] = peak_gflops(compiler, target, cache, threads)
     return Comparison(
-        rows=tuple(rows),
+        rows=tuple(with_peak_fractions(rows, workloads, peaks)),
         workloads=tuple(workloads),
         peak_gflops=peaks,
         sequence=plan.sequence,
@@ -188,10 +187,8 @@ def check_installed(peers: Sequence[Peer], home: Path) -> None:
         Environment(name, home).check()
 
 
-def compare_case(
-    plan: Plan, case: Case, threads: int, peak: float, home: Path, progress: Progress
-) -> list[Row]:
-    """The rows of one model with one number of threads; `peak` in GFLOP/s."""
+def compare_case(plan: Plan, case: Case, threads: int, home: Path, progress: Progress) -> list[Row]:
+    """The rows of one model with one number of threads, without shares of the peak."""
     where = f"{case.model}, {threads} threads"
     failures: dict[str, str] = {}
     entrants: list[_Entrant] = []
@@ -212,7 +209,7 @@ def compare_case(
             failure = failures[peer.name]
             rows.append(Row(case.model, threads, peer.name, peer.title, failure=failure))
         else:
-            rows.append(_row(known[peer.name], case, threads, peak, canao_ms))
+            rows.append(_row(known[peer.name], case, threads, canao_ms))
     return rows
 
 
@@ -293,7 +290,7 @@ def _take_turn(plan: Plan, entrant: _Entrant) -> None:
     entrant.seconds += seconds[uncounted:]
 
 
-def _row(entrant: _Entrant, case: Case, threads: int, peak: float, canao_ms: float | None) -> Row:
+def _row(entrant: _Entrant, case: Case, threads: int, canao_ms: float | None) -> Row:
     milliseconds = [1e3 * seconds for seconds in entrant.seconds]
     median = statistics.median(milliseconds)
     return Row(
@@ -304,11 +301,23 @@ def _row(entrant: _Entrant, case: Case, threads: int, peak: float, canao_ms: flo
         median_ms=median,
         min_ms=min(milliseconds),
         runs=len(milliseconds),
-        peak_fraction=case.flops / median / 1e6 / peak if peak else None,
         over_canao=median / canao_ms if canao_ms else None,
         max_difference=entrant.difference,
         versions=entrant.versions,
     )
+
+
+def with_peak_fractions(
+    rows: Sequence[Row], workloads: Sequence[Workload], peaks: Mapping[int, float]
+) -> list[Row]:
+    """The rows with the share of the peak (GFLOP/s by number of threads) that their medians are."""
+    flops = {work.model: work.product_flops for work in workloads}
+    found: list[Row] = []
+    for row in rows:
+        peak = peaks[row.threads]
+        rate = flops[row.model] / row.median_ms / 1e6 if row.median_ms else 0.0
+        found.append(replace(row, peak_fraction=rate / peak if rate and peak else None))
+    return found
 
 
 def largest_difference(expected: Sequence[Array], found: Sequence[Array]) -> tuple[float, float]:

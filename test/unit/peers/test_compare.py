@@ -14,16 +14,18 @@ from canao.peers.catalogue import Peer, find_peers
 from canao.peers.compare import (
     Plan,
     Row,
+    Workload,
     check_installed,
     compare_case,
     converted_directory,
     largest_difference,
+    with_peak_fractions,
 )
 
 
 def rows(tmp_path: Path, peers: list[Peer], **settings: float) -> dict[str, Row]:
     plan = Plan([], peers, [1], rounds=3, burst=2, warmup=1, rest=0.0, **settings)  # pyright: ignore[reportArgumentType]
-    found = compare_case(plan, fake_case(tmp_path), 1, 100.0, tmp_path, lambda stage: None)
+    found = compare_case(plan, fake_case(tmp_path), 1, tmp_path, lambda stage: None)
     return {row.peer: row for row in found}
 
 
@@ -38,7 +40,8 @@ def test_good_peers_have_times(tmp_path: Path) -> None:
     assert other.over_canao == other.median_ms / canao.median_ms
     assert other.min_ms <= other.median_ms
     assert other.max_difference == 0.0
-    assert other.peak_fraction == pytest.approx(2.0 / other.median_ms / 100)
+    (told,) = with_peak_fractions([other], [Workload("double", 2_000_000, "none")], {1: 100.0})
+    assert told.peak_fraction == pytest.approx(2.0 / other.median_ms / 100)
     assert other.versions["numpy"] == np.__version__
 
 
@@ -77,12 +80,12 @@ def test_conversions_are_kept(tmp_path: Path) -> None:
     peer, case = fake_peer(tmp_path, "not converted"), fake_case(tmp_path / "a")
     where = converted_directory(peer, case, 1, tmp_path)
     plan = Plan([], [peer], [1], rounds=1, rest=0.0)
-    compare_case(plan, case, 1, 1.0, tmp_path, lambda stage: None)
+    compare_case(plan, case, 1, tmp_path, lambda stage: None)
     (where / "kept").touch()
-    compare_case(plan, case, 1, 1.0, tmp_path, lambda stage: None)
+    compare_case(plan, case, 1, tmp_path, lambda stage: None)
     assert (where / "kept").exists()
     fresh = replace(plan, peers=[replace(peer, cached=False)])
-    compare_case(fresh, case, 1, 1.0, tmp_path, lambda stage: None)
+    compare_case(fresh, case, 1, tmp_path, lambda stage: None)
     assert not (where / "kept").exists()
     assert (where / "made").exists()
 
