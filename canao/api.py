@@ -30,6 +30,7 @@ from canao.runtime.guard import try_first_run
 from canao.runtime.module import Array
 from canao.runtime.product_errors import measure_errors
 from canao.runtime.programs import Lowered, cached_program, program_key
+from canao.runtime.prune import prune_if_due
 from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors
 from canao.runtime.toolchain import Compiler, find_compiler
@@ -155,6 +156,7 @@ def compile(
         threads=choice,
     )
     module = chosen.module(choice.threads)
+    prune_if_due(options.cache)
     return CompiledModel(chosen.program, module, imported.convention, build, examples)
 
 

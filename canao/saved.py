@@ -72,7 +72,7 @@ def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:
         (path / "ir" / f"{stage}.mlir").write_text(text, encoding="utf-8")
     (path / _PROGRAM).write_text(model.program.to_json(), encoding="utf-8")
     (path / _CONVENTION).write_text(json.dumps(model.convention.to_json()), encoding="utf-8")
-    shutil.copyfile(model.build.library, path / _LIBRARY)
+    shutil.copyfile(_library(model), path / _LIBRARY)
     write_tensors(path / "weights.safetensors", _numbered(weights))
     write_tensors(path / "examples.safetensors", _numbered(model.examples))
     manifest = {
@@ -86,6 +86,15 @@ def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:
         "compile_seconds": dict(model.compile_seconds),
     }
     (path / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def _library(model: CompiledModel) -> Path:
+    """The library of a model, made again if it was pruned from the cache since."""
+    build = model.build
+    if build.library.is_file():
+        return build.library
+    compiler = find_compiler(build.cc)
+    return build_library(model.program.source, compiler, build.target, Cache(build.cache_dir)).path
 
 
 def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +39,14 @@ from canao.cli.options import (
     Tune,
 )
 from canao.errors import InputFileError
+
+
+class CacheAction(StrEnum):
+    """What `canao cache` does."""
+
+    show = "show"
+    prune = "prune"
+
 
 app = typer.Typer(
     name="canao",
@@ -134,6 +145,44 @@ def _listed(value: object) -> str:
         return str(value)
     units = {count: "thread" if count == "1" else "threads" for count in value}
     return ", ".join(f"{rate} ({count} {units[count]})" for count, rate in value.items())
+
+
+@app.command(name="cache")
+def cache_command(
+    action: Annotated[CacheAction, typer.Argument(help="What to do.")] = CacheAction.show,
+    max_mb: Annotated[
+        float | None, typer.Option(min=0, help="Remove entries until this many MiB are left.")
+    ] = None,
+    max_days: Annotated[
+        float | None, typer.Option(min=0, help="Remove what was not used for this many days.")
+    ] = None,
+    cache_dir: CacheDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show the size of the cache of compiled code, or prune it.
+
+    What was not used for longest goes first; what was used in the last ten minutes and
+    the tuning database stay. Without limits `prune` takes those that the cache is kept
+    to by itself: 4 GiB, 90 days.
+    """
+    from canao.runtime.cache import Cache
+    from canao.runtime.prune import MAX_BYTES, MAX_DAYS, prune, usage
+
+    cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
+    if action is CacheAction.show and (max_mb is not None or max_days is not None):
+        raise typer.BadParameter("limits belong to `canao cache prune`")
+    removed = None
+    if action is CacheAction.prune:
+        limit = MAX_BYTES if max_mb is None else int(max_mb * 2**20)
+        removed = prune(cache, max_bytes=limit, max_days=MAX_DAYS if max_days is None else max_days)
+    held = usage(cache)
+    if as_json:
+        rows = {"directory": str(cache.root), "held": asdict(held)}
+        typer.echo(json.dumps({**rows, "removed": asdict(removed)} if removed else rows))
+        return
+    if removed:
+        _out.print(f"removed {removed}")
+    _out.print(f"{cache.root}: {held}", soft_wrap=True)
 
 
 @app.command()

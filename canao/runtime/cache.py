@@ -15,7 +15,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,17 @@ class Cache:
             lock.release()
 
     @contextmanager
+    def try_lock(self, key: str) -> Generator[bool]:
+        """Hold the lock of a key if it is free; says whether it was."""
+        lock = filelock.FileLock(self.root / "locks" / f"{key}.lock", mode=0o600)
+        with self._explained(), suppress(filelock.Timeout):
+            lock.acquire(timeout=0)
+        try:
+            yield lock.is_locked
+        finally:
+            lock.release()
+
+    @contextmanager
     def scratch(self) -> Generator[Path]:
         """An empty directory beside the entries, removed at the end."""
         with self._explained():
@@ -129,7 +140,11 @@ class Cache:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return CacheEntry(path, manifest["metadata"]) if sound else None
+        if not sound:
+            return None
+        with suppress(OSError):  # a cache that cannot be written is of use all the same
+            os.utime(path)  # the time of last use: what is pruned first
+        return CacheEntry(path, manifest["metadata"])
 
     def store(
         self, key: str, files: Mapping[str, bytes | Path], metadata: Mapping[str, Any]

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 import canao
 from canao.cli import main
+from canao.runtime.cache import Cache
 
 MLIR = """
 func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
@@ -69,6 +70,22 @@ def test_devices(
     assert list(found["peak_gflops"]) == list(found["bandwidth_gb_s"])
     assert min(found["peak_gflops"]["1"], found["bandwidth_gb_s"]["1"]) > 0
     assert found["triple"] == canao.Target.host().triple
+
+
+def test_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = Cache(tmp_path).store("key", {"data": bytes(3 << 20)}, {}).path
+    os.utime(entry, (0, 0))
+    assert run(monkeypatch, "cache", "--cache-dir", tmp_path) == 0
+    assert "1 entry, 3.0 MiB" in capsys.readouterr().out
+    assert run(monkeypatch, "cache", "--cache-dir", tmp_path, "--max-mb", 1) == 2
+    assert entry.exists()
+    arguments = ("cache", "prune", "--cache-dir", tmp_path, "--max-mb", 1, "--json")
+    assert run(monkeypatch, *arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["removed"]["entries"], found["held"]["entries"]) == (1, 0)
+    assert not entry.exists()
 
 
 @pytest.mark.parametrize(

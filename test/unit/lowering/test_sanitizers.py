@@ -8,12 +8,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import BertConfig, BertModel
 from unit.lowering.c_support import CC, parse
 from unit.lowering.road import UNITS
 
+from canao.frontend.torch_import import import_model
 from canao.lowering.pipeline import lower
 from canao.lowering.program import Program, TensorSpec
 from canao.lowering.target import vector_unit
+from canao.runtime.target import Target
 
 # An embedding lookup, a masked softmax over scores, a product with bias and GELU, a norm:
 # rows and columns that no tile divides.
@@ -66,7 +70,7 @@ int main(void) {
   void *arena = aligned(ARENA);
   void *handle;
   if (canao_open(THREADS, &handle)) return 2;
-  for (int run = 0; run < 200; ++run)
+  for (int run = 0; run < RUNS; ++run)
     if (canao_run(handle, inputs, weights, outputs, arena)) return 3;
   canao_close(handle);
   puts("finished");
@@ -75,7 +79,7 @@ int main(void) {
 """
 
 
-def whole_program(program: Program) -> str:
+def whole_program(program: Program, runs: int = 200) -> str:
     """The unit with a `main` that runs it on zeros."""
 
     def buffers(specs: tuple[TensorSpec, ...], make: str) -> str:
@@ -88,17 +92,20 @@ def whole_program(program: Program) -> str:
         "OUTPUTS": buffers(program.outputs, "calloc({}, 1)"),
         "ARENA": str(program.arena_bytes),
         "THREADS": str(program.threads),
+        "RUNS": str(runs),
     }.items():
-        text = text.replace(name, value)
+        text = re.sub(rf"\b{name}\b", value, text)
     return program.source + text
 
 
-def run_sanitized(directory: Path, text: str, sanitizer: str) -> subprocess.CompletedProcess[str]:
+def run_sanitized(
+    directory: Path, text: str, sanitizer: str, level: str = "-O1"
+) -> subprocess.CompletedProcess[str]:
     """Builds and runs a program under a sanitizer, in a process of its own."""
     assert CC is not None
     source, binary = directory / "model.c", directory / "model"
     source.write_text(text, encoding="utf-8")
-    flags = [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-O1", "-g", "-std=gnu11"]
+    flags = [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", level, "-g", "-std=gnu11"]
     command = [CC, *flags, "-march=native", "-pthread", "-w", "-o", str(binary), str(source), "-lm"]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
@@ -108,7 +115,7 @@ def run_sanitized(directory: Path, text: str, sanitizer: str) -> subprocess.Comp
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         env={**os.environ, **options},
     )
 
@@ -118,6 +125,45 @@ def run_sanitized(directory: Path, text: str, sanitizer: str) -> subprocess.Comp
 def test_clean(tmp_path: Path, sanitizer: str, fusion: bool) -> None:
     program = lower(parse(MODEL), target_unit=vector_unit(UNITS["avx2"]), threads=2, fusion=fusion)
     result = run_sanitized(tmp_path, whole_program(program), sanitizer)
+    assert (result.returncode, result.stdout) == (0, "finished\n"), result.stderr
+
+
+@pytest.fixture(scope="module")
+def tiny_bert() -> torch.nn.Module:
+    config = BertConfig(
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=512,
+        vocab_size=100,
+        max_position_embeddings=64,
+    )
+    torch.manual_seed(0)
+    return BertModel(config).eval()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])
+@pytest.mark.parametrize(
+    ("batch", "seq", "threads"),
+    [(1, 32, 2), (3, 13, 3), (1, 1, 4), (2, 37, 5)],
+    ids=lambda number: str(number),
+)
+def test_a_whole_model_is_clean(
+    tmp_path: Path,
+    tiny_bert: torch.nn.Module,
+    sanitizer: str,
+    batch: int,
+    seq: int,
+    threads: int,
+) -> None:
+    """More threads than cores, and rows that neither tiles nor threads divide."""
+    ids = torch.ones(batch, seq, dtype=torch.int64)
+    imported = import_model(tiny_bert, {"input_ids": ids, "attention_mask": ids})
+    unit = Target.host().vector_unit
+    program = lower(imported.module, target_unit=unit, threads=threads)
+    # Optimising instrumented code of this size takes gcc minutes.
+    result = run_sanitized(tmp_path, whole_program(program, runs=20), sanitizer, "-O0")
     assert (result.returncode, result.stdout) == (0, "finished\n"), result.stderr
 
 

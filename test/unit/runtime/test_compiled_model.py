@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,15 @@ from canao.compiled_model import Build, CompiledModel
 from canao.errors import CanaoError, InputFileError, ShapeMismatchError, VerificationError
 from canao.frontend.convention import Argument, CallConvention, InputTensor, Result
 from canao.frontend.structure import LEAF, Structure
-from canao.lowering.program import Program
+from canao.lowering.program import Program, TensorSpec
 from canao.runtime.build import build_library
 from canao.runtime.cache import Cache
+from canao.runtime.guard import child_environment
 from canao.runtime.measure import time_calls
+from canao.runtime.memory import aligned
 from canao.runtime.module import NativeModule
 from canao.runtime.target import Target
+from canao.runtime.tensor_file import write_tensors
 from canao.runtime.toolchain import Compiler
 from canao.runtime.weights import prepare_weights
 from canao.saved import load_model
@@ -170,6 +175,72 @@ def test_a_saved_library_that_does_not_fit_is_rebuilt(model: CompiledModel, tmp_
     manifest["target"]["features"].append("a_feature_of_another_processor")
     (path / "canao.json").write_text(json.dumps(manifest))
     check(load_model(path, cache_dir=tmp_path / "cache"))
+
+
+def test_a_model_outlives_its_entry_in_the_cache(model: CompiledModel, tmp_path: Path) -> None:
+    shutil.rmtree(model.build.library.parent)
+    check(load_model(model.save(tmp_path / "saved")))
+
+
+def test_weights_of_another_shape(model: CompiledModel, tmp_path: Path) -> None:
+    path = model.save(tmp_path / "saved")
+    write_tensors(path / "weights.safetensors", {"0": W, "1": B[:8]})
+    with pytest.raises(InputFileError, match="does not belong to its program"):
+        load_model(path)
+
+
+_RESIDENT = """
+import sys
+from pathlib import Path
+import numpy as np
+from canao.saved import load_model
+
+def resident():
+    with open("/proc/self/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Rss")) / 1024
+
+before = resident()
+model = load_model(Path(sys.argv[1]))
+loaded = resident()
+model.measure(runs=2, warmup=0)
+print(loaded - before, resident() - before)
+"""
+
+
+def test_memory_of_a_loaded_model(
+    cache: Cache,
+    compiler: Compiler,
+    host: Target,
+    make_program: Callable[..., Program],
+    tmp_path: Path,
+) -> None:
+    """Weights are mapped: loading reads none of them, running keeps no second copy."""
+    mib = 64
+    body = f"for (int i = 0; i < {mib << 18}; ++i) total += w[i];"
+    hook = (
+        f"const float *w = (const float *)weights[0]; volatile float sum; float total = 0; "
+        f"{body} sum = total; (void)sum;"
+    )
+    program = make_program(hook)
+    table = TensorSpec("w", "float32", (mib << 18,))
+    program = replace(program, weights=(table, program.weights[1]))
+    library = build_library(program.source, compiler, host, cache)
+    weights = [aligned(np.ones(spec.shape, spec.dtype)) for spec in program.weights]
+    module = NativeModule(library.path, weights, program.arena_bytes, 2, len(program.calls))
+    build = Build(host, compiler.version, library.path, cache_dir=cache.root.parent)
+    model = CompiledModel(program, module, CONVENTION, build, [X.numpy(), IDS.numpy()])
+    path = model.save(tmp_path / "saved")
+    child = subprocess.run(
+        [sys.executable, "-P", "-c", _RESIDENT, str(path)],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    loaded, running = map(float, child.stdout.split())
+    assert loaded < 0.1 * mib, "MiB"
+    assert 0.9 * mib < running < 1.15 * mib, "MiB"
 
 
 @pytest.mark.parametrize(
