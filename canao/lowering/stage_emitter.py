@@ -29,6 +29,9 @@ from canao.lowering.value_emitter import Buffer, ValueEmitter
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_by_width, split_evenly, vector_pieces
 
+_SIDE_BY_SIDE = 4
+"""Vectors whose values are computed step by step together."""
+
 
 @dataclass(frozen=True)
 class _Terms:
@@ -220,11 +223,22 @@ class StageEmitter:
             for point, total in zip(points, totals, strict=True):
                 key = (stage.anchor.results[0], apply_map(space.result, point.dims))
                 emitter.known[key] = total
-        for point, position in zip(points, stored_at, strict=True):
-            value = emitter.evaluate(
-                stage.value, apply_map(stage.value_map, point.dims), point.lane
-            )
-            emitter.store(value, buffer.memory, position, point.lane)
+        # Long chains of operations wait for each other, so some run side by side.
+        together = _SIDE_BY_SIDE if stage.anchor is None and emitter.is_long(stage.value) else 1
+        for first in range(0, len(points), together):
+            some = slice(first, first + together)
+            self._store(emitter, points[some], stored_at[some])
+
+    def _store(
+        self, emitter: ValueEmitter, points: Sequence[_Point], stored_at: Sequence[Index]
+    ) -> None:
+        """Evaluates the stage's value at some points side by side, and stores it."""
+        stage, buffer = self.stage, self.buffers[self.stage.target]
+        places = [(apply_map(stage.value_map, point.dims), point.lane) for point in points]
+        if len(points) > 1:
+            emitter.evaluate_together(stage.value, places)
+        for (place, lane), position in zip(places, stored_at, strict=True):
+            emitter.store(emitter.evaluate(stage.value, place, lane), buffer.memory, position, lane)
 
     # --------------------------------------------------------------- folds
 

@@ -34,6 +34,9 @@ from canao.lowering.scalar_ops import ARITHMETIC, add, compare, number
 from canao.lowering.stage import is_fold
 from canao.polyhedral.index import Index, Variable, apply_map
 
+_LONG = 10
+"""Cost of an operation that becomes a chain of others, as `exp` does."""
+
 Point = tuple[Index, ...]
 Key = tuple[SSAValue, Point]
 
@@ -75,6 +78,29 @@ class ValueEmitter:
             found = self._evaluate(value, point, lane)
             self.known[key] = found
         return found
+
+    def evaluate_together(
+        self, value: SSAValue, points: Sequence[tuple[Point, Variable | None]]
+    ) -> None:
+        """Makes a value known at some points, one operation after the other for all of them."""
+        owner = value.owner
+        if self._is_computed(value) and isinstance(owner, Indexed):
+            for operand, access in zip(owner.operands, self._access_maps(owner), strict=True):
+                self.evaluate_together(operand, [(apply_map(access, p), n) for p, n in points])
+        for point, lane in points:
+            self.evaluate(value, point, lane)
+
+    def is_long(self, value: SSAValue) -> bool:
+        """Whether evaluating a value takes a long chain of dependent operations."""
+        owner = value.owner
+        if not self._is_computed(value) or not isinstance(owner, Indexed):
+            return False
+        return owner.cost() >= _LONG or any(self.is_long(operand) for operand in owner.operands)
+
+    def _is_computed(self, value: SSAValue) -> bool:
+        return (value is self.root or value not in self.buffers) and not isinstance(
+            value.owner, GatherOp
+        )
 
     def _evaluate(self, value: SSAValue, point: Point, lane: Variable | None) -> SSAValue:
         owner = value.owner

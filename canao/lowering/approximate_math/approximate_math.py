@@ -19,6 +19,9 @@ from canao.errors import VerificationError
 from canao.lowering.approximate_math.arithmetic import Arithmetic, F32Type
 from canao.lowering.approximate_math.functions import APPROXIMATIONS, Approximation
 
+_MAX_RUN = 4
+"""Evaluations side by side: enough to keep the multipliers busy, few enough for the registers."""
+
 
 def _as_f32(value_type: Attribute) -> F32Type | None:
     """`value_type` if it is f32 or a vector of fixed length of it."""
@@ -42,16 +45,34 @@ def _build_helper(name: str, approximation: Approximation, value_type: F32Type) 
     """A private function of `value_type` that computes the approximation."""
     block = Block(arg_types=[value_type])
     builder = Builder(InsertPoint.at_end(block))
-    result = approximation.build(Arithmetic(builder, value_type), block.args[0])
+    (result,) = approximation.build(Arithmetic(builder, value_type), (block.args[0],))
     builder.insert(ReturnOp(result))
     return FuncOp(name, ([value_type], [value_type]), Region(block), visibility="private")
+
+
+def _run(op: Operation) -> list[Operation]:
+    """An operation and those of its kind and type right after it that do not need its result."""
+    run = [op]
+    following = op.next_op
+    while (
+        len(run) < _MAX_RUN
+        and following is not None
+        and type(following) is type(op)
+        and following.results[0].type == op.results[0].type
+        and following.operands[0].owner not in run
+    ):
+        run.append(following)
+        following = following.next_op
+    return run
 
 
 @dataclass
 class CallApproximation(RewritePattern):
     """`math.f %x : T` becomes `func.call @f_T(%x)`, where T is f32 or a vector of it.
 
-    The first call of each helper appends it to the module.
+    The first call of each helper appends it to the module. Calls for vectors
+    that follow each other are expanded instead, step by step side by side: one
+    evaluation is a chain of operations that each wait for the one before.
     """
 
     module: ModuleOp
@@ -62,6 +83,13 @@ class CallApproximation(RewritePattern):
             return
         value_type = _as_f32(op.results[0].type)
         if value_type is None:
+            return
+        run = _run(op) if isinstance(value_type, VectorType) else [op]
+        if len(run) > 1:
+            arithmetic = Arithmetic(Builder(InsertPoint.before(op)), value_type, len(run))
+            results = approximation.build(arithmetic, tuple(each.operands[0] for each in run))
+            for each, result in zip(run, results, strict=True):
+                rewriter.replace(each, [], [result])
             return
         name = _helper_name(approximation, value_type)
         self._ensure_helper(name, approximation, value_type)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from xdsl.dialects.math import ErfOp, ExpOp, TanhOp
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation
 
 from canao.lowering.approximate_math import coefficients as table
-from canao.lowering.approximate_math.arithmetic import Arithmetic
+from canao.lowering.approximate_math.arithmetic import Arithmetic, Values
 
 # Outside, e^x is 0 or infinite in float32, and so is the power of two below.
 _EXP_LOW, _EXP_HIGH = -88.0, 89.0
@@ -34,11 +34,11 @@ class Approximation:
     """How one function of the math dialect is computed in float32."""
 
     name: str
-    build: Callable[[Arithmetic, SSAValue], SSAValue]
+    build: Callable[[Arithmetic, Values], Values]
     """Emits the operations that make f(x) from x, and returns f(x)."""
 
 
-def build_exp(a: Arithmetic, x: SSAValue) -> SSAValue:
+def build_exp(a: Arithmetic, x: Values) -> Values:
     """e^x = 2^n e^r with n = floor(x / ln 2) and r = x - n ln 2.
 
     Rounding down keeps e^r between 1 and 2, so that 2^n has an exponent for
@@ -55,7 +55,7 @@ def build_exp(a: Arithmetic, x: SSAValue) -> SSAValue:
     return a.multiply(mantissa, a.shift_bits_left(rounded, _MANTISSA_BITS))
 
 
-def build_erf(a: Arithmetic, x: SSAValue) -> SSAValue:
+def build_erf(a: Arithmetic, x: Values) -> Values:
     """Erf x = x P(x^2 - centre) up to the clamp, where it is 1.
 
     About the middle of the interval the terms of P do not cancel, so it needs
@@ -66,7 +66,7 @@ def build_erf(a: Arithmetic, x: SSAValue) -> SSAValue:
     return a.multiply(x, a.polynomial(v, table.ERF))
 
 
-def build_tanh(a: Arithmetic, x: SSAValue) -> SSAValue:
+def build_tanh(a: Arithmetic, x: Values) -> Values:
     """Tanh x = x P(x^2) / Q(x^2) up to the clamp, where it is 1."""
     x = a.clamp(x, -table.TANH_CLAMP, table.TANH_CLAMP)
     v = a.multiply(x, x)

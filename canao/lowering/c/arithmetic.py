@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isnan
 from typing import TypeAlias
 
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from canao.dialects import canao_vector
 from canao.lowering.c import helpers
@@ -126,8 +127,31 @@ def _print_binary(fn: FunctionPrinter, op: Operation) -> None:
     result = op.results[0]
     left, right = op.operands
     ctype = fn.ctype(result)
-    text = BINARY[type(op)](fn.unit, ctype, fn.name(left), fn.name(right))
+    kind = _ORDERED.get(type(op))
+    if kind is not None and _is_number(left):
+        text = helpers.extremum(fn.unit, ctype, kind, fn.name(left), fn.name(right), ordered=True)
+    else:
+        text = BINARY[type(op)](fn.unit, ctype, fn.name(left), fn.name(right))
     fn.define(result, text)
+
+
+_ORDERED: dict[type[Operation], str] = {
+    arith.MaximumfOp: "maximum",
+    arith.MinimumfOp: "minimum",
+}
+"""Operations that are one instruction where the left operand is known not to be NaN."""
+
+
+def _is_number(value: SSAValue) -> bool:
+    """Whether a value is a constant without NaN."""
+    owner = value.owner
+    if not isinstance(owner, arith.ConstantOp):
+        return False
+    if isinstance(owner.value, FloatAttr):
+        return not isnan(owner.value.value.data)
+    return isinstance(owner.value, DenseIntOrFPElementsAttr) and not any(
+        isnan(number) for number in _numbers(owner.value)
+    )
 
 
 def _print_negf(fn: FunctionPrinter, op: arith.NegfOp) -> None:

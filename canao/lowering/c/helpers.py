@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.extrema import native_extremum
 from canao.lowering.c.types import CType
 
 _PREFIX = "CANAO_INLINE"
@@ -27,7 +28,9 @@ def _ensure(
 
     def make() -> str:
         declared = [f"const {unit.declare(ctype)} {label}" for ctype, label in parameters]
-        return _function(unit.declare(result), name, declared, f"  {body()}")
+        text = body()
+        indent = "" if text.startswith("#") else "  "
+        return _function(unit.declare(result), name, declared, indent + text)
 
     return unit.helper(name, make)
 
@@ -65,15 +68,27 @@ def choose(unit: UnitPrinter, ctype: CType, condition: str, a: str, b: str) -> s
     return f"({condition}) ? {a} : {b}"
 
 
-def extremum(unit: UnitPrinter, ctype: CType, kind: str, a: str, b: str) -> str:
-    """The larger or smaller of two floating-point numbers; NaN if one is NaN."""
-    condition = f"(a {_EXTREMA[kind]} b) | (a != a)"
+def extremum(
+    unit: UnitPrinter, ctype: CType, kind: str, a: str, b: str, *, ordered: bool = False
+) -> str:
+    """The larger or smaller of two floating-point numbers; NaN if one is NaN.
+
+    `ordered` promises that the first is not NaN.
+    """
+    condition = f"a {_EXTREMA[kind]} b" if ordered else f"(a {_EXTREMA[kind]} b) | (a != a)"
+
+    def body() -> str:
+        text = f"return {choose(unit, ctype, condition, 'a', 'b')};"
+        blended = choose(unit, ctype, "a != a", "a", "m")
+        native = native_extremum(ctype, kind, ordered=ordered, blended=blended)
+        return f"{native.lstrip()}{text}\n#endif" if native else text
+
     name = _ensure(
         unit,
-        f"canao_{kind}_{ctype.tag}",
+        f"canao_{kind}_{'ordered_' if ordered else ''}{ctype.tag}",
         ctype,
         [(ctype, "a"), (ctype, "b")],
-        lambda: f"return {choose(unit, ctype, condition, 'a', 'b')};",
+        body,
     )
     return f"{name}({a}, {b})"
 
