@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
-from canao.dialects.canao import YieldOp
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
 from canao.errors import IllegalScheduleError
 from canao.lowering.access import invariants, point_variables, stage_reads
 from canao.lowering.schedule import Schedule, StageSchedule
+from canao.lowering.scratch import buffer_holders, check_scratch, leaves_layer, window_dimensions
 from canao.lowering.stage import Stage
 from canao.polyhedral.index import Index, apply_map
 from canao.polyhedral.statement import Access, Array, Program, Statement
@@ -53,6 +53,7 @@ def describe(stages: Sequence[Stage], schedule: Schedule, lanes: int) -> tuple[P
             f"schedule {schedule.name} is for {len(schedule.stages)} stages; "
             f"the layer has {len(stages)}"
         )
+    check_scratch(stages, schedule)
     description = _Description(stages, schedule)
     for n in range(len(stages)):
         description.add_stage(n)
@@ -66,6 +67,7 @@ class _Description:
         self.stages = stages
         self.schedule = schedule
         self.stored = {stage.target for stage in stages}
+        self.holders = buffer_holders(stages, schedule)
         self.arrays: dict[SSAValue, Array] = {}
         self.temporaries: list[Array] = []
         self.statements: list[Statement] = []
@@ -114,18 +116,6 @@ class _Description:
         self.nests.append(
             Nest(schedule.order, schedule.tile, schedule.vector, schedule.across, schedule.block)
         )
-        self._check_layout(stage, schedule)
-
-    def _check_layout(self, stage: Stage, schedule: StageSchedule) -> None:
-        """Refuses a layout that leaves elements without a place, or that callers do not expect."""
-        if schedule.layout is None:
-            return
-        array = self._array(stage.target)
-        if not array.private or sorted(schedule.layout) != list(range(len(array.shape))):
-            raise IllegalScheduleError(
-                f"the layout {schedule.layout} of '{array.name}' must name each of its "
-                f"{len(array.shape)} dimensions once, and it must not leave the layer"
-            )
 
     def _reads(self, stage: Stage) -> tuple[Access, ...]:
         return tuple(
@@ -138,8 +128,9 @@ class _Description:
 
     def _array(self, value: SSAValue) -> Array:
         if value not in self.arrays:
-            band = len(self.schedule.band)
-            self.arrays[value] = _array(value, len(self.arrays), self.stages, band)
+            holder = self._array(self.holders[value]).name if value in self.holders else ""
+            made = _array(value, len(self.arrays), self.stages, len(self.schedule.band))
+            self.arrays[value] = replace(made, holder=holder)
         return self.arrays[value]
 
 
@@ -174,20 +165,9 @@ def _array(value: SSAValue, number: int, stages: Sequence[Stage], band: int) -> 
     stage = next((s for s in stages if s.target is value), None)
     if stage is None:
         return Array(name, shape, width, given=True)
-    if any(isinstance(use.operation, YieldOp) for use in value.uses):
+    if leaves_layer(value):
         return Array(name, shape, width)
-    return Array(name, shape, width, private=True, window=_window(stage, band))
-
-
-def _window(stage: Stage, band: int) -> tuple[int | None, ...]:
-    """The band dimension that bounds each dimension of a scratch buffer, as kernels have it."""
-    variables = point_variables(stage)
-    stored_at = apply_map(stage.target_map, [Index.of(v) for v in variables])
-    window: list[int | None] = [None] * len(stored_at)
-    for b, variable in enumerate(variables[:band]):
-        if variable.extent > 1 and Index.of(variable) in stored_at:
-            window[stored_at.index(Index.of(variable))] = b
-    return tuple(window)
+    return Array(name, shape, width, private=True, window=window_dimensions(stage, band))
 
 
 def _short_name(value: SSAValue) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 from canao.lowering.register_tiles import register_tile
@@ -29,7 +30,11 @@ def choose_upright(upright: Upright, unit: VectorUnit) -> Schedule:
     _, width = register_tile(first.extents[upright.lane + 1], rows, unit)
     block = min(rows, width * ceil(_ROWS_A_TASK / width))
     band = tuple(block if b == upright.lane else 1 for b in range(upright.lane + 1))
-    return Schedule(band, tuple(_choose(upright, stage, unit, block) for stage in upright.stages))
+    stages = (
+        replace(_choose(upright, stage, unit, block), onto=upright.replaces(n))
+        for n, stage in enumerate(upright.stages)
+    )
+    return Schedule(band, tuple(stages))
 
 
 def _choose(upright: Upright, stage: Stage, unit: VectorUnit, block: int) -> StageSchedule:

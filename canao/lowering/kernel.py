@@ -16,6 +16,7 @@ from canao.lowering.layout import Dense, Layout, Panels, Window
 from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
 from canao.lowering.scalar_ops import add
 from canao.lowering.schedule import Schedule, StageSchedule
+from canao.lowering.scratch import buffer_holders
 from canao.lowering.stage import Part, Stage
 from canao.lowering.stage_emitter import StageEmitter
 from canao.lowering.value_emitter import Buffer
@@ -103,7 +104,11 @@ class KernelEmitter:
             for b in range(len(self.schedule.band))
         ]
         scratch: dict[SSAValue, SSAValue] = {}
+        holders = buffer_holders(self.stages, self.schedule)
         for stage, schedule in self._inner_stages():
+            if stage.target in holders:
+                scratch[stage.target] = scratch[holders[stage.target]]
+                continue
             size = self._window(stage, schedule, largest).size
             op = memref.AllocaOp.get(element_of(stage.target), 64, [size])
             block.add_op(op)

@@ -41,6 +41,9 @@ class StageSchedule:
     prefetch: bool = False
     """Whether what a product reads next of its packed operand is fetched into the
     cache meanwhile: while all rows pass over a panel's block, the one after it."""
+    onto: int | None = None
+    """The number of an earlier stage in whose scratch buffer this one stores, over
+    elements that it has read; a buffer of its own if None."""
 
     def __str__(self) -> str:
         order = "" if self.order == tuple(sorted(self.order)) else _digits("o", self.order)
@@ -49,8 +52,9 @@ class StageSchedule:
         across = "" if self.across is None else f"t{self.across}"
         block = "" if self.block is None else f"k{self.block}"
         layout = "" if self.layout is None else _digits("l", self.layout)
+        onto = "" if self.onto is None else f"s{self.onto}"
         flags = f"{'h' if self.hoist else ''}{'f' if self.prefetch else ''}"
-        return f"{order}{tiled}{vector}{across}{block}{flags}{layout.removesuffix('.')}"
+        return f"{order}{tiled}{vector}{across}{block}{flags}{layout.removesuffix('.')}{onto}"
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class Schedule:
                     across=s["across"],
                     layout=None if s["layout"] is None else tuple(s["layout"]),
                     prefetch=s["prefetch"],
+                    onto=s["onto"],
                 )
                 for s in data["stages"]
             ),

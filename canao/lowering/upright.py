@@ -14,10 +14,10 @@ from functools import cached_property
 
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao import YieldOp
-from canao.dialects.canao.types import shape_of
+from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import point_variables, stage_reads
+from canao.lowering.scratch import leaves_layer
 from canao.lowering.stage import Stage, column_stride
 from canao.polyhedral.index import Index, apply_map, linearise
 
@@ -57,7 +57,7 @@ class Upright:
         """For values that stay inside the layer the order of their dimensions in memory."""
         found: dict[SSAValue, tuple[int, ...]] = {}
         for stage in self.stages:
-            if any(isinstance(use.operation, YieldOp) for use in stage.target.uses):
+            if leaves_layer(stage.target):
                 continue
             dims = [Index.of(v) for v in point_variables(stage)]
             at = list(apply_map(stage.target_map, dims))
@@ -98,6 +98,32 @@ class Upright:
                 return d, self.lane
             if d != self.lane and output == 1 and _regular(reads):
                 return self.lane, d
+        return None
+
+    def replaces(self, n: int) -> int | None:
+        """The number of the stage whose value the elementwise stage `n` may overwrite.
+
+        It has the same elements, is read at the element that is stored, and by no
+        stage after this one.
+        """
+        stage = self.stages[n]
+        if stage.anchor is not None or leaves_layer(stage.target):
+            return None
+        stored = {s.target for s in self.stages}
+        at = apply_map(stage.target_map, [Index.of(v) for v in point_variables(stage)])
+        reads = stage_reads(stage, stored)
+        for m, other in enumerate(self.stages[:n]):
+            value = other.target
+            if self.layouts.get(value) != self.layouts.get(stage.target) or leaves_layer(value):
+                continue
+            same_type = (shape_of(value), element_of(value)) == (
+                shape_of(stage.target),
+                element_of(stage.target),
+            )
+            mine = [read.index for read in reads if read.value is value]
+            later = (r for s in self.stages[n + 1 :] for r in stage_reads(s, stored))
+            if same_type and mine == [at] and all(read.value is not value for read in later):
+                return m
         return None
 
     def is_against(self, stage: Stage) -> bool:

@@ -71,7 +71,34 @@ def dependences(program: Program) -> tuple[tuple[Dependence, ...], tuple[Undefin
         if program.made(array.name):
             uses = _uses(program, array)
             found += _of_array(program, uses, undefined)
+    found += _overwriting(program)
     return tuple(found), tuple(undefined)
+
+
+def _overwriting(program: Program) -> Iterator[Dependence]:
+    """Between arrays in one memory: the earlier one is done with before the other is written."""
+    memories: dict[str, list[_Uses]] = {}
+    for array in program.arrays:
+        memories.setdefault(array.holder or array.name, []).append(_uses(program, array))
+    for sharing in memories.values():
+        sharing.sort(key=lambda uses: min(uses.writes, default=-1))
+        for k, before in enumerate(sharing):
+            for after in sharing[k + 1 :]:
+                yield from _overwritten(program, before, after)
+
+
+def _overwritten(program: Program, before: _Uses, after: _Uses) -> Iterator[Dependence]:
+    name = after.array.name
+    for kind, earlier in ((Kind.ANTI, before.reads), (Kind.OUTPUT, before.writes)):
+        for source, first in earlier.items():
+            here = first.set_tuple_name(isl.dim_type.out, name)
+            for sink, second in after.writes.items():
+                relation = here.apply_range(second.reverse())
+                if source == sink:
+                    # An instance reads before it writes.
+                    relation = relation.subtract(isl.Map.identity(relation.get_space()))
+                if not relation.is_empty():
+                    yield Dependence(kind, source, sink, name, relation)
 
 
 def _uses(program: Program, array: Array) -> _Uses:

@@ -30,6 +30,8 @@ class Array:
     `private`: every parallel task has a copy of its own, which holds nothing
     when the task starts. `window[r]` is then the number of the band dimension
     whose part of dimension `r` the copy has room for, or None for all of it.
+    `holder`: another array of the same shape in whose memory it lies, element by
+    element; its own if empty.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Array:
     given: bool = False
     private: bool = False
     window: tuple[int | None, ...] = ()
+    holder: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -109,6 +112,10 @@ class Program:
             if twice is not None:
                 raise ValueError(f"two statements or two arrays have the name {twice}")
         object.__setattr__(self, "by_name", {a.name: a for a in self.arrays})
+        for array in self.arrays:
+            holder = self.by_name.get(array.holder, array)
+            if (array.holder and holder is array) or holder.shape != array.shape:
+                raise ValueError(f"{array.name} cannot lie in the memory of {array.holder}")
         for statement in self.statements:
             for access in (*statement.reads, *statement.writes):
                 array = self.by_name.get(access.array)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects.builtin import AnyFloat, ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -19,7 +20,15 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.rewriter import InsertPoint
 
-from canao.dialects.canao import DivOp, LayerOp, MatmulOp
+from canao.dialects.canao import (
+    ConstantOp,
+    DivOp,
+    LayerOp,
+    MatmulOp,
+    MaximumOp,
+    MulOp,
+    ReciprocalOp,
+)
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import Decomposable
 from canao.transforms.law_uses import Recorded, Uses
@@ -41,8 +50,10 @@ class DivideAfterProduct(RewritePattern):
     """`(a / t) @ b` -> `(a @ b) / t` where `t` has one number a row.
 
     A product is linear in its rows, so a factor of a whole row moves through
-    it; fewer divisions are left where `b` has fewer columns than rows. Integers
-    are left alone: their quotients are rounded.
+    it; fewer divisions are left where `b` has fewer columns than rows. Where `t` is
+    a maximum with a normal number, as in a softmax, its reciprocal is finite, and
+    the product is multiplied by it: one division a row is left. Integers are left
+    alone: their quotients are rounded.
     """
 
     @op_type_rewrite_pattern
@@ -59,8 +70,26 @@ class DivideAfterProduct(RewritePattern):
         if columns[-1] >= columns[-2] or not quotient.result.has_one_use():
             return
         product = MatmulOp(quotient.lhs, op.rhs)
-        rewriter.replace(op, [product, DivOp(product.result, quotient.rhs)])
+        if _is_normal(quotient.rhs):
+            factor = ReciprocalOp(quotient.rhs)
+            rewriter.replace(op, [factor, product, MulOp(product.result, factor.result)])
+        else:
+            rewriter.replace(op, [product, DivOp(product.result, quotient.rhs)])
         rewriter.erase(quotient)
+
+
+def _is_normal(value: SSAValue) -> bool:
+    """Whether a value is a maximum with a positive normal number, so that `1 / value` is finite."""
+    owner = value.owner
+    if not isinstance(owner, MaximumOp):
+        return False
+    floors = (operand.owner for operand in owner.operands)
+    return any(
+        isinstance(floor, ConstantOp)
+        and floor.value.is_splat()
+        and floor.array().item(0) >= np.finfo(np.float32).tiny
+        for floor in floors
+    )
 
 
 @dataclass(frozen=True)

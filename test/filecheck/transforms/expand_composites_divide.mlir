@@ -70,6 +70,20 @@ func.func @main(%a: tensor<4x16xi64>, %t: tensor<4x1xi64>, %b: tensor<16x8xi64>)
   func.return %r : tensor<4x8xi64>
 }
 
+// -----
+
+// Multiplied by the reciprocal where that is finite.
+func.func @main(%a: tensor<3x16xf32>, %t: tensor<3x1xf32>, %b: tensor<16x8xf32>) -> tensor<3x8xf32> {
+  %r = canao.layer(%x = %a, %y = %t, %z = %b) : (tensor<3x16xf32>, tensor<3x1xf32>, tensor<16x8xf32>) -> tensor<3x8xf32> {
+    %c = canao.constant dense<1.17549435e-38> : tensor<f32>
+    %m = canao.maximum %y, %c : (tensor<3x1xf32>, tensor<f32>) -> tensor<3x1xf32>
+    %q = canao.div %x, %m : (tensor<3x16xf32>, tensor<3x1xf32>) -> tensor<3x16xf32>
+    %p = canao.matmul %q, %z : (tensor<3x16xf32>, tensor<16x8xf32>) -> tensor<3x8xf32>
+    canao.yield %p : tensor<3x8xf32>
+  }
+  func.return %r : tensor<3x8xf32>
+}
+
 // CHECK-LABEL: func.func @main(%a: tensor<4x16xf32>, %t: tensor<4x1xf32>, %b: tensor<16x8xf32>) -> tensor<4x8xf32> {
 // CHECK-NEXT:    %r = canao.layer(%x = %a, %y = %t, %z = %b) : (tensor<4x16xf32>, tensor<4x1xf32>, tensor<16x8xf32>) -> tensor<4x8xf32> {
 // CHECK-NEXT:      %p = canao.matmul %x, %z : (tensor<4x16xf32>, tensor<16x8xf32>) -> tensor<4x8xf32>
@@ -112,3 +126,9 @@ func.func @main(%a: tensor<4x16xi64>, %t: tensor<4x1xi64>, %b: tensor<16x8xi64>)
 // CHECK-NEXT:      canao.yield %p : tensor<4x8xi64>
 // CHECK-NEXT:    }
 // CHECK-NEXT:    func.return %r : tensor<4x8xi64>
+// CHECK-LABEL: func.func @main(%a: tensor<3x16xf32>
+// CHECK:           %m = canao.maximum %y, %c
+// CHECK-NEXT:      [[F:%.*]] = canao.reciprocal %m : (tensor<3x1xf32>) -> tensor<3x1xf32>
+// CHECK-NEXT:      [[P:%.*]] = canao.matmul %x, %z : (tensor<3x16xf32>, tensor<16x8xf32>) -> tensor<3x8xf32>
+// CHECK-NEXT:      [[R:%.*]] = canao.mul [[P]], [[F]] : (tensor<3x8xf32>, tensor<3x1xf32>) -> tensor<3x8xf32>
+// CHECK-NEXT:      canao.yield [[R]] : tensor<3x8xf32>

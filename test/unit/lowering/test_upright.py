@@ -181,13 +181,45 @@ def test_layout_that_is_no_order(layer: tuple[LayerTask, Schedule]) -> None:
     task, schedule = layer
     first, *others = schedule.stages
     wrong = replace(schedule, stages=(replace(first, layout=(0, 1, 2, 2)), *others))
-    refused(task, wrong, r"the layout \(0, 1, 2, 2\) of .* must name each of its 4 dimensions")
+    refused(task, wrong, r"the layout \(0, 1, 2, 2\) of stage 0 must name each of the 4 dimensions")
 
 
 def test_layout_of_what_leaves_the_layer(layer: tuple[LayerTask, Schedule]) -> None:
     task, schedule = layer
     *others, last = schedule.stages
     refused(task, replace(schedule, stages=(*others, replace(last, layout=(0, 2, 1)))), "not leave")
+
+
+def test_exponentials_overwrite_the_scores(layer: tuple[LayerTask, Schedule]) -> None:
+    _, schedule = layer
+    assert [s.onto for s in schedule.stages] == [None, None, None, 1, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("onto", "message"),
+    [
+        (0, "stage 3 cannot store in the buffer of stage 0"),
+        (3, "stage 3 cannot store in the buffer of stage 3"),
+        (6, "stage 3 cannot store in the buffer of stage 6"),
+    ],
+)
+def test_buffers_of_other_values(
+    layer: tuple[LayerTask, Schedule], onto: int, message: str
+) -> None:
+    task, schedule = layer
+    stages = [*schedule.stages]
+    stages[3] = replace(stages[3], onto=onto)
+    refused(task, replace(schedule, stages=tuple(stages)), message)
+
+
+def test_what_is_read_later_is_not_overwritten() -> None:
+    """Scores over the queries that other scores still need."""
+    task = task_of(attention(1, 2, 16, 16), "avx512")
+    schedule, _ = choose_by_model(task)
+    stages = [*schedule.stages]
+    stages[1] = replace(stages[1], onto=0)
+    message = "anti dependence matmul_1 -> matmul_1 on .* backwards"
+    refused(task, replace(schedule, stages=tuple(stages)), message)
 
 
 def test_folds_are_not_transposed(layer: tuple[LayerTask, Schedule]) -> None:

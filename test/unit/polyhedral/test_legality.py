@@ -8,6 +8,7 @@ import pytest
 from unit.polyhedral.programs import dimensions
 
 from canao.errors import IllegalScheduleError
+from canao.polyhedral.dependence import Kind
 from canao.polyhedral.index import Index
 from canao.polyhedral.legality import Proof, Rule, check, prove
 from canao.polyhedral.statement import Access, Array, Program, Statement
@@ -216,6 +217,46 @@ def test_a_copy_has_room_for_the_part_of_its_task():
         "turned[0, 0] touches B[5, 0] by B[-1*d0 + 5, d1], but its task has room only for its own "
         "part of 'B' along dimension 0"
     )
+
+
+# --------------------------------------------------------------- shared memory
+
+
+def in_place(read: int) -> Program:
+    """`s1` overwrites what `s0` made; `s2` reads the array with number `read`."""
+    dims = dimensions((4,))
+    at = (Index.of(dims[0]),)
+    arrays = (
+        Array("X", (4,), given=True),
+        Array("Y", (4,), private=True),
+        Array("Z", (4,), private=True, holder="Y"),
+        Array("W", (4,)),
+    )
+    names = "XYZW"
+    statements = tuple(
+        Statement(f"s{n}", dims, 1, (Access(source, at),), (Access(target, at),))
+        for n, (source, target) in enumerate(("XY", "YZ", f"{names[read]}W"))
+    )
+    return Program(statements, arrays)
+
+
+LINES = (Nest((0,), (2,)),) * 3
+
+
+def test_in_place():
+    proof = prove(in_place(2), Plan((), LINES))
+    kinds = {(d.kind, d.source, d.sink) for d in proof.dependences}
+    assert kinds == {(Kind.FLOW, 0, 1), (Kind.OUTPUT, 0, 1), (Kind.FLOW, 1, 2)}
+
+
+def test_overwritten_before_it_is_read():
+    refused(in_place(1), Plan((), LINES), Rule.BACKWARDS)
+
+
+def test_memory_of_another_shape():
+    arrays = (Array("Y", (4,), private=True), Array("Z", (5,), private=True, holder="Y"))
+    with pytest.raises(ValueError, match="Z cannot lie in the memory of Y"):
+        Program((), arrays)
 
 
 # ------------------------------------------------------------- malformed plans
