@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
-from xdsl.ir import BlockArgument, SSAValue
+from xdsl.ir import SSAValue
 
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import AccessPattern, Indexed
 from canao.lowering.access import point_variables, shared_band, stage_reads
 from canao.lowering.choose_upright import choose_upright
+from canao.lowering.packed_source import packed_source
 from canao.lowering.register_tiles import register_tile
 from canao.lowering.schedule import Packed, Schedule, StageSchedule
 from canao.lowering.stage import Stage
@@ -63,7 +64,7 @@ def choose_schedule(
     choice = _Choice(stages, {s.target for s in stages}, weights, unit, threads)
     packed: list[Packed] = []
     chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)
-    return Schedule(_choose_band(choice, chosen, len(packed)), chosen, tuple(packed))
+    return Schedule(_choose_band(choice, chosen, bool(packed)), chosen, tuple(packed))
 
 
 def _choose_stage(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:
@@ -135,7 +136,7 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
     tile = [1] * len(stage.extents)
     tile[rows], tile[columns] = height, width
     pack = _packable(choice, stage)
-    if pack is not None and vector is not None:
+    if pack is not None and vector is not None and Packed(pack, width) not in packed:
         packed.append(Packed(pack, width))
     leading = tuple(range(stage.parallel - 2))
     order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
@@ -165,33 +166,25 @@ def _choose_block(stage: Stage) -> int | None:
 
 def _packable(choice: _Choice, stage: Stage) -> int | None:
     """The input that holds the right operand of a product, if packing it is worth it."""
-    assert stage.anchor is not None
-    operand = stage.anchor.operands[1]
-    if not isinstance(operand, BlockArgument) or operand not in choice.weights:
-        return None
-    if len(shape_of(operand)) != 2 or not operand.has_one_use():
-        return None
-    return operand.index
+    source = packed_source(stage)
+    return None if source is None or source not in choice.weights else source.index
 
 
 # --------------------------------------------------------------------- tasks
 
 
 def _choose_band(
-    choice: _Choice, chosen: Sequence[StageSchedule], panelled: int
+    choice: _Choice, chosen: Sequence[StageSchedule], streams_weights: bool
 ) -> tuple[int, ...]:
-    """Task sizes: enough tasks for the threads, no more re-reading than needed.
-
-    `panelled` is the number of packed weights.
-    """
+    """Task sizes: enough tasks for the threads, no more re-reading than needed."""
     stages = choice.stages
     band = shared_band(stages)
     extents = stages[0].extents[:band]
     if not band:
         return ()
-    if not panelled:
+    if not streams_weights:
         return _small_tasks(choice, chosen, extents)
-    if panelled > 1 and band == stages[0].parallel:
+    if band == stages[0].parallel and sum(packed_source(s) is not None for s in stages) > 1:
         return _panel_tasks(extents, chosen[0].tile[band - 1], choice.threads)
     if len(stages) > 1:
         wanted = 1 if choice.threads == 1 else choice.threads * _ROW_TASKS_A_THREAD

@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import VectorType
 from xdsl.ir import Block, SSAValue
 
 from canao.dialects.canao.types import element_of
+from canao.dialects.interfaces import Reorganising
 from canao.lowering.access import invariants
 from canao.lowering.ahead import Ahead
 from canao.lowering.fold import Folding
@@ -311,16 +312,28 @@ class StageEmitter:
         assert anchor is not None
         space = anchor.iteration_space()
         for operand, access in zip(anchor.operands, space.operands, strict=True):
-            buffer = self.buffers.get(operand)
+            source, index = self._stored(
+                operand, apply_map(access, point.moved({d: terms.part.start}))
+            )
+            buffer = self.buffers.get(source)
             if buffer is None or not isinstance(buffer.layout, Panels):
                 continue
-            start = buffer.layout.position(apply_map(access, point.moved({d: terms.part.start})))
+            start = buffer.layout.position(index)
             if point.lane is not None:
                 start = start.without(point.lane)
             trips = terms.part.size // self.schedule.tile[d]
             elements = terms.part.size * buffer.layout.width
             return Ahead.over(buffer.memory, start, elements, terms.tile, terms.tiles, trips)
         return None
+
+    def _stored(
+        self, value: SSAValue, index: tuple[Index, ...]
+    ) -> tuple[SSAValue, tuple[Index, ...]]:
+        """The value that moves lead to, and the index there."""
+        while value not in self.buffers and isinstance(owner := value.owner, Reorganising):
+            (access,) = owner.iteration_space().operands
+            value, index = owner.operands[0], apply_map(access, index)
+        return value, index
 
     def _step(
         self,

@@ -16,6 +16,7 @@ from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import invariants
 from canao.lowering.choose_schedule import choose_schedule
 from canao.lowering.layer_task import LayerTask
+from canao.lowering.packed_source import packed_source
 from canao.lowering.register_tiles import register_tiles
 from canao.lowering.schedule import Packed, Schedule, StageSchedule
 from canao.lowering.stage import Stage
@@ -101,8 +102,7 @@ def _product_tiles(task: LayerTask, base: Schedule, alike: Sequence[int]) -> Ite
 
 def _reads(stage: Stage, task: LayerTask, packed: Packed) -> bool:
     """Whether a packed input is the right operand of a stage's product."""
-    assert stage.anchor is not None
-    return stage.anchor.operands[1] is task.layer.body.block.args[packed.input]
+    return packed_source(stage) is task.layer.body.block.args[packed.input]
 
 
 # --------------------------------------------------------------------- loops

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
@@ -34,23 +34,37 @@ class SevenProducts:
 
 
 @dataclass(frozen=True)
+class FastLayers:
+    """What became of the products of a block."""
+
+    used: Uses = field(default_factory=Uses)
+    products: Sequence[SevenProducts] = ()
+    layers: Sequence[Sequence[Operation]] = ()
+    """The operations of each layer that was made."""
+    cuts: Collection[Operation] = ()
+    """Operations on weights that belong in these layers, not in front of them."""
+
+
+@dataclass(frozen=True)
 class FastLaw:
     """Multiplies in seven products where that is predicted to pay."""
 
     times: ProductTimes
 
-    def apply(
-        self, block: Block
-    ) -> tuple[Uses, list[SevenProducts], Sequence[Sequence[Operation]]]:
-        """Rewrites a block: how often, which products, and the layers that they become."""
+    def apply(self, block: Block) -> FastLayers:
+        """Rewrites a block."""
 
         def pays(rows: int, inner: int, columns: int) -> bool:
             return self.times.gain(rows, inner, columns) >= LEAST_GAIN
 
         law = MultiplyInSevenProducts(pays)
         found = law.split(block, Constants(block))
-        layers = [layer for product in found for layer in (product.sums, product.products)]
-        return Uses({Use(law.name, True): len(found)}), [self._note(p) for p in found], layers
+        return FastLayers(
+            used=Uses({Use(law.name, True): len(found)}),
+            products=[self._note(p) for p in found],
+            layers=[layer for p in found for layer in (p.sums, p.products)],
+            cuts={cut for p in found for cut in p.cuts},
+        )
 
     def _note(self, product: SplitProduct) -> SevenProducts:
         text, names = _weight_module(product.weight)

@@ -17,7 +17,7 @@ from canao.dialects.canao import ConstantOp, LayerOp, ReshapeOp, YieldOp
 from canao.dialects.canao.types import shape_of
 from canao.transforms.constants import is_constant_expression
 from canao.transforms.law_uses import Uses
-from canao.transforms.lp_fusion.fast_products import FastLaw, SevenProducts
+from canao.transforms.lp_fusion.fast_products import FastLaw, FastLayers, SevenProducts
 from canao.transforms.lp_fusion.grouping import Group, Grouping, is_move
 from canao.transforms.lp_fusion.laws.apply import apply_laws
 from canao.transforms.lp_fusion.laws.product_time import ProductTimes
@@ -53,15 +53,15 @@ class LPFusionPass(ModulePass):
                 self._fuse(function.body.block)
 
     def _fuse(self, block: Block) -> None:
-        planned: Sequence[Sequence[Operation]] = ()
+        fast = FastLayers()
         if self.fuse:
             self.used.update(apply_laws(block, self.exact))
         if self.fuse and self.fast:
-            law = FastLaw(ProductTimes(self.lanes, self.threads))
-            used, products, planned = law.apply(block)
-            self.used.update(used)
-            self.products.extend(products)
-        grouping = Grouping(block, _copy_results(block), planned)
+            fast = FastLaw(ProductTimes(self.lanes, self.threads)).apply(block)
+            self.used.update(fast.used)
+            self.products.extend(fast.products)
+        kept = {*_copy_results(block), *fast.cuts}
+        grouping = Grouping(block, kept, fast.layers)
         groups = grouping.fuse() if self.fuse else grouping.separate()
         _LayerBuilder(block, grouping).build(groups)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
@@ -37,6 +37,8 @@ class SplitProduct:
     """The sums of quarters of the left operand: a layer."""
     products: tuple[Operation, ...]
     """The seven products with all that is done with them: another layer."""
+    cuts: tuple[Operation, ...]
+    """What cuts the right operands from the one matrix that holds them: done in that layer."""
 
 
 class Quarters(NamedTuple):
@@ -110,6 +112,7 @@ class MultiplyInSevenProducts(BlockLaw):
             weight=weight,
             sums=tuple(v.owner for v in sums if isinstance(v.owner, Operation)),
             products=tuple(o for o in made if o.results[0] not in sums and _computes(o)),
+            cuts=tuple(quarters.cuts),
         )
 
 
@@ -150,14 +153,16 @@ def _multiply(quarters: _QuarterBuilder, op: MatmulOp) -> tuple[SSAValue, ...]:
     t2 = sub(w.a22, t1)
     t3 = sub(w.a22, w.a12)
     t4 = sub(w.a21, t2)
-    p1 = mul(x.a11, w.a11)
-    y11 = add(p1, mul(x.a12, w.a21))
-    u2 = add(p1, mul(s2, t2))
-    u4 = add(u2, mul(s1, t1))
-    y12 = add(u4, mul(s4, w.a22))
-    p7 = mul(s3, t3)
+    # In one matrix, in the order of their use, a packed panel of them is read from end to end.
+    w1, w2, w3, w4, w5, w6, w7 = quarters.stack((w.a11, w.a21, t2, t1, w.a22, t3, t4))
+    p1 = mul(x.a11, w1)
+    y11 = add(p1, mul(x.a12, w2))
+    u2 = add(p1, mul(s2, w3))
+    u4 = add(u2, mul(s1, w4))
+    y12 = add(u4, mul(s4, w5))
+    p7 = mul(s3, w6)
     y22 = add(u4, p7)
-    y21 = add(add(u2, p7), mul(x.a22, t4))
+    y21 = add(add(u2, p7), mul(x.a22, w7))
     quarters.known[op.result] = Quarters(y11, y12, y21, y22)
     return s1, s2, s3, s4
 
@@ -168,6 +173,7 @@ class _QuarterBuilder:
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
         self.known: dict[SSAValue, Quarters] = {}
+        self.cuts: list[Operation] = []
 
     def of(self, value: SSAValue) -> Quarters:
         """The quarters of a tensor; where it has one row or column, those that it stands for."""
@@ -182,6 +188,14 @@ class _QuarterBuilder:
         places = [(r, c) for r in (0, down) for c in (0, right)]
         cut = {at: self._cut(value, at, (height, width)) for at in dict.fromkeys(places)}
         return Quarters(*(cut[at] for at in places))
+
+    def stack(self, parts: Sequence[SSAValue]) -> list[SSAValue]:
+        """Matrices of one shape, as slices of all of them one below the other."""
+        stack = self.builder.insert(ConcatOp(parts, 0)).result
+        rows, columns = shape_of(parts[0])
+        cuts = [SliceOp(stack, (n * rows, 0), (rows, columns)) for n in range(len(parts))]
+        self.cuts.extend(cuts)
+        return [self.builder.insert(cut).result for cut in cuts]
 
     def _cut(self, value: SSAValue, starts: tuple[int, int], sizes: tuple[int, int]) -> SSAValue:
         if shape_of(value) == sizes:
