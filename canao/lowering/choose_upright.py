@@ -27,7 +27,7 @@ def choose_upright(upright: Upright, unit: VectorUnit) -> Schedule:
     """
     first = next(stage for stage in upright.stages if is_product(stage))
     rows = first.extents[upright.lane]
-    _, width = register_tile(first.extents[upright.lane + 1], rows, unit)
+    _, width = register_tile(first.extents[upright.lane + 1], min(rows, _ROWS_A_TASK), unit)
     block = min(rows, width * ceil(_ROWS_A_TASK / width))
     band = tuple(block if b == upright.lane else 1 for b in range(upright.lane + 1))
     stages = (

@@ -156,6 +156,12 @@ def test_rows_are_in_vectors_and_only_copies_are_turned() -> None:
     assert schedule.band == (1, 1, 64)
 
 
+@pytest.mark.parametrize(("rows", "block"), [(16, 16), (128, 64), (256, 64), (512, 64)])
+def test_blocks_of_rows_are_whole(rows: int, block: int) -> None:
+    task = task_of(attention(1, 2, rows, 32), "avx512")
+    assert choose_by_model(task)[0].band == (1, 1, block)
+
+
 @pytest.mark.parametrize(
     "text",
     [attention(1, 2, 1, 32), attention(1, 2, 32, 16, bias="1x2x32x32")],
