@@ -22,7 +22,7 @@ from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.c.print_c import print_c
 from canao.lowering.layer_task import Chooser, choose_by_model
-from canao.lowering.lower_canao_to_affine import ModuleLowering
+from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
 from canao.lowering.plan_memory import PlanMemoryPass
 from canao.lowering.program import Counts, FastProduct, KernelSpec, Program, Rewrite
 from canao.lowering.specs import tensor_specs
@@ -40,6 +40,9 @@ Fusion = bool | Literal["exact", "fast"]
 
 OnStage = Callable[[str, Callable[[], str], float], None]
 """Called after each stage with its name, a function that prints it, and its seconds."""
+
+OnPass = Callable[[str, ModuleOp], None]
+"""Called after each pass with its name and the module as it stands, to look at only."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def lower(
     fusion: Fusion = True,
     chooser: Chooser = choose_by_model,
     on_stage: OnStage | None = None,
+    on_pass: OnPass | None = None,
 ) -> Program:
     """Compiles a module of the torch or the canao dialect to C; `module` is consumed.
 
@@ -83,10 +87,12 @@ def lower(
     """
     ctx = Context()
     stages = _Stages(on_stage)
+    look = on_pass or (lambda name, module: None)
 
     def run(name: str, *passes: ModulePass) -> None:
         for each in passes:
             each.apply(ctx, module)
+            look(each.name, module)
         stages.done(name, lambda: str(module))
 
     if any(isinstance(op, UnregisteredOp) for op in module.walk()):
@@ -113,6 +119,7 @@ def lower(
     run("expanded", expand, CollapseRowsPass())
     lowering = ModuleLowering(target_unit, threads, chooser)
     lowering.run(module)
+    look(LowerCanaoToAffinePass.name, module)
     run("affine", ApproximateMathPass(), PlanMemoryPass())
     unit = print_c(module, threads)
     stages.done("c", lambda: unit.source)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from unit.lowering.c_support import Array
-from unit.lowering.road import UNITS, fuse, interpret, run_compiled
+from unit.lowering.road import UNITS, lower_in_levels, run_compiled
 from xdsl.builder import Builder
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, ModuleOp, TensorType, f32, f64
@@ -21,8 +21,6 @@ from canao.dialects.canao.elementwise import Predicate
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import i1, i64
 from canao.interpreters.canao import evaluate
-from canao.lowering.pipeline import lower
-from canao.lowering.target import vector_unit
 
 SHAPE = (3, 21)
 """Whole vectors and a tail of every width."""
@@ -134,11 +132,10 @@ def test_operations(tmp_path: Path, case: str, unit: str) -> None:
     module, inputs = build(element, makers), data(element)
     module.verify()
     expected = evaluate(module, inputs, {})
-    program = lower(module.clone(), target_unit=vector_unit(UNITS[unit]), threads=1)
-    fuse(module, fusion=False)
-    levels = (*interpret(module, inputs, {}, UNITS[unit], 1),)
+    road = lower_in_levels(module, fusion=False, threads=1, unit=unit)
     tolerance = 1e-12 if case == "f64" else 2e-6
-    for found in (*levels, run_compiled(tmp_path, program, inputs, {})):
+    levels = [level.evaluate(inputs, {}) for level in road.levels]
+    for found in (*levels, run_compiled(tmp_path, road.program, inputs, {})):
         for n, (a, b) in enumerate(zip(found, expected, strict=True)):
             assert a.dtype == b.dtype
             np.testing.assert_allclose(

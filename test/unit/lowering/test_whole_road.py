@@ -12,17 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.lowering.c_support import Array, parse
-from unit.lowering.road import UNITS, fuse, interpret, run_compiled
+from unit.lowering.road import LOOPS, UNITS, Build, lower_in_levels
 from unit.strategies import Graph, graphs
-from xdsl.context import Context
 
 from canao.dialects.canao import LayerOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed
 from canao.interpreters.canao import evaluate
-from canao.lowering.pipeline import lower
-from canao.lowering.target import vector_unit
-from canao.transforms.canao_simplify import CanaoSimplifyPass
 
 TOLERANCE = 2e-4
 POINTS_TO_INTERPRET = 20_000
@@ -52,26 +48,19 @@ def points(graph: Graph) -> int:
 
 def check(graph: Graph, *, fusion: bool, threads: int, unit: str) -> None:
     inputs, weights = graph.inputs, graph.weights
-    expected = evaluate(graph.module, inputs, weights)
-    module = graph.module.clone()
-    small = points(graph) <= POINTS_TO_INTERPRET
-    CanaoSimplifyPass().apply(Context(), module)
-    module.verify()
-    compare("canao-simplify", evaluate(module, inputs, weights), expected)
-    fuse(module, fusion=fusion)
-    compare("lp-fusion", evaluate(module, inputs, weights), expected)
-    if small:
-        lowered, planned = interpret(module, inputs, weights, UNITS[unit], threads)
-        compare("lower-canao-to-affine", lowered, expected)
-        compare("plan-memory", planned, expected)
-    program = lower(
-        graph.module.clone(),
-        target_unit=vector_unit(UNITS[unit]),
-        threads=threads,
+    road = lower_in_levels(
+        graph.module,
         fusion=fusion,
+        threads=threads,
+        unit=unit,
+        loops=points(graph) <= POINTS_TO_INTERPRET,
     )
     with tempfile.TemporaryDirectory() as directory:
-        compare("c", run_compiled(Path(directory), program, inputs, weights), expected)
+        build = Build(Path(directory), road.program)
+        expected = evaluate(graph.module, inputs, weights)
+        for level in road.levels:
+            compare(level.name, level.evaluate(inputs, weights), expected)
+        compare("c", build.run(inputs, weights), expected)
 
 
 GATHERED_GATHER = """
@@ -86,6 +75,19 @@ def test_table_that_is_computed() -> None:
     inputs = [np.arange(5, dtype=np.float32), np.array([1, 4, -1, 0, 2])]
     for fusion in (True, False):
         check(Graph(parse(GATHERED_GATHER), inputs), fusion=fusion, threads=2, unit="sse")
+
+
+def test_levels_are_the_passes_of_the_pipeline() -> None:
+    module = parse(GATHERED_GATHER)
+    road = lower_in_levels(module, fusion=True, threads=1, unit="sse")
+    assert [level.name for level in road.levels] == [
+        "canao-simplify",
+        "lp-fusion",
+        "outline-weights",
+        "expand-composites",
+        "collapse-rows",
+        *LOOPS,
+    ]
 
 
 CASES = {
