@@ -39,6 +39,8 @@ class Outcome(StrEnum):
     """The same machine code as another schedule, whose time it has."""
     crashed = "crashed"
     timeout = "timeout"
+    wrong = "wrong"
+    """Not what the cost model's choice computes."""
     illegal = "illegal"
     """Refused by the proof of legality, the emitter or the C compiler."""
 

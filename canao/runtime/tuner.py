@@ -21,7 +21,7 @@ from canao.lowering.standalone import standalone_module, standalone_program
 from canao.lowering.variants import variants
 from canao.runtime.build import Library, build_library
 from canao.runtime.cache import Cache, digest, hash_of_file
-from canao.runtime.contest import TIME_LIMIT, Entry, Result, hold_contest
+from canao.runtime.contest import TIME_LIMIT, ContestProcess, Entry, Result, hold_contest
 from canao.runtime.database import (
     Database,
     Measurement,
@@ -45,7 +45,7 @@ _WORTH_SECONDS = 20e-6
 """A layer that runs shorter than this is not worth measuring."""
 _FLOPS_A_SECOND, _BYTES_A_SECOND = 50e9, 30e9
 """Rates of a core and of memory that decide what is worth measuring; nothing else."""
-_TIE = 1.02
+TIE = 1.02
 """Times whose ratio is below this are the same."""
 _BUILDERS = 2
 """C compilers run at once."""
@@ -102,9 +102,11 @@ class Tuner:
         self._progress = progress or (lambda text: None)
         self.candidates = candidates
         self._time_limit = time_limit
+        self._process = ContestProcess(cache)
 
     def close(self) -> None:
-        """Release the database."""
+        """Release the database and end the process that measures."""
+        self._process.close()
         self.database.close()
 
     def environment(self, threads: int) -> TuningKey:
@@ -184,6 +186,8 @@ class Tuner:
     ) -> None:
         """Build schedules of a layer and measure each binary once, beside the best known one.
 
+        What computes something else than the cost model's choice is not measured.
+
         `on_measured` is called as soon as anything is known of a schedule.
         """
 
@@ -194,7 +198,10 @@ class Tuner:
         twins: dict[str, list[Measurement]] = {}
         by_binary = {m.binary: m for m in known if m.binary}
         entries: dict[str, _Built] = {}
+        usual, reference = choose_by_model(task)[0], None
         for built in self._build(task, schedules, tell):
+            if built.schedule == usual:
+                reference = built.entry
             noted = _measurement(built)
             if built.binary in by_binary:
                 tell(_duplicate(noted, by_binary[built.binary]))
@@ -216,22 +223,24 @@ class Tuner:
             for twin in twins.get(result.name, ()):
                 tell(_duplicate(twin, made))
 
+        if not entries:
+            return
         self._progress(f"measuring {len(entries)} schedules of {_ops(task)}")
+        best = _fastest(known)
+        champion = self._again(task, parse_schedule(best.schedule)) if best else None
         hold_contest(
             [built.entry for built in entries.values()],
-            self.cache,
+            self._process,
             on_result,
-            best=self._champion(task, _fastest(known)) if entries else None,
+            best=(champion, best.ms) if champion and best and best.ms else None,
+            reference=reference or self._again(task, usual),
             time_limit=self._time_limit,
         )
 
-    def _champion(self, task: LayerTask, best: Measurement | None) -> tuple[Entry, float] | None:
-        """The best schedule of an earlier run, built again to run along."""
-        if best is None or best.ms is None:
-            return None
-        schedule = parse_schedule(best.schedule)
+    def _again(self, task: LayerTask, schedule: Schedule) -> Entry | None:
+        """A schedule built beside others, to run along; None if it cannot be."""
         built = next(iter(self._build(task, [schedule], lambda m: None)), None)
-        return (built.entry, best.ms) if built else None
+        return built.entry if built else None
 
     # ----------------------------------------------------------------- building
 
@@ -297,7 +306,7 @@ def _winner(measurements: Mapping[str, Measurement], default: str) -> Measuremen
     usual = measurements.get(default)
     if fastest is None or usual is None or usual.outcome is not Outcome.ok:
         return fastest
-    return usual if (usual.ms or 0.0) <= _TIE * (fastest.ms or 0.0) else fastest
+    return usual if (usual.ms or 0.0) <= TIE * (fastest.ms or 0.0) else fastest
 
 
 def _ops(task: LayerTask) -> str:

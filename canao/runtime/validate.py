@@ -22,6 +22,7 @@ DRIFT = 1.15
 """A winner this many times slower than another schedule is one no more."""
 _RIVALS = 2
 """Schedules that a winner is measured against."""
+_FAILED = (Outcome.crashed, Outcome.timeout, Outcome.wrong, Outcome.illegal)
 _SAME_MACHINE = ("triple", "cpu", "features")
 _SAME_CODE = ("toolchain", "lowering")
 
@@ -106,7 +107,7 @@ def _race(tuner: Tuner, record: Record, task: LayerTask) -> Verdict:
     measured: dict[str, Measurement] = {}
     tuner.race(task, _field(record, task), lambda m: measured.update({m.schedule: m}))
     winner = measured[record.winner]
-    if winner.outcome in (Outcome.crashed, Outcome.timeout, Outcome.illegal):
+    if winner.outcome in _FAILED:
         return Verdict(record, Standing.failed, f"{winner.outcome}: {winner.reason}")
     timed = [m for m in measured.values() if m.ms is not None]
     fastest = min(timed, key=lambda m: m.ms or 0.0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from canao.errors import VerificationError
-from canao.lowering.program import Program
+from canao.lowering.program import Program, TensorSpec
 from canao.runtime.memory import aligned
 from canao.runtime.module import Array
 
@@ -16,11 +16,18 @@ def prepare_weights(program: Program, weights: Mapping[str, Array]) -> list[Arra
     A result that is aligned already, such as an embedding table used as it is,
     shares the memory of the weight.
     """
-    if not program.weights:
+    return prepare_arrays(program.weights, program.prepare, weights)
+
+
+def prepare_arrays(
+    specs: Sequence[TensorSpec], text: str, weights: Mapping[str, Array]
+) -> list[Array]:
+    """The results of a `@prepare`, which are to be as `specs` tell; see `prepare_weights`."""
+    if not specs:
         return []
     prepared: list[Array] = []
-    made = _each_result(program, weights)
-    for spec, array in zip(program.weights, made, strict=True):
+    made = _each_result(text, len(specs), weights)
+    for spec, array in zip(specs, made, strict=True):
         if array.dtype.name != spec.dtype or array.shape != spec.shape:
             raise VerificationError(
                 f"weight '{spec.name}' must be {spec.dtype} of shape {spec.shape}, @prepare made "
@@ -30,7 +37,7 @@ def prepare_weights(program: Program, weights: Mapping[str, Array]) -> list[Arra
     return prepared
 
 
-def _each_result(program: Program, weights: Mapping[str, Array]) -> Iterator[Array]:
+def _each_result(text: str, count: int, weights: Mapping[str, Array]) -> Iterator[Array]:
     """The results of `@prepare` one after another, each computed when it is asked for.
 
     A value is dropped after its last use, so that the peak of memory is one
@@ -43,14 +50,14 @@ def _each_result(program: Program, weights: Mapping[str, Array]) -> Iterator[Arr
     from canao.interpreters.canao import check_weights, evaluate_op
     from canao.runtime.parse import parse_module
 
-    module = parse_module(program.prepare)
+    module = parse_module(text)
     (prepare,) = (op for op in module.ops if isinstance(op, FuncOp))
     returned = prepare.body.block.last_op
     assert returned is not None
-    if len(returned.operands) != len(program.weights):
+    if len(returned.operands) != count:
         raise VerificationError(
             f"@prepare makes {len(returned.operands)} weights and the program names "
-            f"{len(program.weights)}; compile the model again"
+            f"{count}; compile the model again"
         )
     check_weights(prepare, weights)
     uses: dict[SSAValue, int] = {}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from xdsl.builder import Builder
-from xdsl.ir import Operation, OpResult, SSAValue
+from xdsl.ir import Block, Operation, OpResult, SSAValue
 
 from canao.dialects.canao import BroadcastOp, ConstantOp
 from canao.dialects.canao.source import dtype_of_element
@@ -27,6 +27,15 @@ def is_constant_expression(value: SSAValue) -> bool:
         seen.update(fresh)
         pending.extend(fresh)
     return True
+
+
+def constant_expressions(block: Block) -> set[SSAValue]:
+    """The values of a block for which `is_constant_expression` holds, found in one pass."""
+    found: set[SSAValue] = set()
+    for op in block.ops:
+        if isinstance(op, CanaoOp) and all(v in found for v in op.operands):
+            found.update(op.results)
+    return found
 
 
 def constant_array(value: SSAValue) -> npt.NDArray[Any] | None:

@@ -9,9 +9,9 @@ storing through them is the side that needs no division.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -19,7 +19,7 @@ from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Decomposable, Reorganising
 from canao.polyhedral.index import Index, Quotient, Variable, apply_map
-from canao.transforms.constants import is_constant_expression
+from canao.transforms.constants import constant_expressions
 
 _ELEMENTWISE = (AccessPattern.ONE_TO_ONE, AccessPattern.BROADCAST)
 
@@ -29,6 +29,12 @@ class Group:
     """The operations of one layer, in any order."""
 
     ops: set[Operation] = field(default_factory=set[Operation])
+    last: int = -1
+    """The position of the last of them."""
+    bit: int = 0
+    """A power of two that stands for the group in sets of groups."""
+    before: int = 0
+    """The groups whose results this one needs, directly or not."""
 
 
 def is_move(op: Operation) -> bool:
@@ -71,29 +77,34 @@ class Grouping:
         planned: Sequence[Collection[Operation]] = (),
     ) -> None:
         self.block = block
+        self.constant = constant_expressions(block)
         self.ops: list[Operation] = [
             op
             for op in block.ops
-            if isinstance(op, CanaoOp) and (op in kept or not is_constant_expression(op.results[0]))
+            if isinstance(op, CanaoOp) and (op in kept or op.results[0] not in self.constant)
         ]
         self.position = {op: n for n, op in enumerate(self.ops)}
         self.of: dict[Operation, Group] = {}
+        self.groups: list[Group] = []
+        self._visited = -1
+        """The position of the last operation that was asked which group it joins."""
         self.planned: dict[Operation, Group] = {}
         for members in planned:
-            self.planned.update(dict.fromkeys(members, Group()))
+            self.planned.update(dict.fromkeys(members, self._new_group()))
         self.closed = set(self.planned.values())
 
     def fuse(self) -> list[Group]:
         """One group a fused layer, each after those it reads."""
         for op in self.ops:
+            self._visited = self.position[op]
             group = self.planned.get(op) or self._group_to_join(op)
             if group is not None:
                 self._add(op, group)
             elif not is_map(op):
-                self._add(op, Group())
+                self._add(op, self._new_group())
         for op in reversed(self.ops):
             if op not in self.of and self._needed_alone(op):
-                self._add(op, Group())
+                self._add(op, self._new_group())
         return self._in_order()
 
     def separate(self) -> list[Group]:
@@ -121,18 +132,15 @@ class Grouping:
             values = ()
         owners = [v.owner for v in values if isinstance(v.owner, Operation)]
         candidates = [self.of[op] for op in owners if op in self.of]
-        for group in sorted(candidates, key=self._age, reverse=True):
+        for group in sorted(candidates, key=lambda group: group.last, reverse=True):
             if group not in self.closed and not self._would_cycle(op, group):
                 return group
         return None
 
-    def _age(self, group: Group) -> int:
-        return max(self.position[op] for op in group.ops)
-
     def _attended(self, op: Operation) -> list[SSAValue]:
         """The left operand of a product of two computed tensors, if only the product uses it."""
         lhs, rhs = op.operands
-        if is_constant_expression(lhs) or is_constant_expression(rhs):
+        if lhs in self.constant or rhs in self.constant:
             return []
         group = self.of.get(lhs.owner) if isinstance(lhs.owner, Operation) else None
         if group is None or not lhs.has_one_use():
@@ -142,33 +150,67 @@ class Grouping:
             for other in group.ops
             if isinstance(other, CanaoOp) and other.access_pattern() is AccessPattern.CONTRACT
         ]
-        computed = all(not is_constant_expression(p.operands[1]) for p in products)
+        computed = all(p.operands[1] not in self.constant for p in products)
         return [lhs] if products and computed else []
 
     def _would_cycle(self, op: Operation, group: Group) -> bool:
         """Whether another operand of `op` is computed from results of `group`."""
-        pending = [v.owner for v in op.operands]
-        seen: set[object] = set()
+        others = (v for v in op.operands if v.owner not in group.ops)
+        return bool(self._groups_behind(others) & group.bit)
+
+    def _groups_behind(self, values: Iterable[SSAValue]) -> int:
+        """The groups that values need: those that make them, and all before these."""
+        behind, pending, seen = 0, list(values), set[Operation]()
         while pending:
-            owner = pending.pop()
-            if owner in seen or not isinstance(owner, Operation):
+            owner = pending.pop().owner
+            if not isinstance(owner, Operation) or owner in seen:
                 continue
             seen.add(owner)
-            if owner in group.ops:
-                continue
-            other = self.of.get(owner)
-            members = other.ops if other is not None else {owner}
-            for member in members:
-                for value in member.operands:
-                    if isinstance(value.owner, Operation) and value.owner in group.ops:
-                        return True
-                    pending.append(value.owner)
-        return False
+            group = self.of.get(owner)
+            if group is None:
+                pending.extend(owner.operands)
+            else:
+                behind |= group.bit | group.before
+        return behind
+
+    def _new_group(self) -> Group:
+        group = Group(bit=1 << len(self.groups))
+        self.groups.append(group)
+        return group
+
+    def _assign(self, op: Operation, group: Group) -> None:
+        """Makes an operation a member, and keeps `before` of all groups true."""
+        group.ops.add(op)
+        group.last = max(group.last, self.position[op])
+        self.of[op] = group
+        self._put_before(self._groups_behind(op.operands), group)
+        for reader in self._readers(op):
+            self._put_before(group.bit | group.before, reader)
+
+    def _put_before(self, needed: int, group: Group) -> None:
+        more = needed & ~group.before & ~group.bit
+        if not more:
+            return
+        for other in self.groups:
+            if other is group or other.before & group.bit:
+                other.before |= more & ~other.bit
+
+    def _readers(self, op: Operation) -> set[Group]:
+        """The groups that read an operation, directly or through floating ones."""
+        readers, pending, seen = set[Group](), [op], {op}
+        while pending:
+            for result in pending.pop().results:
+                for user in (use.operation for use in result.uses):
+                    if user in self.of:
+                        readers.add(self.of[user])
+                    elif user not in seen and self.position.get(user, inf) <= self._visited:
+                        seen.add(user)
+                        pending.append(user)
+        return readers
 
     def _add(self, op: Operation, group: Group) -> None:
         """Adds an operation and the floating ones that only this group needs."""
-        group.ops.add(op)
-        self.of[op] = group
+        self._assign(op, group)
         for value in op.operands:
             owner = value.owner
             if not isinstance(owner, Operation) or owner in self.of or owner not in self.position:
@@ -179,9 +221,9 @@ class Grouping:
                 if not self._would_cycle(owner, group):
                     self._add(owner, group)
                 else:
-                    self._add(owner, Group())
+                    self._add(owner, self._new_group())
             else:
-                self._add(owner, Group())
+                self._add(owner, self._new_group())
 
     def _settle_below(self, move: Operation, group: Group) -> None:
         """Settles what a floating move reads; the move itself is copied into the layer later."""
@@ -192,7 +234,7 @@ class Grouping:
             if is_move(owner):
                 self._settle_below(owner, group)
             else:
-                self._add(owner, Group())
+                self._add(owner, self._new_group())
 
     def _needed_alone(self, op: Operation) -> bool:
         """Whether a floating operation is a result of the block."""

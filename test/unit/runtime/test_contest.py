@@ -8,7 +8,7 @@ from canao.errors import ExecutionError
 from canao.lowering.program import Program
 from canao.runtime.build import build_library
 from canao.runtime.cache import Cache
-from canao.runtime.contest import Entry, Result, hold_contest
+from canao.runtime.contest import ContestProcess, Entry, Result, hold_contest
 from canao.runtime.database import Outcome
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
@@ -33,7 +33,8 @@ def _hold(
     cache: Cache, entries: list[Entry], best: tuple[Entry, float] | None = None
 ) -> dict[str, Result]:
     results: list[Result] = []
-    hold_contest(entries, cache, results.append, best=best, time_limit=5.0)
+    with ContestProcess(cache) as process:
+        hold_contest(entries, process, results.append, best=best, time_limit=5.0)
     assert len({r.name for r in results}) == len(results)
     return {r.name: r for r in results}
 
@@ -87,5 +88,5 @@ def test_a_child_that_cannot_start(
     cache: Cache, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(ExecutionError, match="ended early"):
-        hold_contest([entry("one")], cache, lambda result: None)
+    with ContestProcess(cache) as process, pytest.raises(ExecutionError, match="ended early"):
+        hold_contest([entry("one")], process, lambda result: None)

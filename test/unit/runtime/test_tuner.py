@@ -16,6 +16,7 @@ from unit.runtime.tuning_support import (
     HANG,
     PRODUCT,
     TINY,
+    WRONG,
     new_tuner,
     only_record,
     spoil,
@@ -75,8 +76,12 @@ def test_full_goes_on_where_default_ended(tuner: Tuner, cache: Cache) -> None:
 
 @pytest.mark.parametrize(
     ("hook", "outcome", "reason"),
-    [(CRASH, Outcome.crashed, "SIGSEGV"), (HANG, Outcome.timeout, "time limit")],
-    ids=["crash", "hang"],
+    [
+        (CRASH, Outcome.crashed, "SIGSEGV"),
+        (HANG, Outcome.timeout, "time limit"),
+        (WRONG, Outcome.wrong, "1 of 196608 elements of output 0 are wrong: [2, 9] is"),
+    ],
+    ids=["crash", "hang", "wrong"],
 )
 def test_a_bad_program_harms_itself_only(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, hook: str, outcome: Outcome, reason: str

@@ -47,6 +47,16 @@ _ENTRY = re.compile(r"^int canao_run\([^)]*\) \{$", re.MULTILINE)
 
 CRASH = "*(volatile int *)0 = 1;"
 HANG = "for (volatile int n = 0;;) n = 1;"
+WRONG = """
+  static int inside;
+  if (!inside) {
+    inside = 1;
+    const int status = canao_run(handle, inputs, weights, outputs, arena);
+    inside = 0;
+    ((float *)outputs[0])[777] *= 1.25f;
+    return status;
+  }
+"""
 
 
 def new_tuner(

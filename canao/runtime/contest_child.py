@@ -1,0 +1,255 @@
+"""The child process that measures programs: loads them, compares what they compute, times them.
+
+It reads a job a line from its standard input and answers with lines of JSON
+on its standard output; see `canao.runtime.contest`.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from canao.dialects.canao import WeightOp
+from canao.errors import CanaoError
+from canao.lowering.program import TensorSpec
+from canao.lowering.specs import tensor_specs
+from canao.runtime.agreement import disagreement
+from canao.runtime.database import Outcome
+from canao.runtime.memory import lasting_empty
+from canao.runtime.module import Array, NativeModule, pointers
+from canao.runtime.parse import parse_module
+from canao.runtime.weights import prepare_arrays
+
+HOPELESS = 1.5
+"""A program this many times slower than the best one is stopped early."""
+_TRIAL_ROUNDS = 3
+"""Rounds after which hopeless programs are told."""
+_ROUNDS = 9
+_HEAT = 4
+"""Programs that are loaded and run in turn at once, besides the best so far."""
+_SAMPLE_SECONDS = 1e-3
+"""A sample repeats the call for about this long."""
+_MOST_CALLS = 64
+_WEIGHT_BYTES = 4 << 20
+"""Weights are copied up to this size and used in turn: in a model, too, other
+layers' weights push them out of the nearest caches between two calls."""
+_MOST_COPIES = 8
+_START_SECONDS = 120.0
+"""Time that the process may take to start."""
+_UNWRITTEN = 0xFF
+"""Outputs are filled with this byte before a program's first run: NaN, -1, no bool."""
+
+
+@dataclass
+class _Runner:
+    """A loaded program with its arguments."""
+
+    name: str
+    module: NativeModule
+    calls: list[Callable[[], int]]
+    """One for each copy of the weights."""
+    kept: list[list[Array]]
+    """The arrays that the calls read and write."""
+    repeats: int = 1
+    samples: list[float] = field(default_factory=list[float])
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.samples)
+
+    @property
+    def runs(self) -> int:
+        return len(self.samples) * self.repeats * len(self.calls)
+
+    def sample(self) -> float:
+        """Milliseconds of one call."""
+        start = time.perf_counter_ns()
+        for _ in range(self.repeats):
+            for call in self.calls:
+                call()
+        return (time.perf_counter_ns() - start) / 1e6 / (self.repeats * len(self.calls))
+
+
+class _Contest:
+    """One job."""
+
+    def __init__(self, job: dict[str, Any], out: TextIO) -> None:
+        self.job = job
+        self.out = out
+        self.arrays: dict[tuple[Any, ...], Array] = {}
+        self.prepared: dict[str, list[list[Array]]] = {}
+        """Weights in the layout of a program, by the text that makes them."""
+        self.expected: list[Array] | None = None
+        self.random = np.random.default_rng(0)
+
+    def say(self, **message: object) -> None:
+        self.out.write(json.dumps(message) + "\n")
+        self.out.flush()
+
+    def announce(self, name: str) -> None:
+        """Say what runs next, and let the system end the process if it hangs."""
+        self.say(running=name)
+        signal.setitimer(signal.ITIMER_REAL, self.job["time_limit"])
+
+    def run(self) -> None:
+        if self.job["reference"]:
+            reference = self.load(self.job["reference"])
+            if reference is not None:
+                reference.module.close()
+        best_ms: float | None = self.job["best_ms"]
+        best = self.load(self.job["best"]) if best_ms is not None else None
+        entries: list[dict[str, Any]] = self.job["entries"]
+        for start in range(0, len(entries), _HEAT):
+            loaded = [self.load(entry) for entry in entries[start : start + _HEAT]]
+            heat = [runner for runner in loaded if runner is not None]
+            if heat:
+                best, best_ms = self.hold_heat(heat, best, best_ms)
+        if best is not None:
+            best.module.close()
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        self.say(finished=True)
+
+    def hold_heat(
+        self, heat: list[_Runner], best: _Runner | None, best_ms: float | None
+    ) -> tuple[_Runner, float]:
+        """Measure some programs and the best so far; the best of all of them."""
+        live = [best, *heat] if best else list(heat)
+        for runner in live:
+            runner.samples.clear()
+        for number in range(_ROUNDS):
+            turn = number % len(live)
+            for runner in (*live[turn:], *live[:turn]):
+                self.announce(runner.name)
+                runner.samples.append(runner.sample())
+            if number + 1 == _TRIAL_ROUNDS:
+                live = self.drop_hopeless(live, best, best_ms)
+        scale = best_ms / best.median if best and best_ms else 1.0
+        for runner in live:
+            if runner is not best:
+                self.tell(runner, Outcome.ok, scale)
+        winner = min(live, key=lambda runner: runner.median)
+        for runner in {id(r): r for r in live}.values():
+            if runner is not winner:
+                runner.module.close()
+        return winner, winner.median * scale
+
+    def drop_hopeless(
+        self, live: list[_Runner], best: _Runner | None, best_ms: float | None
+    ) -> list[_Runner]:
+        limit = HOPELESS * min(min(runner.samples) for runner in live)
+        scale = best_ms / best.median if best and best_ms else 1.0
+        kept: list[_Runner] = []
+        for runner in live:
+            if runner is best or min(runner.samples) <= limit:
+                kept.append(runner)
+                continue
+            self.tell(runner, Outcome.slow, scale)
+            runner.module.close()
+        return kept
+
+    def tell(self, runner: _Runner, outcome: Outcome, scale: float) -> None:
+        ms = max(runner.median * scale, 1e-6)
+        self.say(name=runner.name, outcome=outcome.value, ms=ms, runs=runner.runs)
+
+    def load(self, entry: dict[str, Any]) -> _Runner | None:
+        """Load a program, run it once, and find how many calls make a sample.
+
+        None for a program that does not compute what the first one did.
+        """
+        self.announce(entry["name"])
+        sets = self.weights(entry)
+        module = NativeModule(
+            Path(entry["library"]), sets[0], entry["arena_bytes"], entry["threads"], entry["calls"]
+        )
+        inputs = [self.array("input", n, _spec(row)) for n, row in enumerate(entry["inputs"])]
+        outputs = [self.array("output", n, _spec(row)) for n, row in enumerate(entry["outputs"])]
+        for array in outputs:
+            array.view(np.uint8).fill(_UNWRITTEN)
+        inputs_at, outputs_at = _addresses(inputs), _addresses(outputs)
+        module.run(inputs_at, outputs_at)
+        if self.expected is None:
+            self.expected = [array.copy() for array in outputs]
+        elif wrong := disagreement(outputs, self.expected):
+            module.close()
+            self.say(name=entry["name"], outcome=Outcome.wrong.value, reason=wrong)
+            return None
+        calls = [module.bind(inputs_at, outputs_at, weights=_addresses(arrays)) for arrays in sets]
+        runner = _Runner(entry["name"], module, calls, [inputs, outputs, *sets])
+        seconds = min(runner.sample(), runner.sample()) / 1e3 * len(sets)
+        wanted = ceil(_SAMPLE_SECONDS / max(seconds, 1e-9))
+        runner.repeats = max(1, min(wanted, _MOST_CALLS // len(sets)))
+        return runner
+
+    def weights(self, entry: dict[str, Any]) -> list[list[Array]]:
+        """Copies of the weights, the same numbers for every program, each in its layout."""
+        text: str = entry["prepare"]
+        if text in self.prepared:
+            return self.prepared[text]
+        specs = [_spec(row) for row in entry["weights"]]
+        plain: dict[str, Array] = {}
+        for op in parse_module(text).walk():
+            if isinstance(op, WeightOp):
+                (spec,) = tensor_specs("", [op.result.type])
+                plain[op.sym.data] = self.array(op.sym.data, 0, spec)
+        first = prepare_arrays(specs, text, plain)
+        size = sum(array.nbytes for array in first)
+        copies = min(_MOST_COPIES, max(1, ceil(_WEIGHT_BYTES / size))) if size else 1
+        sets = [first, *([_copy(array) for array in first] for _ in range(copies - 1))]
+        self.prepared[text] = sets
+        return sets
+
+    def array(self, role: str, number: int, spec: TensorSpec) -> Array:
+        """An argument; programs that take the same one share it."""
+        key = (role, number, spec.dtype, spec.shape)
+        if key not in self.arrays:
+            self.arrays[key] = self.made(spec)
+        return self.arrays[key]
+
+    def made(self, spec: TensorSpec) -> Array:
+        """Random numbers away from zero; zeros for indices, which any table has."""
+        array = lasting_empty(spec.shape, spec.dtype)
+        if array.dtype.kind == "f":
+            array[...] = self.random.random(spec.shape, np.float32) + 0.125
+        else:
+            array.fill(spec.dtype == "bool")
+        return array
+
+
+def _copy(array: Array) -> Array:
+    copy = lasting_empty(array.shape, array.dtype)
+    np.copyto(copy, array)
+    return copy
+
+
+def _addresses(arrays: Sequence[Array]) -> Any:
+    return pointers([array.ctypes.data for array in arrays])
+
+
+def _spec(row: dict[str, Any]) -> TensorSpec:
+    return TensorSpec(row["name"], row["dtype"], tuple(row["shape"]))
+
+
+def main() -> int:
+    """Does the jobs that come on standard input, until it ends."""
+    for line in sys.stdin:
+        try:
+            _Contest(json.loads(line), sys.stdout).run()
+        except CanaoError as error:
+            print(error, file=sys.stderr)
+            return 3
+    return 0
+
+
+if __name__ == "__main__":
+    signal.setitimer(signal.ITIMER_REAL, _START_SECONDS)
+    sys.exit(main())
