@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from xdsl.dialects.builtin import ModuleOp
 
-    from canao.lowering.layer_task import Chooser
+    from canao.lowering.layer_task import Chooser, Foresee
 
     Model = torch.nn.Module | ExportedProgram | str | Path
     ExampleInputs = tuple[Any, ...] | Mapping[str, Any]
@@ -166,7 +166,13 @@ def _built(
     """A lowered program made ready to run."""
     program = _named(lowered.program, imported.convention)
     with watch.stage("build"):
-        library = build_library(program.source, options.compiler, options.target, options.cache)
+        library = build_library(
+            program.source,
+            options.compiler,
+            options.target,
+            options.cache,
+            workers=available_cores(),
+        )
     with watch.stage("first run"):
         try_first_run(library, program, options.cache)
     with watch.stage("weights"):
@@ -302,7 +308,7 @@ def _is_path(model: str | Path) -> bool:
 
 def _lower(imported: _Imported, options: _Options, threads: int, watch: _Stopwatch) -> Lowered:
     """The program of a model, from the cache if it was lowered before."""
-    from canao.lowering.layer_task import choose_by_model
+    from canao.lowering.layer_task import choose_by_model, foresee_nothing
     from canao.runtime.tuner import Tuner
 
     chosen: dict[str, object] = {
@@ -311,13 +317,15 @@ def _lower(imported: _Imported, options: _Options, threads: int, watch: _Stopwat
         "tune": options.tune,
     }
     if options.tune == "off":
-        return _lower_by(choose_by_model, imported, options, chosen, threads, watch)
+        return _lower_by(
+            choose_by_model, foresee_nothing, imported, options, chosen, threads, watch
+        )
     with closing(
         Tuner(options.compiler, options.target, options.cache, options.tune, watch.progress)
     ) as tuner:
         # Programs made before a winner was replaced are made again.
         chosen["winners"] = tuner.database.changes()
-        lowered = _lower_by(tuner.chooser, imported, options, chosen, threads, watch)
+        lowered = _lower_by(tuner.chooser, tuner.foresee, imported, options, chosen, threads, watch)
     if tuner.seconds:
         watch.add("tuning", tuner.seconds)
         watch.add("affine", -tuner.seconds)
@@ -326,6 +334,7 @@ def _lower(imported: _Imported, options: _Options, threads: int, watch: _Stopwat
 
 def _lower_by(
     chooser: Chooser,
+    foresee: Foresee,
     imported: _Imported,
     options: _Options,
     chosen: Mapping[str, object],
@@ -350,6 +359,7 @@ def _lower_by(
             threads=threads,
             fusion=options.fusion,
             chooser=chooser,
+            foresee=foresee,
             on_stage=on_stage,
         )
         return Lowered(program, {name: text for name, text in ir.items() if name != "c"})

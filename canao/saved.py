@@ -29,7 +29,7 @@ from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.guard import try_first_run
 from canao.runtime.memory import aligned
 from canao.runtime.module import Array, NativeModule
-from canao.runtime.target import Target
+from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors, write_tensors
 from canao.runtime.texts import TextFiles
 from canao.runtime.toolchain import find_compiler
@@ -180,7 +180,9 @@ def _ready_build(
 
 def _rebuild(program: Program, cc: str | None, cache_dir: str | os.PathLike[str] | None) -> Library:
     cache = Cache(cache_dir)
-    library = build_library(program.source, find_compiler(cc), Target.host(), cache)
+    library = build_library(
+        program.source, find_compiler(cc), Target.host(), cache, workers=available_cores()
+    )
     try_first_run(library, program, cache)
     return library
 

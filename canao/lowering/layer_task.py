@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
@@ -44,3 +44,10 @@ def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
 
 Chooser = Callable[[LayerTask], tuple[Schedule, tuple[str, ...]]]
 """Gives the schedule of a layer, and the names of those it was chosen from."""
+
+Foresee = Callable[[Sequence[LayerTask]], None]
+"""Told of all distinct layers before the first of them has its schedule chosen."""
+
+
+def foresee_nothing(tasks: Sequence[LayerTask]) -> None:
+    """For choosers that need no time ahead."""

@@ -32,7 +32,7 @@ from canao.errors import VerificationError
 from canao.lowering.check_schedule import prove_schedule
 from canao.lowering.form_stages import form_stages
 from canao.lowering.kernel import KernelEmitter, flat_memref
-from canao.lowering.layer_task import Chooser, LayerTask, choose_by_model
+from canao.lowering.layer_task import Chooser, Foresee, LayerTask, choose_by_model, foresee_nothing
 from canao.lowering.layout import Panels
 from canao.lowering.schedule import Schedule
 from canao.lowering.target import VectorUnit, vector_unit
@@ -62,6 +62,7 @@ class ModuleLowering:
     unit: VectorUnit
     threads: int
     chooser: Chooser = choose_by_model
+    foresee: Foresee = foresee_nothing
     kernels: list[Kernel] = field(default_factory=list[Kernel])
     calls: list[int] = field(default_factory=list[int])
 
@@ -84,22 +85,26 @@ class ModuleLowering:
         main.erase()
 
     def _emit_kernels(self, layers: Sequence[LayerOp]) -> None:
-        known: dict[str, int] = {}
+        tasks: dict[str, LayerTask] = {}
+        numbers: dict[str, int] = {}
         for layer in layers:
             constant = tuple(isinstance(v.owner, WeightOp) for v in layer.inputs)
             key = _key(layer, constant)
-            if key not in known:
-                known[key] = len(self.kernels)
+            if key not in tasks:
                 stages = form_stages(layer.body.block)
-                task = LayerTask(layer, stages, constant, key, self.unit, self.threads)
-                schedule, tried = self.chooser(task)
-                name = f"kernel_{len(self.kernels)}"
-                prove_schedule(stages, schedule, self.unit.lanes_f32, name)
-                emitter = KernelEmitter(layer, schedule, self.unit.lanes_f32)
-                function = emitter.emit(name)
-                function.attributes["canao.schedule"] = StringAttr(schedule.name)
-                self.kernels.append(Kernel(task, schedule, tried, function))
-            self.calls.append(known[key])
+                tasks[key] = LayerTask(layer, stages, constant, key, self.unit, self.threads)
+                numbers[key] = len(numbers)
+            self.calls.append(numbers[key])
+        self.foresee(list(tasks.values()))
+        self.kernels.extend(map(self._kernel, tasks.values(), numbers.values()))
+
+    def _kernel(self, task: LayerTask, number: int) -> Kernel:
+        schedule, tried = self.chooser(task)
+        name = f"kernel_{number}"
+        prove_schedule(task.stages, schedule, self.unit.lanes_f32, name)
+        function = KernelEmitter(task.layer, schedule, self.unit.lanes_f32).emit(name)
+        function.attributes["canao.schedule"] = StringAttr(schedule.name)
+        return Kernel(task, schedule, tried, function)
 
     def _layer_slots(self, layer: LayerOp, number: int) -> dict[int, Slot]:
         """The weight slot of every input of a layer that is a weight."""

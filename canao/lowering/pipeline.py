@@ -21,7 +21,7 @@ from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.c.print_c import print_c
-from canao.lowering.layer_task import Chooser, choose_by_model
+from canao.lowering.layer_task import Chooser, Foresee, choose_by_model, foresee_nothing
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
 from canao.lowering.plan_memory import PlanMemoryPass
 from canao.lowering.program import Counts, FastProduct, KernelSpec, Program, Rewrite
@@ -74,6 +74,7 @@ def lower(
     threads: int,
     fusion: Fusion = True,
     chooser: Chooser = choose_by_model,
+    foresee: Foresee = foresee_nothing,
     on_stage: OnStage | None = None,
     on_pass: OnPass | None = None,
 ) -> Program:
@@ -81,7 +82,8 @@ def lower(
 
     With `fusion="exact"`, only laws are used that keep every rounding; with
     "fast", large products with weights are multiplied in seven; without
-    fusion, every operation is a layer. `chooser` picks the schedule of every distinct layer.
+    fusion, every operation is a layer. `chooser` picks the schedule of every
+    distinct layer, after `foresee` was told of all of them.
 
     Stages: torch, canao, simplified, fused, expanded, affine, c.
     """
@@ -117,7 +119,7 @@ def lower(
     assert main.body.block.last_op is not None
     outputs = tensor_specs("output", [v.type for v in main.body.block.last_op.operands])
     run("expanded", expand, CollapseRowsPass())
-    lowering = ModuleLowering(target_unit, threads, chooser)
+    lowering = ModuleLowering(target_unit, threads, chooser, foresee)
     lowering.run(module)
     look(LowerCanaoToAffinePass.name, module)
     run("affine", ApproximateMathPass(), PlanMemoryPass())

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from math import prod
 from typing import Literal
 
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import CanaoOp
-from canao.errors import ToolchainError, VerificationError
 from canao.lowering.layer_task import LayerTask, choose_by_model
-from canao.lowering.program import Program
 from canao.lowering.schedule import Schedule
-from canao.lowering.standalone import standalone_module, standalone_program
+from canao.lowering.standalone import standalone_module
 from canao.lowering.variants import variants
-from canao.runtime.build import Library, build_library
-from canao.runtime.cache import Cache, digest, hash_of_file
+from canao.runtime.cache import Cache, digest
 from canao.runtime.contest import TIME_LIMIT, ContestProcess, Entry, Result, hold_contest
 from canao.runtime.database import (
     Database,
@@ -30,6 +27,7 @@ from canao.runtime.database import (
     TuningKey,
     lowering_digest,
 )
+from canao.runtime.schedule_builder import Built, Refused, ScheduleBuilder
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
 from canao.runtime.tuning_file import parse_schedule
@@ -47,8 +45,6 @@ _FLOPS_A_SECOND, _BYTES_A_SECOND = 50e9, 30e9
 """Rates of a core and of memory that decide what is worth measuring; nothing else."""
 TIE = 1.02
 """Times whose ratio is below this are the same."""
-_BUILDERS = 2
-"""C compilers run at once."""
 
 
 def model_seconds(task: LayerTask) -> float:
@@ -61,15 +57,6 @@ def model_seconds(task: LayerTask) -> float:
         traffic += elements * dtype_of_element(element_of(value)).itemsize
     arithmetic = task.layer.flops() / (_FLOPS_A_SECOND * task.threads)
     return max(arithmetic, traffic / _BYTES_A_SECOND)
-
-
-@dataclass(frozen=True)
-class _Built:
-    """A schedule with its library and the hash of that."""
-
-    schedule: Schedule
-    entry: Entry
-    binary: str
 
 
 class Tuner:
@@ -103,9 +90,12 @@ class Tuner:
         self.candidates = candidates
         self._time_limit = time_limit
         self._process = ContestProcess(cache)
+        self._found: dict[LayerTask, dict[str, Schedule]] = {}
+        self._builder = ScheduleBuilder(compiler, target, cache, self._progress)
 
     def close(self) -> None:
-        """Release the database and end the process that measures."""
+        """Release the database and end what runs in the background."""
+        self._builder.close()
         self._process.close()
         self.database.close()
 
@@ -124,6 +114,22 @@ class Tuner:
             lowering=lowering_digest(),
         )
 
+    def foresee(self, tasks: Sequence[LayerTask]) -> None:
+        """Build all that will have to be measured for these layers, so that none waits."""
+        start = time.perf_counter()
+        for task in tasks:
+            if model_seconds(task) < _WORTH_SECONDS:
+                continue
+            key = self._key(task)
+            candidates = self._candidates(task)
+            record = self.database.find(key)
+            if record is None or not self._settled(record, candidates):
+                self._process.start()
+                missing = self._missing(task, candidates, self._known(key))
+                self._builder.begin(task, missing, _ops(task))
+        self._builder.wait()
+        self.seconds += time.perf_counter() - start
+
     def chooser(self, task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
         """The fastest known schedule of a layer, measured now if none is known."""
         if model_seconds(task) < _WORTH_SECONDS:
@@ -135,8 +141,8 @@ class Tuner:
             self.seconds += time.perf_counter() - start
 
     def _choose(self, task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
-        key = replace(self.environment(task.threads), layer=digest(task.key))
-        candidates = {schedule.to_json(): schedule for schedule in self.candidates(task)}
+        key = self._key(task)
+        candidates = self._candidates(task)
         # Whoever tunes the same layer at the same time waits and finds the winner.
         with self.cache.lock(digest("tune", repr(key))):
             record = self.database.find(key)
@@ -146,6 +152,15 @@ class Tuner:
         if record is None or record.winner not in candidates:
             return choose_by_model(task)
         return candidates[record.winner], tuple(m.name for m in record.measurements)
+
+    def _key(self, task: LayerTask) -> TuningKey:
+        return replace(self.environment(task.threads), layer=digest(task.key))
+
+    def _candidates(self, task: LayerTask) -> dict[str, Schedule]:
+        """The schedules that a layer may have, by their text."""
+        if task not in self._found:
+            self._found[task] = {s.to_json(): s for s in self.candidates(task)}
+        return self._found[task]
 
     def _settled(self, record: Record, candidates: dict[str, Schedule]) -> bool:
         """Whether the search of a record went as far as this one would.
@@ -161,17 +176,26 @@ class Tuner:
         ops = _ops(task)
         self.database.add_layer(key, ops, str(standalone_module(task)))
         known = self._known(key)
-        short = self.mode == "default" and model_seconds(task) < _LONG_SECONDS
-        wanted = list(candidates)[: _FEW if short else _MOST[self.mode]]
-        rest = [candidates[text] for text in wanted if text not in known]
+        rest = self._missing(task, candidates, known)
         if rest:
-            self._progress(f"tuning {ops}: {len(rest)} of {len(wanted)} schedules to measure")
+            self._progress(f"tuning {ops}: {len(rest)} schedules to measure")
             legal = [m for text, m in known.items() if text in candidates]
             self.race(task, rest, lambda m: self.database.put(key, m), legal)
         finished = {text: m for text, m in self._known(key).items() if text in candidates}
-        winner = _winner(finished, wanted[0])
+        winner = _winner(finished, next(iter(candidates)))
         if winner is not None:
             self.database.finish(key, winner.schedule, self.mode)
+
+    def _missing(
+        self,
+        task: LayerTask,
+        candidates: Mapping[str, Schedule],
+        known: Mapping[str, Measurement],
+    ) -> list[Schedule]:
+        """The schedules that are to be measured and were not yet."""
+        short = self.mode == "default" and model_seconds(task) < _LONG_SECONDS
+        most = _FEW if short else _MOST[self.mode]
+        return [s for text, s in islice(candidates.items(), most) if text not in known]
 
     def _known(self, key: TuningKey) -> dict[str, Measurement]:
         record = self.database.find(key)
@@ -197,18 +221,18 @@ class Tuner:
 
         twins: dict[str, list[Measurement]] = {}
         by_binary = {m.binary: m for m in known if m.binary}
-        entries: dict[str, _Built] = {}
-        usual, reference = choose_by_model(task)[0], None
-        for built in self._build(task, schedules, tell):
-            if built.schedule == usual:
-                reference = built.entry
+        entries: dict[str, Built] = {}
+        for built in self._builder.finish(task, schedules, _ops(task)):
+            if isinstance(built, Refused):
+                tell(_refusal(built))
+                continue
             noted = _measurement(built)
-            if built.binary in by_binary:
-                tell(_duplicate(noted, by_binary[built.binary]))
-            elif built.binary in entries:
-                twins.setdefault(built.binary, []).append(noted)
+            if noted.binary in by_binary:
+                tell(_duplicate(noted, by_binary[noted.binary]))
+            elif noted.binary in entries:
+                twins.setdefault(noted.binary, []).append(noted)
             else:
-                entries[built.binary] = built
+                entries[noted.binary] = built
 
         def on_result(result: Result) -> None:
             made = replace(
@@ -225,67 +249,34 @@ class Tuner:
 
         if not entries:
             return
-        self._progress(f"measuring {len(entries)} schedules of {_ops(task)}")
         best = _fastest(known)
         champion = self._again(task, parse_schedule(best.schedule)) if best else None
+        reference = self._again(task, choose_by_model(task)[0])
+        self._progress(f"measuring {len(entries)} schedules of {_ops(task)}")
         hold_contest(
             [built.entry for built in entries.values()],
             self._process,
             on_result,
             best=(champion, best.ms) if champion and best and best.ms else None,
-            reference=reference or self._again(task, usual),
+            reference=reference,
             time_limit=self._time_limit,
         )
 
     def _again(self, task: LayerTask, schedule: Schedule) -> Entry | None:
-        """A schedule built beside others, to run along; None if it cannot be."""
-        built = next(iter(self._build(task, [schedule], lambda m: None)), None)
-        return built.entry if built else None
-
-    # ----------------------------------------------------------------- building
-
-    def _build(
-        self,
-        task: LayerTask,
-        schedules: Sequence[Schedule],
-        on_refused: Callable[[Measurement], None],
-    ) -> Iterator[_Built]:
-        """Builds schedules; C is compiled while the next one is lowered.
-
-        The name of an entry is the hash of its library: compilers note nothing
-        in it that differs between two texts with the same code.
-        """
-        with ThreadPoolExecutor(_BUILDERS) as pool:
-            pending: list[tuple[Schedule, Program, Future[Library]]] = []
-            for n, schedule in enumerate(schedules, start=1):
-                self._progress(f"building schedule {n} of {len(schedules)} of {_ops(task)}")
-                try:
-                    program = standalone_program(task, schedule)
-                except VerificationError as error:
-                    on_refused(_refusal(schedule, error))
-                    continue
-                job = pool.submit(
-                    build_library, program.source, self.compiler, self.target, self.cache
-                )
-                pending.append((schedule, program, job))
-            for schedule, program, job in pending:
-                try:
-                    library = job.result()
-                except ToolchainError as error:
-                    on_refused(_refusal(schedule, error))
-                    continue
-                binary = hash_of_file(library.path)
-                yield _Built(schedule, Entry(binary, program, library.path), binary)
+        """A schedule that runs along with others; None if it cannot be built."""
+        (built,) = self._builder.finish(task, [schedule], _ops(task))
+        return built.entry if isinstance(built, Built) else None
 
 
-def _measurement(built: _Built) -> Measurement:
+def _measurement(built: Built) -> Measurement:
     """What is known of a built schedule before it runs."""
-    text = built.schedule.to_json()
-    return Measurement(text, built.schedule.name, Outcome.ok, binary=built.binary)
+    schedule = built.schedule
+    return Measurement(schedule.to_json(), schedule.name, Outcome.ok, binary=built.entry.name)
 
 
-def _refusal(schedule: Schedule, error: Exception) -> Measurement:
-    return Measurement(schedule.to_json(), schedule.name, Outcome.illegal, reason=str(error))
+def _refusal(refused: Refused) -> Measurement:
+    schedule = refused.schedule
+    return Measurement(schedule.to_json(), schedule.name, Outcome.illegal, reason=refused.reason)
 
 
 def _duplicate(one: Measurement, other: Measurement) -> Measurement:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -9,6 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
 
 from canao.errors import VerificationError
+from canao.lowering.c import parts
 from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.memory import round_up
 from canao.lowering.c.program import Call, read_schedule
@@ -58,24 +60,30 @@ def print_c(module: ModuleOp, threads: int) -> CUnit:
         "CANAO_SCRATCH_BYTES": scratch,
         "CANAO_MESSAGES": len(unit.messages),
     }
-    sections = [
-        _support("pool.h"),
-        "\n".join(f"#define {name} {value}" for name, value in constants.items()),
-        _support("kernel.h"),
+    shared = [
         "\n".join(unit.typedefs.values()),
         *unit.helpers.values(),
         *(helper.text for helper in functions.helpers.values()),
-        *(kernel.text for kernel in kernels.values()),
-        _steps(schedule.calls, kernels),
-        _messages(unit),
-        _support("entry.h"),
+    ]
+    sections = [
+        (parts.SHARED, _paragraphs(shared)),
+        *((parts.KERNEL, kernel.text) for kernel in kernels.values()),
+        (parts.POOL, _support("pool.h")),
+        (parts.NUMBERS, parts.numbers(constants)),
+        (parts.CONTEXT, _support("context.h")),
+        (parts.STEPS, _paragraphs([_steps(schedule.calls, kernels), _messages(unit)])),
+        (parts.ENTRY, _support("entry.h")),
     ]
     return CUnit(
-        source="\n\n".join(section.strip("\n") for section in sections) + "\n",
+        source=parts.join(_support("kernel.h"), sections),
         arena_bytes=start + threads * scratch,
         calls=tuple(call.symbol for call in schedule.calls),
         scratch_bytes=scratch,
     )
+
+
+def _paragraphs(texts: Sequence[str]) -> str:
+    return "\n\n".join(text.strip("\n") for text in texts if text)
 
 
 def _support(name: str) -> str:
@@ -97,14 +105,14 @@ def _steps(calls: tuple[Call, ...], kernels: dict[str, PrintedFunction]) -> str:
             "}",
         ]
         rows.append(f"  {{canao_step_{number}, {kernel.tasks}}},")
-    table = ["static const canao_step canao_steps[CANAO_CALLS + 1] = {", *rows, "  {0, 0},", "};"]
+    table = ["CANAO_TABLE canao_step canao_steps[CANAO_CALLS + 1] = {", *rows, "  {0, 0},", "};"]
     return "\n".join([*functions, *table])
 
 
 def _messages(unit: UnitPrinter) -> str:
     texts = [f"  {_string(message)}," for message in unit.messages]
     return "\n".join(
-        ["static const char *const canao_messages[CANAO_MESSAGES + 1] = {", *texts, "  0,", "};"]
+        ["CANAO_TABLE char *const canao_messages[CANAO_MESSAGES + 1] = {", *texts, "  0,", "};"]
     )
 
 

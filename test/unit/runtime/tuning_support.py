@@ -13,6 +13,7 @@ from canao.lowering.pipeline import lower
 from canao.lowering.program import Program
 from canao.lowering.schedule import Schedule
 from canao.lowering.standalone import standalone_program
+from canao.runtime import schedule_builder
 from canao.runtime import tuner as tuner_module
 from canao.runtime.cache import Cache
 from canao.runtime.database import Record
@@ -80,7 +81,13 @@ def new_tuner(
 def tune(tuner: Tuner, text: str) -> Program:
     """Lower a module with a tuner."""
     unit = tuner.target.vector_unit
-    return lower(parse_module(text), target_unit=unit, threads=1, chooser=tuner.chooser)
+    return lower(
+        parse_module(text),
+        target_unit=unit,
+        threads=1,
+        chooser=tuner.chooser,
+        foresee=tuner.foresee,
+    )
 
 
 def only_record(tuner: Tuner) -> Record:
@@ -101,4 +108,4 @@ def spoil(monkeypatch: pytest.MonkeyPatch, hooks: dict[str, str]) -> None:
         assert count == 1
         return replace(program, source=source)
 
-    monkeypatch.setattr(tuner_module, "standalone_program", spoiled)
+    monkeypatch.setattr(schedule_builder, "standalone_program", spoiled)
