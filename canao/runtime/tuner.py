@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from math import prod
 from typing import Literal
 
@@ -17,6 +16,7 @@ from canao.lowering.layer_task import LayerTask, choose_by_model
 from canao.lowering.schedule import Schedule
 from canao.lowering.standalone import standalone_module
 from canao.lowering.variants import variants
+from canao.runtime.analogy import Relatives, nearest
 from canao.runtime.cache import Cache, digest
 from canao.runtime.contest import TIME_LIMIT, ContestProcess, Entry, Result, hold_contest
 from canao.runtime.database import (
@@ -38,7 +38,9 @@ Candidates = Callable[[LayerTask], Sequence[Schedule]]
 _MOST: dict[Mode, int] = {"default": 6, "full": 64}
 """Schedules measured for a layer."""
 _FEW, _LONG_SECONDS = 3, 100e-6
-"""Unless the mode is "full": what is measured of a layer that runs shorter than this."""
+"""Unless the mode is "full": what is measured of a layer that runs shorter than this.
+
+A layer of which less was measured says nothing about layers of other sizes."""
 _WORTH_SECONDS = 20e-6
 """A layer that runs shorter than this is not worth measuring."""
 _FLOPS_A_SECOND, _BYTES_A_SECOND = 50e9, 30e9
@@ -91,6 +93,8 @@ class Tuner:
         self._time_limit = time_limit
         self._process = ContestProcess(cache)
         self._found: dict[LayerTask, dict[str, Schedule]] = {}
+        self._plans: dict[LayerTask, list[Schedule]] = {}
+        self._related: dict[int, Relatives] = {}
         self._builder = ScheduleBuilder(compiler, target, cache, self._progress)
 
     def close(self) -> None:
@@ -125,7 +129,8 @@ class Tuner:
             record = self.database.find(key)
             if record is None or not self._settled(record, candidates):
                 self._process.start()
-                missing = self._missing(task, candidates, self._known(key))
+                known = self._known(key)
+                missing = [s for s in self._wanted(task, candidates) if s.to_json() not in known]
                 self._builder.begin(task, missing, _ops(task))
         self._builder.wait()
         self.seconds += time.perf_counter() - start
@@ -176,7 +181,7 @@ class Tuner:
         ops = _ops(task)
         self.database.add_layer(key, ops, str(standalone_module(task)))
         known = self._known(key)
-        rest = self._missing(task, candidates, known)
+        rest = [s for s in self._wanted(task, candidates) if s.to_json() not in known]
         if rest:
             self._progress(f"tuning {ops}: {len(rest)} schedules to measure")
             legal = [m for text, m in known.items() if text in candidates]
@@ -186,16 +191,26 @@ class Tuner:
         if winner is not None:
             self.database.finish(key, winner.schedule, self.mode)
 
-    def _missing(
-        self,
-        task: LayerTask,
-        candidates: Mapping[str, Schedule],
-        known: Mapping[str, Measurement],
-    ) -> list[Schedule]:
-        """The schedules that are to be measured and were not yet."""
-        short = self.mode == "default" and model_seconds(task) < _LONG_SECONDS
-        most = _FEW if short else _MOST[self.mode]
-        return [s for text, s in islice(candidates.items(), most) if text not in known]
+    def _wanted(self, task: LayerTask, candidates: Mapping[str, Schedule]) -> list[Schedule]:
+        """The schedules to measure: the likeliest, or what won in other sizes."""
+        if task not in self._plans:
+            self._plans[task] = self._plan(task, list(candidates.values()))
+        return self._plans[task]
+
+    def _plan(self, task: LayerTask, schedules: Sequence[Schedule]) -> list[Schedule]:
+        if self.mode == "full":
+            return list(schedules[: _MOST["full"]])
+        winner = self._relatives(task.threads).winner_like(str(standalone_module(task)))
+        if winner is not None:
+            return list(dict.fromkeys((schedules[0], nearest(schedules, winner))))
+        return list(schedules[: _FEW if model_seconds(task) < _LONG_SECONDS else _MOST["default"]])
+
+    def _relatives(self, threads: int) -> Relatives:
+        """What was known when this tuner began: its own results do not change its plans."""
+        if threads not in self._related:
+            records = self.database.records()
+            self._related[threads] = Relatives(records, self.environment(threads), _FEW)
+        return self._related[threads]
 
     def _known(self, key: TuningKey) -> dict[str, Measurement]:
         record = self.database.find(key)

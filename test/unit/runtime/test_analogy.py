@@ -1,0 +1,55 @@
+"""A layer in new sizes learns from what won in others."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+from unit.runtime.tuning_support import ELEMENTWISE, PRODUCT, new_tuner, tune
+
+from canao.lowering.schedule import Schedule, StageSchedule
+from canao.runtime.analogy import nearest, structure
+from canao.runtime.cache import Cache
+
+LARGER = PRODUCT.replace("x256xf32", "x320xf32").replace("<256xf32", "<320xf32")
+
+
+def stage(tile: tuple[int, int], hoist: bool = False) -> StageSchedule:
+    return StageSchedule((0, 1), tile, 1, hoist=hoist)
+
+
+def test_structure_is_all_but_sizes() -> None:
+    assert structure(PRODUCT) == structure(LARGER)
+    assert structure(PRODUCT) != structure(ELEMENTWISE)
+    assert structure(PRODUCT) != structure(PRODUCT.replace("canao.add", "canao.sub"))
+
+
+def test_nearest() -> None:
+    wanted = Schedule((8, 96), (stage((8, 48)),))
+    same_kind = Schedule((16, 64), (stage((6, 64)),))
+    nearer = Schedule((16, 96), (stage((8, 32)),))
+    other_kind = replace(wanted, stages=(stage((8, 48), hoist=True),))
+    assert nearest([other_kind, same_kind], wanted) is same_kind
+    assert nearest([same_kind, nearer], wanted) is nearer
+    assert nearest([same_kind, nearer, wanted], wanted) is wanted
+
+
+def test_fewer_schedules_are_measured_in_new_sizes(cache: Cache) -> None:
+    with closing(new_tuner(cache)) as first:
+        (known,) = tune(first, PRODUCT).kernels
+    assert len(known.variants_tried) > 2
+    with closing(new_tuner(cache)) as second:
+        (kernel,) = tune(second, LARGER).kernels
+        assert len(second.database.records()) == 2
+    assert 1 <= len(kernel.variants_tried) <= 2
+    assert kernel.variant in kernel.variants_tried
+    with closing(new_tuner(cache, "full")) as thorough:
+        (kernel,) = tune(thorough, LARGER).kernels
+    assert len(kernel.variants_tried) > 2
+
+
+def test_a_tuner_does_not_learn_from_itself(cache: Cache) -> None:
+    with closing(new_tuner(cache)) as tuner:
+        (known,) = tune(tuner, PRODUCT).kernels
+        (kernel,) = tune(tuner, LARGER).kernels
+    assert len(kernel.variants_tried) == len(known.variants_tried)
