@@ -245,6 +245,7 @@ def main() -> int:
         try:
             _Contest(json.loads(line), sys.stdout).run()
         except CanaoError as error:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
             print(error, file=sys.stderr)
             return 3
     return 0

@@ -34,7 +34,7 @@ def _hold(
 ) -> dict[str, Result]:
     results: list[Result] = []
     with ContestProcess(cache) as process:
-        hold_contest(entries, process, results.append, best=best, time_limit=5.0)
+        hold_contest(entries, process, results.append, best=best, time_limit=10.0)
     assert len({r.name for r in results}) == len(results)
     return {r.name: r for r in results}
 
