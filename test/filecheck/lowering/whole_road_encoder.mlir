@@ -35,13 +35,13 @@ func.func @main(%x: tensor<8x32xf32>) -> tensor<8x32xf32> {
 // CHECK:      memref.view %{{.*}} : memref<2048xi8> to memref<512xf32>
 // CHECK:      func.func private @erf_f32x16
 
-// C:      #define CANAO_CALLS 2
-// C:      #define CANAO_SHARED_BYTES 2048
 // C:      canao_fail(
 // C:      CANAO_INLINE f32x16 h{{[0-9]+}}_erf_f32x16(const f32x16 v1) {
 // C:      CANAO_KERNEL void k0_kernel_0(
 // C:      _erf_f32x16(
 // C:      CANAO_KERNEL void k1_kernel_1(
 // C:      sqrtf(
+// C:      #define CANAO_CALLS 2
+// C:      #define CANAO_SHARED_BYTES 2048
 // C:      k0_kernel_0(&call, task, c->inputs[0], c->weights[0], c->weights[1], (void *)(c->arena + 0));
 // C:      k1_kernel_1(&call, task, (void *)(c->arena + 0), c->weights[2], c->weights[3], c->inputs[0], c->weights[4], c->weights[5], c->outputs[0]);

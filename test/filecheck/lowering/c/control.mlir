@@ -34,8 +34,6 @@ func.func @main(%a: memref<32xf32>, %o: memref<32xf32>, %arena: memref<256xi8>) 
   func.return
 }
 
-// CHECK: #define CANAO_SHARED_BYTES 256
-// CHECK-NEXT: #define CANAO_SCRATCH_BYTES 128
 // CHECK: CANAO_INLINE float h0_helper(const float v1) {
 // CHECK-NEXT:   const float v2 = v1 * 0x1.99999a0000000p-4f;
 // CHECK-NEXT:   return v2;
@@ -53,5 +51,7 @@ func.func @main(%a: memref<32xf32>, %o: memref<32xf32>, %arena: memref<256xi8>) 
 // CHECK-NEXT:     }
 // CHECK-NEXT:     s3[(i4 % 20)] = v7;
 // CHECK-NEXT:     m2[i4] = v7;
+// CHECK: #define CANAO_SHARED_BYTES 256
+// CHECK-NEXT: #define CANAO_SCRATCH_BYTES 128
 // CHECK: k0_kernel(&call, task, c->inputs[0], (void *)(c->arena + 64));
 // CHECK: k0_kernel(&call, task, (void *)(c->arena + 64), c->outputs[0]);

@@ -30,8 +30,6 @@ func.func @main(%a: memref<8x32xf32>, %w: memref<1024xf32>, %c: memref<8x32xf32>
 }
 
 // THREADS: #define CANAO_THREADS 4
-// CHECK: #define CANAO_THREADS 1
-// CHECK: #define CANAO_CALLS 1
 // CHECK: typedef float f32x16 __attribute__((vector_size(64)));
 // CHECK: typedef float f32x16_mem __attribute__((vector_size(64), aligned(4), may_alias));
 // CHECK: CANAO_INLINE f32x16 canao_splat_f32x16(const float a) {
@@ -54,6 +52,8 @@ func.func @main(%a: memref<8x32xf32>, %w: memref<1024xf32>, %c: memref<8x32xf32>
 // CHECK-NEXT:   *(f32x16_mem *)(m3 + i5 * 64 + i4 * 16) = v7;
 // CHECK-NEXT:   *(f32x16_mem *)(m3 + i5 * 64 + i4 * 16 + 32) = v8;
 // CHECK-NEXT: }
+// CHECK: #define CANAO_THREADS 1
+// CHECK: #define CANAO_CALLS 1
 // CHECK: k0_matmul(&call, task, c->inputs[0], c->weights[0], c->outputs[0]);
 // CHECK: {canao_step_0, 8},
 // CHECK: int canao_open(int threads, void **handle);
