@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from unit.lowering.c_support import CC, Array
+from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 
 from canao.interpreters.canao import evaluate
 from canao.interpreters.loops import run_lowered
+from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass
 from canao.lowering.pipeline import lower
 from canao.lowering.plan_memory import PlanMemoryPass
@@ -23,7 +25,10 @@ from canao.lowering.program import Program
 from canao.lowering.target import vector_unit
 from canao.runtime.memory import aligned
 from canao.runtime.weights import prepare_weights
-from canao.transforms.outline_weights import WEIGHT_NAMES
+from canao.transforms.collapse_rows import CollapseRowsPass
+from canao.transforms.expand_composites import ExpandCompositesPass
+from canao.transforms.lp_fusion import LPFusionPass
+from canao.transforms.outline_weights import WEIGHT_NAMES, OutlineWeightsPass
 
 UNITS = {"avx512": ("avx512f",), "avx2": ("avx2", "fma"), "sse": ("sse2",)}
 """Processor features by the name of the vector unit; any compiler takes vectors of any width."""
@@ -92,6 +97,33 @@ def lower_in_levels(
         on_pass=keep,
     )
     return Road(program, levels)
+
+
+def fuse(module: ModuleOp, *, fusion: bool) -> None:
+    """Groups a simplified module into layers."""
+    LPFusionPass(fuse=fusion).apply(Context(), module)
+    module.verify()
+
+
+def interpret(
+    module: ModuleOp,
+    inputs: Sequence[Array],
+    weights: Mapping[str, Array],
+    features: tuple[str, ...],
+    threads: int,
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """The outputs of a fused module after lowering, and after all passes, flat."""
+    ctx = Context()
+    tensors = (OutlineWeightsPass(), ExpandCompositesPass(), CollapseRowsPass())
+    loops = (LowerCanaoToAffinePass(threads, features), ApproximateMathPass(), PlanMemoryPass())
+    found: dict[str, tuple[Array, ...]] = {}
+    for step in (*tensors, *loops):
+        step.apply(ctx, module)
+        module.verify()
+        if step.name in LOOPS:
+            found[step.name] = Level(step.name, module).evaluate(inputs, weights)
+    lowered, planned = (found[name] for name in LOOPS)
+    return lowered, planned
 
 
 class Build:
