@@ -139,9 +139,9 @@ def test_an_illegal_schedule_is_noted_with_its_reason(cache: Cache) -> None:
 
 
 def _twins(task: LayerTask) -> list[Schedule]:
-    """Two schedules with the same loops: blocks of a sum mean nothing to a layer without one."""
+    """Two schedules with the same loops: a layer without a packed weight has none to fetch."""
     base = variants(task, 1)[0]
-    return [base, replace(base, stages=(replace(base.stages[0], block=64),))]
+    return [base, replace(base, stages=(replace(base.stages[0], prefetch=True),))]
 
 
 def test_the_same_code_is_measured_once(cache: Cache) -> None:
