@@ -40,10 +40,10 @@ _HEAT = 4
 _SAMPLE_SECONDS = 1e-3
 """A sample repeats the call for about this long."""
 _MOST_CALLS = 64
-_WEIGHT_BYTES = 4 << 20
+_WEIGHT_BYTES = 24 << 20
 """Weights are copied up to this size and used in turn: in a model, too, other
-layers' weights push them out of the nearest caches between two calls."""
-_MOST_COPIES = 8
+layers' weights push them out of the caches between two calls."""
+_MOST_COPIES = 16
 _START_SECONDS = 120.0
 """Time that the process may take to start."""
 _UNWRITTEN = 0xFF
