@@ -10,21 +10,19 @@ innermost of the other loops, and sums wait in the target between blocks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 
-from xdsl.dialects.builtin import VectorType
 from xdsl.ir import Block, SSAValue
 
 from canao.dialects.canao.types import element_of
-from canao.dialects.interfaces import Reorganising
 from canao.lowering.access import invariants
-from canao.lowering.ahead import Ahead
 from canao.lowering.fold import Folding
-from canao.lowering.layout import Panels
-from canao.lowering.loops import Loops, Names, fold_loop, loop
+from canao.lowering.fold_emitter import FoldEmitter
+from canao.lowering.loops import Loops, Names, loop
 from canao.lowering.schedule import StageSchedule
 from canao.lowering.stage import Part, Stage
+from canao.lowering.tile import Point, Terms
 from canao.lowering.transposed_tile import emit_transposed
 from canao.lowering.value_emitter import Buffer, ValueEmitter
 from canao.polyhedral.index import Index, Variable, apply_map
@@ -32,34 +30,6 @@ from canao.polyhedral.split import Segment, split_by_width, split_evenly, vector
 
 _SIDE_BY_SIDE = 4
 """Vectors whose values are computed step by step together."""
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """A run of the terms that a fold adds up.
-
-    Unless it is the `first`, its sums are added to those that the target holds;
-    unless it is the `last`, the target holds the sums until the next.
-    """
-
-    part: Part
-    first: bool = True
-    last: bool = True
-    tile: Index = field(default_factory=Index)
-    """The number of the tile whose sums these are, in the loop around it."""
-    tiles: int = 1
-    """The tiles of that loop: all pass over the same terms."""
-
-
-@dataclass(frozen=True)
-class _Point:
-    """One point of a tile, or a vector of neighbours along its lane."""
-
-    dims: tuple[Index, ...]
-    lane: Variable | None
-
-    def moved(self, dims: Mapping[int, Index]) -> tuple[Index, ...]:
-        return tuple(dims.get(d, index) for d, index in enumerate(self.dims))
 
 
 class StageEmitter:
@@ -78,16 +48,17 @@ class StageEmitter:
         self.lanes = lanes
         self.buffers = buffers
         self.names = names
+        self.folds = FoldEmitter(stage, schedule, lanes, buffers, names)
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         """Emits the loops over `parts`, one for each independent dimension."""
         emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
         folded = self.stage.extents[self.stage.parallel :]
-        whole = _Terms(Part(Index(), folded[0])) if folded else None
+        whole = Terms(Part(Index(), folded[0])) if folded else None
         self._nest(emitter, list(parts), 0, whole)
 
     def _nest(
-        self, emitter: ValueEmitter, parts: list[Part], depth: int, terms: _Terms | None
+        self, emitter: ValueEmitter, parts: list[Part], depth: int, terms: Terms | None
     ) -> None:
         if self.schedule.hoist:
             self._hoist(emitter, parts, frozenset(self.schedule.order[:depth]))
@@ -109,25 +80,25 @@ class StageEmitter:
             others.append(Segment(end.start, end.count - 1, end.size))
         last = Part(Index.constant(end.start + (end.count - 1) * end.size), end.size)
         if not others:
-            self._loop(emitter, parts, depth, _Terms(last))
+            self._loop(emitter, parts, depth, Terms(last))
             return
         if len(others) == 1 and others[0].count == 1:
             part = Part(Index.constant(others[0].start), others[0].size)
-            self._loop(emitter, parts, depth, _Terms(part, last=False))
+            self._loop(emitter, parts, depth, Terms(part, last=False))
         else:
             # The target starts at the neutral value, so that one loop does for all but the last.
-            self._loop(emitter, parts, depth, _Terms(Part(Index(), 0), last=False))
+            self._loop(emitter, parts, depth, Terms(Part(Index(), 0), last=False))
             for segment in others:
 
                 def body(inner: Block, inside: Loops, at: Index, s: Segment = segment) -> None:
-                    middle = _Terms(Part(at * s.size + s.start, s.size), first=False, last=False)
+                    middle = Terms(Part(at * s.size + s.start, s.size), first=False, last=False)
                     self._loop(emitter.inside(inner, inside), parts, depth, middle)
 
                 loop(emitter.block, emitter.loops, self.names, segment.count, body)
-        self._loop(emitter, parts, depth, _Terms(last, first=False))
+        self._loop(emitter, parts, depth, Terms(last, first=False))
 
     def _loop(
-        self, emitter: ValueEmitter, parts: list[Part], depth: int, terms: _Terms | None
+        self, emitter: ValueEmitter, parts: list[Part], depth: int, terms: Terms | None
     ) -> None:
         """The loops over the tiles of one dimension."""
         d = self.schedule.order[depth]
@@ -169,7 +140,7 @@ class StageEmitter:
 
     # --------------------------------------------------------------- tiles
 
-    def _points(self, parts: Sequence[Part]) -> list[_Point]:
+    def _points(self, parts: Sequence[Part]) -> list[Point]:
         choices: list[list[tuple[Index, Variable | None]]] = []
         for d, part in enumerate(parts):
             if d != self.schedule.vector:
@@ -188,15 +159,15 @@ class StageEmitter:
         folded = (Index(),) * (len(self.stage.extents) - self.stage.parallel)
         # Vectors of one row follow each other, so that what is broadcast is needed once.
         slowest_first = sorted(range(len(choices)), key=lambda d: d == self.schedule.vector)
-        points: list[_Point] = []
+        points: list[Point] = []
         for choice in product(*(choices[d] for d in slowest_first)):
             chosen = dict(zip(slowest_first, choice, strict=True))
             dims = tuple(chosen[d][0] for d in range(len(choices)))
             lane = next((lane for _, lane in choice if lane is not None), None)
-            points.append(_Point(dims + folded, lane))
+            points.append(Point(dims + folded, lane))
         return points
 
-    def _tile(self, emitter: ValueEmitter, parts: Sequence[Part], terms: _Terms | None) -> None:
+    def _tile(self, emitter: ValueEmitter, parts: Sequence[Part], terms: Terms | None) -> None:
         stage = self.stage
         points = self._points(parts)
         buffer = self.buffers[stage.target]
@@ -207,7 +178,7 @@ class StageEmitter:
             assert terms is not None
             space = stage.anchor.iteration_space()
             folding = Folding(stage.anchor, element_of(stage.anchor.results[0]))
-            totals = self._fold(emitter, folding, points, terms)
+            totals = self.folds.totals(emitter, folding, points, terms)
             if not terms.first:
                 before = [
                     emitter.load(buffer.memory, position, point.lane)
@@ -231,7 +202,7 @@ class StageEmitter:
             self._store(emitter, points[some], stored_at[some])
 
     def _store(
-        self, emitter: ValueEmitter, points: Sequence[_Point], stored_at: Sequence[Index]
+        self, emitter: ValueEmitter, points: Sequence[Point], stored_at: Sequence[Index]
     ) -> None:
         """Evaluates the stage's value at some points side by side, and stores it."""
         stage, buffer = self.stage, self.buffers[self.stage.target]
@@ -240,187 +211,3 @@ class StageEmitter:
             emitter.evaluate_together(stage.value, places)
         for (place, lane), position in zip(places, stored_at, strict=True):
             emitter.store(emitter.evaluate(stage.value, place, lane), buffer.memory, position, lane)
-
-    # --------------------------------------------------------------- folds
-
-    def _fold(
-        self, emitter: ValueEmitter, folding: Folding, points: list[_Point], terms: _Terms
-    ) -> Sequence[SSAValue]:
-        """The totals of all points over a run of terms."""
-        element = folding.element
-        types = [
-            VectorType(element, [p.lane.extent]) if p.lane is not None else element for p in points
-        ]
-        totals = [folding.neutral(emitter.block, t) for t in types]
-        return self._fold_dims(emitter, folding, points, totals, self.stage.parallel, terms)
-
-    def _fold_dims(
-        self,
-        emitter: ValueEmitter,
-        folding: Folding,
-        points: list[_Point],
-        totals: Sequence[SSAValue],
-        d: int,
-        terms: _Terms | None = None,
-    ) -> Sequence[SSAValue]:
-        """Folds over `terms` of dimension `d`, all if None, and over all dimensions after it."""
-        if d == len(self.stage.extents):
-            return self._step(emitter, folding, points, totals)
-        if d == self.schedule.vector:
-            return self._fold_lanes(emitter, folding, points, totals, d)
-        terms = terms or _Terms(Part(Index(), self.stage.extents[d]))
-        return self._fold_part(emitter, folding, points, totals, d, terms)
-
-    def _fold_part(
-        self,
-        emitter: ValueEmitter,
-        folding: Folding,
-        points: list[_Point],
-        totals: Sequence[SSAValue],
-        d: int,
-        terms: _Terms,
-    ) -> Sequence[SSAValue]:
-        """Folds over a run of dimension `d`, and over all of those after it."""
-        part, tile = terms.part, self.schedule.tile[d]
-        ahead = self._ahead(points[0], d, terms) if self.schedule.prefetch else None
-        for segment in split_by_width(part.size, tile, 1):
-
-            def body(
-                block: Block,
-                loops: Loops,
-                at: Index,
-                carried: Sequence[SSAValue],
-                segment: Segment = segment,
-            ) -> Sequence[SSAValue]:
-                inner = emitter.inside(block, loops)
-                if ahead is not None and segment.size == tile:
-                    ahead.fetch(inner, at)
-                first = part.start + segment.start + at * segment.size
-                for n in range(segment.size):
-                    moved = [replace(p, dims=p.moved({d: first + n})) for p in points]
-                    carried = self._fold_dims(inner, folding, moved, carried, d + 1)
-                return carried
-
-            totals = fold_loop(
-                emitter.block, emitter.loops, self.names, segment.count, totals, body
-            )
-        return totals
-
-    def _ahead(self, point: _Point, d: int, terms: _Terms) -> Ahead | None:
-        """What to fetch while a tile of a product with packed columns is summed."""
-        anchor = self.stage.anchor
-        assert anchor is not None
-        space = anchor.iteration_space()
-        for operand, access in zip(anchor.operands, space.operands, strict=True):
-            source, index = self._stored(
-                operand, apply_map(access, point.moved({d: terms.part.start}))
-            )
-            buffer = self.buffers.get(source)
-            if buffer is None or not isinstance(buffer.layout, Panels):
-                continue
-            start = buffer.layout.position(index)
-            if point.lane is not None:
-                start = start.without(point.lane)
-            trips = terms.part.size // self.schedule.tile[d]
-            elements = terms.part.size * buffer.layout.width
-            return Ahead.over(buffer.memory, start, elements, terms.tile, terms.tiles, trips)
-        return None
-
-    def _stored(
-        self, value: SSAValue, index: tuple[Index, ...]
-    ) -> tuple[SSAValue, tuple[Index, ...]]:
-        """The value that moves lead to, and the index there."""
-        while value not in self.buffers and isinstance(owner := value.owner, Reorganising):
-            (access,) = owner.iteration_space().operands
-            value, index = owner.operands[0], apply_map(access, index)
-        return value, index
-
-    def _step(
-        self,
-        emitter: ValueEmitter,
-        folding: Folding,
-        points: list[_Point],
-        totals: Sequence[SSAValue],
-    ) -> list[SSAValue]:
-        space = folding.op.iteration_space()
-        out: list[SSAValue] = []
-        for point, total in zip(points, totals, strict=True):
-            terms = [
-                emitter.evaluate(operand, apply_map(access, point.dims), point.lane)
-                for operand, access in zip(folding.op.operands, space.operands, strict=True)
-            ]
-            if isinstance(total.type, VectorType):
-                terms = [self._widen(emitter, t, total.type.get_shape()[0]) for t in terms]
-            out.append(folding.accumulate(emitter.block, total, terms))
-        return out
-
-    def _widen(self, emitter: ValueEmitter, value: SSAValue, width: int) -> SSAValue:
-        if isinstance(value.type, VectorType):
-            return value
-        key = (value, (Index.constant(width),))
-        found = emitter.known.get(key)
-        if found is None:
-            found = emitter.known[key] = emitter.broadcast(value, width)
-        return found
-
-    def _fold_lanes(
-        self,
-        emitter: ValueEmitter,
-        folding: Folding,
-        points: list[_Point],
-        totals: Sequence[SSAValue],
-        d: int,
-    ) -> Sequence[SSAValue]:
-        """Folds along the vector dimension: vectors first, their lanes at the end."""
-        running = list(totals)
-        for segment in split_by_width(self.stage.extents[d], self.schedule.tile[d], self.lanes):
-            pieces = vector_pieces(segment.size, self.lanes)
-            wide: list[_Point] = []
-            for point in points:
-                for first, width in pieces:
-                    lane = Variable("lane", width) if width > 1 else None
-                    index = (Index.of(lane) if lane else Index()) + segment.start + first
-                    wide.append(_Point(point.moved({d: index}), lane))
-            starts = [
-                folding.neutral(
-                    emitter.block,
-                    VectorType(folding.element, [p.lane.extent]) if p.lane else folding.element,
-                )
-                for p in wide
-            ]
-
-            def body(
-                block: Block,
-                loops: Loops,
-                at: Index,
-                carried: Sequence[SSAValue],
-                segment: Segment = segment,
-                wide: list[_Point] = wide,
-            ) -> Sequence[SSAValue]:
-                inner = emitter.inside(block, loops)
-                moved = [replace(p, dims=p.moved({d: p.dims[d] + at * segment.size})) for p in wide]
-                return self._fold_dims(inner, folding, moved, carried, d + 1)
-
-            sums = fold_loop(emitter.block, emitter.loops, self.names, segment.count, starts, body)
-            for n in range(len(points)):
-                mine = sums[n * len(pieces) : (n + 1) * len(pieces)]
-                running[n] = self._collapse(emitter.block, folding, running[n], mine)
-        return running
-
-    @staticmethod
-    def _collapse(
-        block: Block, folding: Folding, total: SSAValue, sums: Sequence[SSAValue]
-    ) -> SSAValue:
-        """Combines vectors of one width pairwise, then their lanes, then the rest."""
-        by_type: dict[object, list[SSAValue]] = {}
-        for value in sums:
-            by_type.setdefault(value.type, []).append(value)
-        for group in by_type.values():
-            while len(group) > 1:
-                pairs = [
-                    folding.combine(block, a, b)
-                    for a, b in zip(group[::2], group[1::2], strict=False)
-                ]
-                group = pairs + group[len(pairs) * 2 :]
-            total = folding.combine(block, total, folding.across(block, group[0]))
-        return total

@@ -1,0 +1,214 @@
+"""Emits the folds of a tile: loops over the folded dimensions that carry the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from xdsl.dialects.builtin import VectorType
+from xdsl.ir import Block, SSAValue
+
+from canao.dialects.interfaces import Reorganising
+from canao.lowering.ahead import Ahead
+from canao.lowering.fold import Folding
+from canao.lowering.layout import Panels
+from canao.lowering.loops import Loops, Names, fold_loop
+from canao.lowering.schedule import StageSchedule
+from canao.lowering.stage import Part, Stage
+from canao.lowering.tile import Point, Terms
+from canao.lowering.value_emitter import Buffer, ValueEmitter
+from canao.polyhedral.index import Index, Variable, apply_map
+from canao.polyhedral.split import Segment, split_by_width, vector_pieces
+
+
+@dataclass(frozen=True)
+class FoldEmitter:
+    """Emits the folds of a stage's anchor."""
+
+    stage: Stage
+    schedule: StageSchedule
+    lanes: int
+    buffers: Mapping[SSAValue, Buffer]
+    names: Names
+
+    def totals(
+        self, emitter: ValueEmitter, folding: Folding, points: list[Point], terms: Terms
+    ) -> Sequence[SSAValue]:
+        """The totals of all points over a run of terms."""
+        element = folding.element
+        types = [
+            VectorType(element, [p.lane.extent]) if p.lane is not None else element for p in points
+        ]
+        totals = [folding.neutral(emitter.block, t) for t in types]
+        return self._fold_dims(emitter, folding, points, totals, self.stage.parallel, terms)
+
+    def _fold_dims(
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[Point],
+        totals: Sequence[SSAValue],
+        d: int,
+        terms: Terms | None = None,
+    ) -> Sequence[SSAValue]:
+        """Folds over `terms` of dimension `d`, all if None, and over all dimensions after it."""
+        if d == len(self.stage.extents):
+            return self._step(emitter, folding, points, totals)
+        if d == self.schedule.vector:
+            return self._fold_lanes(emitter, folding, points, totals, d)
+        terms = terms or Terms(Part(Index(), self.stage.extents[d]))
+        return self._fold_part(emitter, folding, points, totals, d, terms)
+
+    def _fold_part(
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[Point],
+        totals: Sequence[SSAValue],
+        d: int,
+        terms: Terms,
+    ) -> Sequence[SSAValue]:
+        """Folds over a run of dimension `d`, and over all of those after it."""
+        part, tile = terms.part, self.schedule.tile[d]
+        ahead = self._ahead(points[0], d, terms) if self.schedule.prefetch else None
+        for segment in split_by_width(part.size, tile, 1):
+
+            def body(
+                block: Block,
+                loops: Loops,
+                at: Index,
+                carried: Sequence[SSAValue],
+                segment: Segment = segment,
+            ) -> Sequence[SSAValue]:
+                inner = emitter.inside(block, loops)
+                if ahead is not None and segment.size == tile:
+                    ahead.fetch(inner, at)
+                first = part.start + segment.start + at * segment.size
+                for n in range(segment.size):
+                    moved = [replace(p, dims=p.moved({d: first + n})) for p in points]
+                    carried = self._fold_dims(inner, folding, moved, carried, d + 1)
+                return carried
+
+            totals = fold_loop(
+                emitter.block, emitter.loops, self.names, segment.count, totals, body
+            )
+        return totals
+
+    def _ahead(self, point: Point, d: int, terms: Terms) -> Ahead | None:
+        """What to fetch while a tile of a product with packed columns is summed."""
+        anchor = self.stage.anchor
+        assert anchor is not None
+        space = anchor.iteration_space()
+        for operand, access in zip(anchor.operands, space.operands, strict=True):
+            source, index = self._stored(
+                operand, apply_map(access, point.moved({d: terms.part.start}))
+            )
+            buffer = self.buffers.get(source)
+            if buffer is None or not isinstance(buffer.layout, Panels):
+                continue
+            start = buffer.layout.position(index)
+            if point.lane is not None:
+                start = start.without(point.lane)
+            trips = terms.part.size // self.schedule.tile[d]
+            elements = terms.part.size * buffer.layout.width
+            return Ahead.over(buffer.memory, start, elements, terms.tile, terms.tiles, trips)
+        return None
+
+    def _stored(
+        self, value: SSAValue, index: tuple[Index, ...]
+    ) -> tuple[SSAValue, tuple[Index, ...]]:
+        """The value that moves lead to, and the index there."""
+        while value not in self.buffers and isinstance(owner := value.owner, Reorganising):
+            (access,) = owner.iteration_space().operands
+            value, index = owner.operands[0], apply_map(access, index)
+        return value, index
+
+    def _step(
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[Point],
+        totals: Sequence[SSAValue],
+    ) -> list[SSAValue]:
+        space = folding.op.iteration_space()
+        out: list[SSAValue] = []
+        for point, total in zip(points, totals, strict=True):
+            terms = [
+                emitter.evaluate(operand, apply_map(access, point.dims), point.lane)
+                for operand, access in zip(folding.op.operands, space.operands, strict=True)
+            ]
+            if isinstance(total.type, VectorType):
+                terms = [self._widen(emitter, t, total.type.get_shape()[0]) for t in terms]
+            out.append(folding.accumulate(emitter.block, total, terms))
+        return out
+
+    def _widen(self, emitter: ValueEmitter, value: SSAValue, width: int) -> SSAValue:
+        if isinstance(value.type, VectorType):
+            return value
+        key = (value, (Index.constant(width),))
+        found = emitter.known.get(key)
+        if found is None:
+            found = emitter.known[key] = emitter.broadcast(value, width)
+        return found
+
+    def _fold_lanes(
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[Point],
+        totals: Sequence[SSAValue],
+        d: int,
+    ) -> Sequence[SSAValue]:
+        """Folds along the vector dimension: vectors first, their lanes at the end."""
+        running = list(totals)
+        for segment in split_by_width(self.stage.extents[d], self.schedule.tile[d], self.lanes):
+            pieces = vector_pieces(segment.size, self.lanes)
+            wide: list[Point] = []
+            for point in points:
+                for first, width in pieces:
+                    lane = Variable("lane", width) if width > 1 else None
+                    index = (Index.of(lane) if lane else Index()) + segment.start + first
+                    wide.append(Point(point.moved({d: index}), lane))
+            starts = [
+                folding.neutral(
+                    emitter.block,
+                    VectorType(folding.element, [p.lane.extent]) if p.lane else folding.element,
+                )
+                for p in wide
+            ]
+
+            def body(
+                block: Block,
+                loops: Loops,
+                at: Index,
+                carried: Sequence[SSAValue],
+                segment: Segment = segment,
+                wide: list[Point] = wide,
+            ) -> Sequence[SSAValue]:
+                inner = emitter.inside(block, loops)
+                moved = [replace(p, dims=p.moved({d: p.dims[d] + at * segment.size})) for p in wide]
+                return self._fold_dims(inner, folding, moved, carried, d + 1)
+
+            sums = fold_loop(emitter.block, emitter.loops, self.names, segment.count, starts, body)
+            for n in range(len(points)):
+                mine = sums[n * len(pieces) : (n + 1) * len(pieces)]
+                running[n] = self._collapse(emitter.block, folding, running[n], mine)
+        return running
+
+    @staticmethod
+    def _collapse(
+        block: Block, folding: Folding, total: SSAValue, sums: Sequence[SSAValue]
+    ) -> SSAValue:
+        """Combines vectors of one width pairwise, then their lanes, then the rest."""
+        by_type: dict[object, list[SSAValue]] = {}
+        for value in sums:
+            by_type.setdefault(value.type, []).append(value)
+        for group in by_type.values():
+            while len(group) > 1:
+                pairs = [
+                    folding.combine(block, a, b)
+                    for a, b in zip(group[::2], group[1::2], strict=False)
+                ]
+                group = pairs + group[len(pairs) * 2 :]
+            total = folding.combine(block, total, folding.across(block, group[0]))
+        return total
