@@ -30,7 +30,7 @@ _TASKS_A_THREAD = 4
 """Tasks per thread where splitting finer costs nothing."""
 _POINTS_A_TASK = 32768
 """Points of a task that reads no weights: what stays in the nearest cache."""
-_TERMS_A_SUM = 384
+_TERMS_A_SUM = 256
 """Longest chain of additions in a product: rounding as small as that of other libraries."""
 _STEPS_A_FETCH = 4
 """Terms that a product adds between two fetches of what comes next."""

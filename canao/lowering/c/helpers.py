@@ -203,7 +203,7 @@ def bits(unit: UnitPrinter, source: CType, target: CType, a: str) -> str:
         f"canao_bits_{source.tag}_{target.tag}",
         target,
         [(source, "a")],
-        lambda: f"{target.c} r;\n  memcpy(&r, &a, sizeof r);\n  return r;",
+        lambda: f"{target.c} r;\n  __builtin_memcpy(&r, &a, sizeof r);\n  return r;",
     )
     return f"{name}({a})"
 

@@ -12,8 +12,8 @@ from unit.lowering.road import UNITS, fuse, interpret, run_compiled
 from canao.lowering.pipeline import lower
 from canao.lowering.target import vector_unit
 
-# One term, one below and above one, two and four blocks of 384, and primes.
-TERMS = (1, 383, 384, 385, 768, 769, 1153, 1536)
+# One term, one below and above one, two and four blocks of 256, and primes.
+TERMS = (1, 255, 256, 257, 512, 513, 769, 1024)
 # One row, one below and above a tile of 9, and a block of 144 rows.
 SHAPES = ((1, 97), (8, 48), (10, 47), (143, 49), (145, 33), (289, 16))
 

@@ -55,12 +55,15 @@ def test_a_slower_winner_has_drifted(tuner: Tuner, monkeypatch: pytest.MonkeyPat
     assert verdict.standing is Standing.drifted
 
 
-def test_a_winner_that_crashes_has_failed(tuner: Tuner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_winner_that_crashes_has_failed(
+    tuner: Tuner, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tune(tuner, ELEMENTWISE)
     best = only_record(tuner).best
     assert best is not None
     spoil(monkeypatch, {best.name: CRASH})
-    (verdict,) = validate(tuner)
+    with closing(new_tuner(cache)) as later:
+        (verdict,) = validate(later)
     assert verdict.standing is Standing.failed
     assert "crashed: SIGSEGV" in verdict.detail
 
