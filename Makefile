@@ -1,6 +1,7 @@
 # canao: every target makes .venv and installs what it needs.
 #
 #   PYTHON=python3.12   interpreter to build .venv with (3.11 or newer)
+#   WORKERS=2            tests at a time (all cores if left out)
 #   PIP_FLAGS="..."     extra options of `pip install` (for instance an index with CPU builds of torch)
 
 SHELL := /bin/sh
@@ -8,6 +9,7 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PIP_FLAGS ?=
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -29,10 +31,10 @@ run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2, embed sentences, compare wit
 	@$(OFFLINE) $(BIN)/python examples/embed_sentences.py
 
 test: lint lit ## Check style and types, then run the tests that take minutes at most
-	@$(OFFLINE) $(BIN)/python -m pytest -m "not slow"
+	@$(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS) -m "not slow"
 
 test-all: lint lit ## Like test, with the slow tests
-	@$(OFFLINE) $(BIN)/python -m pytest
+	@$(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 lint: $(VENV)/dev.stamp ## Check style (ruff) and types (basedpyright)
 	@echo "==> ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from unit.lowering.c_support import Array, parse
 from unit.lowering.road import LOOPS, UNITS, Build, lower_in_levels
@@ -23,6 +23,10 @@ from canao.interpreters.canao import evaluate
 TOLERANCE = 2e-4
 POINTS_TO_INTERPRET = 20_000
 """The loops of larger graphs take the interpreter seconds."""
+
+GRAPHS = 2000
+PARTS = 20
+"""Each part begins with the same simplest graph, so each has one more than its share."""
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
 
@@ -105,8 +109,13 @@ def test_random_graphs(graph: Graph, fusion: bool, threads: int, unit: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
-@settings(max_examples=2000, deadline=None, suppress_health_check=SLOW)
-@given(**CASES)
-def test_many_random_graphs(graph: Graph, fusion: bool, threads: int, unit: str) -> None:
-    check(graph, fusion=fusion, threads=threads, unit=unit)
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_many_random_graphs(part: int) -> None:
+    @seed(part)
+    @settings(max_examples=GRAPHS // PARTS + 1, deadline=None, suppress_health_check=SLOW)
+    @given(**CASES)
+    def each(graph: Graph, fusion: bool, threads: int, unit: str) -> None:
+        check(graph, fusion=fusion, threads=threads, unit=unit)
+
+    each()
