@@ -177,6 +177,47 @@ def peers(
 
 
 @bench_app.command()
+def shapes(
+    models: Annotated[str, typer.Option(help="Models, separated by commas.")] = "minilm",
+    peers: Annotated[
+        str, typer.Option(help="Peers, separated by commas.")
+    ] = "canao,litert,openvino,onnxruntime",
+    threads: ThreadCounts = "1,2",
+    shapes: Annotated[
+        str, typer.Option(help="Batch and sequence of each, as 1x16, separated by commas.")
+    ] = "1x1,1x16,1x64,1x256,1x512,8x128",
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each peer.")] = 10,
+    out: Out = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Measure canao and other runtimes with short and long sequences, and with batches.
+
+    With --out the results are written to shapes.md and shapes.json.
+    """
+    from canao.peers.catalogue import DEFAULT_PEERS, find_peers
+    from canao.peers.compare import Plan
+    from canao.peers.environment import default_home
+    from canao.peers.models import MODELS, find_model
+    from canao.peers.shapes import measure_shapes
+
+    plan = Plan(
+        models=[find_model(name).name for name in _names(models, MODELS)],
+        peers=find_peers(_names(peers, DEFAULT_PEERS)),
+        threads=_thread_counts(threads),
+        rounds=rounds,
+    )
+    wanted = [_shape(text) for text in shapes.split(",")]
+    with progress_display(as_json) as progress:
+        result = measure_shapes(plan, wanted, home or default_home(), progress)
+    if out:
+        _write(out, "shapes", result.to_markdown(), result.to_dict())
+    _show(result.to_markdown(), result.to_dict(), as_json)
+    if not result.has_times():
+        raise typer.Exit(1)
+
+
+@bench_app.command()
 def table1(
     threads: ThreadCounts = "1,2",
     runs: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 100,
@@ -218,6 +259,14 @@ def _thread_counts(text: str) -> tuple[int, ...]:
             f"'{text}' is not a list of numbers of threads; write for instance 1,2"
         )
     return counts
+
+
+def _shape(text: str) -> tuple[int, int]:
+    """Batch and sequence."""
+    parts = text.split("x")
+    if len(parts) == 2 and all(part.isdecimal() and int(part) > 0 for part in parts):
+        return int(parts[0]), int(parts[1])
+    raise typer.BadParameter(f"'{text}' is not a batch and a sequence; write for instance 1x16")
 
 
 def _write(directory: Path, name: str, text: str, values: dict[str, Any]) -> None:

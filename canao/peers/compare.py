@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,15 @@ from canao.peers.environment import Environment
 from canao.peers.models import Case, make_once, prepare_case
 from canao.peers.session import Array, Session
 from canao.runtime.cache import Cache, digest
-from canao.runtime.peak import peak_gflops
+from canao.runtime.peak import peak_gflops, present_gflops
 from canao.runtime.target import Target
 from canao.runtime.toolchain import find_compiler
 
 Progress = Callable[[str], None]
+Pace = Callable[[], float]
 
 TOLERANCE = 1e-3
 """Largest difference from PyTorch eager, relative to the largest number of its tensor."""
-
 
 _TURNS_OF_SLOW = 3
 
@@ -80,6 +81,10 @@ class Row:
     runs: int = 0
     peak_fraction: float | None = None
     """The products' operations over the median time, as a part of the measured peak."""
+    pace_gflops: float | None = None
+    """Median rate of multiply-adds alone, measured between the turns of the peers."""
+    pace_fraction: float | None = None
+    """The products' operations over the median time, as a part of that rate."""
     over_canao: float | None = None
     """Its median over canao's in the same rounds."""
     max_difference: float | None = None
@@ -160,7 +165,8 @@ def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> 
         case = prepare_case(name, plan.sequence, plan.batch, home)
         workloads.append(Workload(name, case.flops, case.weights))
         for threads in plan.threads:
-            rows += compare_case(plan, case, threads, home, progress)
+            pace = partial(present_gflops, compiler, target, cache, threads)
+            rows += compare_case(plan, case, threads, home, progress, pace)
             # Noise can only lower it, and the cache keeps the highest that was ever seen.
             peaks[threads] = peak_gflops(compiler, target, cache, threads)
     return Comparison(
@@ -187,11 +193,28 @@ def check_installed(peers: Sequence[Peer], home: Path) -> None:
         Environment(name, home).check()
 
 
-def compare_case(plan: Plan, case: Case, threads: int, home: Path, progress: Progress) -> list[Row]:
-    """The rows of one model with one number of threads, without shares of the peak."""
+def compare_case(
+    plan: Plan,
+    case: Case,
+    threads: int,
+    home: Path,
+    progress: Progress,
+    pace: Pace | None = None,
+) -> list[Row]:
+    """The rows of one model with one number of threads, without shares of the peak.
+
+    `pace` is called in every round and returns the rate of multiply-adds, in GFLOP/s.
+    """
     where = f"{case.model}, {threads} threads"
     failures: dict[str, str] = {}
     entrants: list[_Entrant] = []
+    paces: list[float] = []
+
+    def measure_pace() -> None:
+        if pace is not None:
+            time.sleep(plan.rest)
+            paces.extend(pace() for _ in range(plan.burst))
+
     with ExitStack() as open_sessions:
         for peer in plan.peers:
             progress(f"{where}: {peer.title}")
@@ -199,7 +222,7 @@ def compare_case(plan: Plan, case: Case, threads: int, home: Path, progress: Pro
                 entrants.append(_enter(plan, peer, case, threads, home, open_sessions))
             except CanaoError as error:
                 failures[peer.name] = str(error)
-        failures |= _play(plan, entrants, lambda stage: progress(f"{where}: {stage}"))
+        failures |= _play(plan, entrants, lambda stage: progress(f"{where}: {stage}"), measure_pace)
     ours = next((e for e in entrants if e.peer.name == "canao" and "canao" not in failures), None)
     canao_ms = 1e3 * statistics.median(ours.seconds) if ours and ours.seconds else None
     known = {entrant.peer.name: entrant for entrant in entrants}
@@ -209,11 +232,14 @@ def compare_case(plan: Plan, case: Case, threads: int, home: Path, progress: Pro
             failure = failures[peer.name]
             rows.append(Row(case.model, threads, peer.name, peer.title, failure=failure))
         else:
-            rows.append(_row(known[peer.name], case, threads, canao_ms))
+            row = _row(known[peer.name], case, threads, canao_ms)
+            rows.append(replace(row, pace_gflops=statistics.median(paces) if paces else None))
     return rows
 
 
-def _play(plan: Plan, entrants: Sequence[_Entrant], progress: Progress) -> dict[str, str]:
+def _play(
+    plan: Plan, entrants: Sequence[_Entrant], progress: Progress, measure_pace: Callable[[], None]
+) -> dict[str, str]:
     """All rounds; returns why peers failed in them."""
     failures: dict[str, str] = {}
     for number in range(plan.rounds):
@@ -225,6 +251,7 @@ def _play(plan: Plan, entrants: Sequence[_Entrant], progress: Progress) -> dict[
                 _take_turn(plan, entrant)
             except CanaoError as error:
                 failures[entrant.peer.name] = str(error)
+        measure_pace()
     return failures
 
 
@@ -310,13 +337,23 @@ def _row(entrant: _Entrant, case: Case, threads: int, canao_ms: float | None) ->
 def with_peak_fractions(
     rows: Sequence[Row], workloads: Sequence[Workload], peaks: Mapping[int, float]
 ) -> list[Row]:
-    """The rows with the share of the peak (GFLOP/s by number of threads) that their medians are."""
+    """The rows with the shares that their medians are of two rates.
+
+    These are the peak (GFLOP/s by number of threads), and the pace of the same rounds.
+    """
     flops = {work.model: work.product_flops for work in workloads}
     found: list[Row] = []
     for row in rows:
         peak = peaks[row.threads]
         rate = flops[row.model] / row.median_ms / 1e6 if row.median_ms else 0.0
-        found.append(replace(row, peak_fraction=rate / peak if rate and peak else None))
+        pace = row.pace_gflops
+        found.append(
+            replace(
+                row,
+                peak_fraction=rate / peak if rate and peak else None,
+                pace_fraction=rate / pace if rate and pace else None,
+            )
+        )
     return found
 
 

@@ -22,8 +22,9 @@ def comparison_markdown(comparison: Comparison) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def conditions(comparison: Comparison) -> str:
-    """What the times depend on, in sentences."""
+def conditions(comparison: Comparison, *, one_shape: bool = True) -> str:
+    """What the times depend on, in sentences; the shape only where it is that of all times."""
+    shape = f"Batch {comparison.batch}, sequence {comparison.sequence}, " if one_shape else ""
     flags = " ".join(flag for flag in _VECTOR_FLAGS if flag in comparison.cpu_flags)
     peaks = ", ".join(
         f"{peak:.1f} GFLOP/s with {count(threads, 'thread')}"
@@ -31,14 +32,15 @@ def conditions(comparison: Comparison) -> str:
     )
     pinned = "Processes are pinned to as many cores as threads. " if comparison.pinned else ""
     return (
-        f"Batch {comparison.batch}, sequence {comparison.sequence}, {comparison.dtype}. "
+        f"{shape}{comparison.dtype}. "
         f"{comparison.cpu}, {count(comparison.cores, 'core')}: {flags}; {comparison.compiler}. "
         f"Measured peak of multiply-adds: {peaks}. {pinned}\n"
         f"Every peer has a process; {count(comparison.rounds, 'round')}, in each of which every "
         f"peer takes a turn of {count(comparison.burst, 'run')} after 20 ms of rest and one run "
         "that does not count; slow ones run less often. "
         "Ratios are of medians within these rounds. *Of peak* counts the operations of products "
-        "alone."
+        "alone, as a part of the measured peak, *of pace* as a part of the median rate of "
+        "multiply-adds alone that the machine gave between the turns of the same rounds."
     )
 
 
@@ -90,6 +92,7 @@ _HEADINGS = (
     "median ms",
     "min ms",
     "of peak",
+    "of pace",
     "time / canao's",
     "largest difference",
 )
@@ -120,6 +123,7 @@ def _cells(row: Row) -> list[str]:
         number(row.median_ms, ".3f"),
         number(row.min_ms, ".3f"),
         number(row.peak_fraction, ".1%"),
+        number(row.pace_fraction, ".1%"),
         number(row.over_canao, ".3f"),
         number(row.max_difference, ".1e"),
     ]

@@ -17,6 +17,8 @@ from canao.runtime.toolchain import Compiler
 
 _CHAINS = 12
 _STEPS = 200_000
+_LONG_STEPS = 10_000_000
+"""Some 30 ms, as long as an inference of a small model."""
 _STREAM_BYTES = 128 << 20
 """More than the caches of most processors hold."""
 _ROUNDS = 25
@@ -51,6 +53,13 @@ def peak_gflops(compiler: Compiler, target: Target, cache: Cache, threads: int) 
     return probe.best("peak", threads, lambda: operations / probe.seconds("peak", threads, _STEPS))
 
 
+def present_gflops(compiler: Compiler, target: Target, cache: Cache, threads: int) -> float:
+    """The rate of `peak_gflops` as the machine is now: one run of some 30 ms, nothing kept."""
+    operations = 2.0 * _CHAINS * target.vector_unit.lanes_f32 * _LONG_STEPS * threads
+    seconds = _probe(compiler, target, cache).seconds("peak", threads, _LONG_STEPS, rounds=1)
+    return operations / seconds / 1e9
+
+
 def read_bandwidth(compiler: Compiler, target: Target, cache: Cache, threads: int) -> float:
     """GB/s at which `threads` threads together read memory in order; kept like the peak."""
     probe = _probe(compiler, target, cache)
@@ -76,12 +85,12 @@ class _Probe:
             self.cache.set_note(key, json.dumps(found))
         return max(found, known)
 
-    def seconds(self, name: str, threads: int, size: int) -> float:
-        """The best time of one measurement."""
+    def seconds(self, name: str, threads: int, size: int, rounds: int = _ROUNDS) -> float:
+        """The best time of so many runs."""
         function = getattr(ctypes.CDLL(str(self.path)), f"canao_{name}_seconds")
         function.argtypes = (ctypes.c_int, ctypes.c_long, ctypes.c_int)
         function.restype = ctypes.c_double
-        seconds: float = function(threads, size, _ROUNDS)
+        seconds: float = function(threads, size, rounds)
         if seconds <= 0:
             raise ExecutionError(
                 f"{threads} threads could not be started, or {_STREAM_BYTES >> 20} MiB of memory "

@@ -10,11 +10,12 @@ from unit.peers.test_tables import comparison
 from unit.test_cli import run
 
 import canao.peers.compare as compare_module
+import canao.peers.shapes as shapes_module
 import canao.peers.table1 as table1_module
 from canao.peers.compare import Comparison, Plan
 
 
-@pytest.mark.parametrize("command", ["model", "setup", "peers", "table1"])
+@pytest.mark.parametrize("command", ["model", "setup", "peers", "shapes", "table1"])
 def test_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -41,6 +42,8 @@ def test_a_model_needs_no_command(
         (("peers", "--peers", "mxnet"), 1, "there is no peer 'mxnet'; choose from canao,"),
         (("peers", "--models", "gpt"), 1, "there is no model 'gpt' to measure; choose from bert-"),
         (("peers", "--threads", "few"), 2, "not a list of numbers of threads"),
+        (("shapes", "--shapes", "1x16,big"), 2, "'big' is not a batch and a sequence"),
+        (("shapes", "--shapes", "0x16"), 2, "'0x16' is not a batch and a sequence"),
         (("table1",), 1, "run: canao bench setup litert"),
         (("setup", "mxnet"), 1, "there is no environment 'mxnet' to install"),
     ],
@@ -69,6 +72,7 @@ def test_results_are_written(
 
     monkeypatch.setattr(compare_module, "compare", compare)
     monkeypatch.setattr(table1_module, "compare", compare)
+    monkeypatch.setattr(shapes_module, "compare", compare)
     arguments = ("--models", "minilm", "--peers", "canao,litert", "--threads", "2")
     assert run(monkeypatch, "bench", "peers", *arguments, "--out", tmp_path, "--json") == 0
     shown = json.loads(capsys.readouterr().out)
@@ -77,5 +81,15 @@ def test_results_are_written(
     assert run(monkeypatch, "bench", "table1", "--runs", 10, "--out", tmp_path) == 0
     assert "Table 1 of the paper" in capsys.readouterr().out
     assert plans[1].rounds * plans[1].burst >= 10
-    names = {"peers.json", "peers.md", "peers.png", "table1.json", "table1.md"}
+    assert run(monkeypatch, "bench", "shapes", "--shapes", "1x16,8x128", "--out", tmp_path) == 0
+    assert [(plan.batch, plan.sequence) for plan in plans[2:]] == [(1, 16), (8, 128)]
+    names = {
+        "shapes.json",
+        "shapes.md",
+        "peers.json",
+        "peers.md",
+        "peers.png",
+        "table1.json",
+        "table1.md",
+    }
     assert {path.name for path in tmp_path.iterdir()} == names

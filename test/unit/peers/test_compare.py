@@ -25,7 +25,7 @@ from canao.peers.compare import (
 
 def rows(tmp_path: Path, peers: list[Peer], **settings: float) -> dict[str, Row]:
     plan = Plan([], peers, [1], rounds=3, burst=2, warmup=1, rest=0.0, **settings)  # pyright: ignore[reportArgumentType]
-    found = compare_case(plan, fake_case(tmp_path), 1, tmp_path, lambda stage: None)
+    found = compare_case(plan, fake_case(tmp_path), 1, tmp_path, lambda stage: None, lambda: 50.0)
     return {row.peer: row for row in found}
 
 
@@ -42,6 +42,8 @@ def test_good_peers_have_times(tmp_path: Path) -> None:
     assert other.max_difference == 0.0
     (told,) = with_peak_fractions([other], [Workload("double", 2_000_000, "none")], {1: 100.0})
     assert told.peak_fraction == pytest.approx(2.0 / other.median_ms / 100)
+    assert told.pace_gflops == 50.0
+    assert told.pace_fraction == pytest.approx(2.0 / other.median_ms / 50)
     assert other.versions["numpy"] == np.__version__
 
 

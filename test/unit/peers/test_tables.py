@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from canao.peers.catalogue import DEFAULT_PEERS, PEERS
 from canao.peers.chart import write_chart
 from canao.peers.compare import Comparison, Row, Workload
 from canao.peers.paper import TABLE_1
+from canao.peers.shapes import ShapesResult
 from canao.peers.table import comparison_markdown
 from canao.peers.table1 import NO_DEVICE, table1_of
 
@@ -57,6 +59,8 @@ def _row(model: str, threads: int, peer: str, ms: float, failing: str) -> Row:
         min_ms=ms * 0.9,
         runs=100,
         peak_fraction=0.5,
+        pace_gflops=80.0,
+        pace_fraction=0.625,
         over_canao=ms * threads / 10,
         max_difference=1e-6,
         versions={"torch": "2.13.0"},
@@ -72,7 +76,7 @@ def test_markdown_has_all_that_times_depend_on() -> None:
         "25 rounds",
         "torch 2.13.0",
         "| bert-base | **10.00** | 12.50 | 15.00 |",
-        "| LiteRT | 1 | 100 | 15.000 | 13.500 | 50.0% | 1.500 | 1.0e-06 |",
+        "| LiteRT | 1 | 100 | 15.000 | 13.500 | 50.0% | 62.5% | 1.500 | 1.0e-06 |",
         "5.00 GFLOPs in products; weights: random (seed 0).",
     ):
         assert told in text
@@ -86,7 +90,7 @@ def test_tables_are_rectangular() -> None:
 
 def test_a_failed_peer_says_why() -> None:
     text = comparison_markdown(comparison(failing="litert"))
-    assert "| LiteRT (failed) | 1 | 0 | - | - | - | - | - |" in text
+    assert "| LiteRT (failed) | 1 | 0 | - | - | - | - | - | - |" in text
     assert "- LiteRT, 2 threads: its process crashed (SIGSEGV)" in text
 
 
@@ -113,6 +117,14 @@ def test_the_papers_figures() -> None:
     assert {row.title for row in TABLE_1} == set(printed)
     for row in TABLE_1:
         assert tuple(round(s, 1) for s in row.speedups().values()) == printed[row.title]
+
+
+def test_shapes_have_a_row_each() -> None:
+    one, eight = comparison(), replace(comparison(failing="litert"), batch=8, sequence=64)
+    text = ShapesResult((one, eight)).to_markdown()
+    assert "| bert-base | 1 x 128 | 10.00 (9.00) | 12.50 (11.25) | 15.00 (13.50) | 1.50 |" in text
+    assert "| bert-base | 8 x 64 | 10.00 (9.00) | 12.50 (11.25) | - (-) | - |" in text
+    assert "Batch 1" not in text
 
 
 def test_table1_puts_the_paper_beside_ours() -> None:
