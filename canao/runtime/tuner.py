@@ -122,7 +122,7 @@ class Tuner:
         """Build all that will have to be measured for these layers, so that none waits."""
         start = time.perf_counter()
         for task in tasks:
-            if model_seconds(task) < _WORTH_SECONDS:
+            if not self._is_worth_measuring(task):
                 continue
             key = self._key(task)
             candidates = self._candidates(task)
@@ -137,13 +137,25 @@ class Tuner:
 
     def chooser(self, task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
         """The fastest known schedule of a layer, measured now if none is known."""
-        if model_seconds(task) < _WORTH_SECONDS:
+        if not self._is_worth_measuring(task):
             return choose_by_model(task)
         start = time.perf_counter()
         try:
             return self._choose(task)
         finally:
             self.seconds += time.perf_counter() - start
+
+    def _is_worth_measuring(self, task: LayerTask) -> bool:
+        """Whether the layer runs long enough, and more than the cost model's choice is likely.
+
+        Where what won in other sizes is just that choice, nothing is left to decide.
+        """
+        if model_seconds(task) < _WORTH_SECONDS:
+            return False
+        candidates = self._candidates(task)
+        if self.mode == "full" or len(candidates) == 1 or self.database.find(self._key(task)):
+            return True
+        return len(self._wanted(task, candidates)) > 1
 
     def _choose(self, task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
         key = self._key(task)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
+import pytest
 from unit.runtime.tuning_support import ELEMENTWISE, PRODUCT, new_tuner, tune
 
+import canao.runtime.tuner as tuner_module
 from canao.lowering.schedule import Schedule, StageSchedule
 from canao.runtime.analogy import nearest, structure
 from canao.runtime.cache import Cache
@@ -40,12 +43,29 @@ def test_fewer_schedules_are_measured_in_new_sizes(cache: Cache) -> None:
     assert len(known.variants_tried) > 2
     with closing(new_tuner(cache)) as second:
         (kernel,) = tune(second, LARGER).kernels
-        assert len(second.database.records()) == 2
+        assert len(second.database.records()) == len(kernel.variants_tried)
     assert 1 <= len(kernel.variants_tried) <= 2
     assert kernel.variant in kernel.variants_tried
     with closing(new_tuner(cache, "full")) as thorough:
         (kernel,) = tune(thorough, LARGER).kernels
     assert len(kernel.variants_tried) > 2
+
+
+def test_a_likely_winner_that_is_the_usual_choice_is_not_measured(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(new_tuner(cache)) as first:
+        tune(first, PRODUCT)
+
+    def usual(schedules: Sequence[Schedule], winner: Schedule) -> Schedule:
+        del winner
+        return schedules[0]
+
+    monkeypatch.setattr(tuner_module, "nearest", usual)
+    with closing(new_tuner(cache)) as second:
+        (kernel,) = tune(second, LARGER).kernels
+        assert second.measured == 0
+    assert kernel.variants_tried == (kernel.variant,)
 
 
 def test_a_tuner_does_not_learn_from_itself(cache: Cache) -> None:
