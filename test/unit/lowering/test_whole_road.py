@@ -109,7 +109,7 @@ def test_random_graphs(graph: Graph, fusion: bool, threads: int, unit: str) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_many_random_graphs(part: int) -> None:
     @seed(part)
