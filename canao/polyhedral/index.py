@@ -204,9 +204,7 @@ def _floordiv(index: Index, divisor: int) -> Index:
 
 def _reduced_quotient(index: Index, divisor: int) -> Index:
     """`floor((g*a + r) / (g*b)) == floor(a / b)` where `0 <= r < g`."""
-    for g in sorted({gcd(c, divisor) for _, c in index.terms}, reverse=True):
-        if g <= 1:
-            break
+    for g in _common_divisors([c for _, c in index.terms], divisor):
         coarse = tuple((a, c // g) for a, c in index.terms if c % g == 0)
         fine = Index(tuple(t for t in index.terms if t[1] % g), index.offset % g)
         low, high = fine.bounds
@@ -216,6 +214,15 @@ def _reduced_quotient(index: Index, divisor: int) -> Index:
     if low // divisor == high // divisor:
         return Index.constant(low // divisor)
     return Index(((Quotient(index, divisor), 1),))
+
+
+def _common_divisors(coefficients: Sequence[int], divisor: int) -> list[int]:
+    """What a divisor has in common with some of the coefficients, largest first, without 1."""
+    found: set[int] = set()
+    for c in coefficients:
+        g = gcd(c, divisor)
+        found |= {g, *(gcd(g, other) for other in found)}
+    return sorted(found - {1}, reverse=True)
 
 
 def evaluate(expr: AffineExpr, dims: Sequence[Index]) -> Index:

@@ -81,6 +81,22 @@ def test_table_that_is_computed() -> None:
         check(Graph(parse(GATHERED_GATHER), inputs), fusion=fusion, threads=2, unit="sse")
 
 
+ROWS_OF_A_BATCH = """
+func.func @main(%x: tensor<8x48x15xf32>) -> tensor<8x48x2xf32> {
+  %w = canao.weight "w" : tensor<15x2xf32>
+  %y = canao.matmul %x, %w : (tensor<8x48x15xf32>, tensor<15x2xf32>) -> tensor<8x48x2xf32>
+  func.return %y : tensor<8x48x2xf32>
+}"""
+
+
+def test_product_whose_tasks_begin_between_the_rows_of_a_batch() -> None:
+    rng = np.random.default_rng(0)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in ((8, 48, 15), (15, 2)))
+    graph = Graph(parse(ROWS_OF_A_BATCH), [x], {"w": w})
+    for unit in UNITS:
+        check(graph, fusion=True, threads=1, unit=unit)
+
+
 def test_levels_are_the_passes_of_the_pipeline() -> None:
     module = parse(GATHERED_GATHER)
     road = lower_in_levels(module, fusion=True, threads=1, unit="sse")

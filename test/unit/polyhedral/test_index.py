@@ -164,3 +164,11 @@ def test_products_of_variables_are_not_affine() -> None:
     )
     with pytest.raises(ValueError, match="is not affine"):
         evaluate(product_, [Index.of(v) for v in VARIABLES])
+
+
+def test_a_quotient_is_reduced_by_what_some_coefficients_share() -> None:
+    task, tile = Variable("task", 3), Variable("tile", 2)
+    row, lane = Index.of(task) * 128 + Index.of(tile) * 12 + 105, Index.of(Variable("lane", 2))
+    position = row * 2 + lane
+    assert position // 96 == row // 48
+    assert (position % 96) // 2 == row % 48
