@@ -16,24 +16,24 @@ from canao.compiled_model import Build, CompiledModel
 from canao.errors import CanaoError, ToolchainError
 from canao.frontend.convention import CallConvention, computed_dtype
 from canao.lowering.program import Program
-from canao.runtime.build import build_library
 from canao.runtime.cache import Cache
 from canao.runtime.choose_threads import (
     ASKED,
     CORES,
+    UNITS,
     Candidate,
     ThreadChoice,
     best_times,
     choose_threads,
 )
-from canao.runtime.guard import try_first_run
 from canao.runtime.module import Array
 from canao.runtime.product_errors import measure_errors
 from canao.runtime.programs import Lowered, cached_program, program_key
 from canao.runtime.prune import prune_if_due
+from canao.runtime.ready import build_program, try_program
 from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors
-from canao.runtime.toolchain import Compiler, find_compiler
+from canao.runtime.toolchain import Compiler, compiler_for
 from canao.runtime.weights import prepare_weights
 from canao.saved import load_model
 
@@ -56,7 +56,7 @@ Progress = Callable[[str], None]
 _FUSIONS = (True, False, "exact", "fast")
 _TUNES = ("off", "default", "full")
 _DTYPES = ("float32",)
-_TARGETS = ("c",)
+_TARGETS = ("c", "opencl")
 _MAX_THREADS = 1024
 
 
@@ -121,7 +121,8 @@ def compile(
     """Compile a model for inputs of the shapes and dtypes of `example_inputs`.
 
     `model` is a module, an exported program, or MLIR (a path or the text).
-    `target` is "c" for this machine or a `Target`. `threads` is obeyed; if it is
+    `target` is "c" for this machine, "opencl" for its first OpenCL device, or a
+    `Target`, such as `Target.opencl("gpu")`. `threads` is obeyed; if it is
     left out, the fastest number of threads is found by measuring, or, with
     `tune="off"`, is that of the physical cores available. `fusion` is True,
     False, "exact" (laws that keep every rounding) or "fast" (also the law that
@@ -166,22 +167,18 @@ def _built(
     """A lowered program made ready to run."""
     program = _named(lowered.program, imported.convention)
     with watch.stage("build"):
-        library = build_library(
-            program.source,
-            options.compiler,
-            options.target,
-            options.cache,
-            workers=available_cores(),
+        library = build_program(
+            program, options.compiler, options.target, options.cache, workers=available_cores()
         )
     with watch.stage("first run"):
-        try_first_run(library, program, options.cache)
+        try_program(library, program, options.cache)
     with watch.stage("weights"):
         weights = prepare_weights(program, imported.weights)
     if program.fast_products:
         with watch.stage("errors"):
             products = measure_errors(program.fast_products, imported.weights)
             program = replace(program, fast_products=products)
-    return Candidate(program, library, weights)
+    return Candidate(program, library, weights, options.target)
 
 
 def _choose(
@@ -191,6 +188,9 @@ def _choose(
     watch: _Stopwatch,
 ) -> tuple[Candidate, ThreadChoice]:
     """The program for the number of threads that was asked for, or else for the fastest."""
+    if options.target.device is not None:
+        units = options.target.device.units
+        return make(units), ThreadChoice(units, UNITS)
     if options.threads is not None:
         return make(options.threads), ThreadChoice(options.threads, ASKED)
     cores = available_cores()
@@ -243,6 +243,13 @@ def _checked_options(
         _check_threads(threads)
     host = Target.host()
     chosen = target if isinstance(target, Target) else host
+    if target == "opencl":
+        chosen = Target.opencl()
+    if chosen.device is not None and threads is not None:
+        raise CanaoError(
+            f"threads={threads} has no meaning for {chosen.device.name}, whose driver has the "
+            "threads; leave `threads` out (POCL_MAX_PTHREAD_COUNT limits those of PoCL)"
+        )
     if not chosen.runs_on(host):
         missing = sorted(set(chosen.features) - set(host.features))
         lacking = f"it lacks {' '.join(missing)}" if missing else f"it is {host.architecture}"
@@ -255,7 +262,7 @@ def _checked_options(
         threads=threads,
         fusion=fusion,
         tune=tune,
-        compiler=find_compiler(_cc()),
+        compiler=compiler_for(chosen, _cc()),
         cache=Cache(cache_dir or _cache_dir()),
     )
 
@@ -358,11 +365,12 @@ def _lower_by(
             target_unit=options.target.vector_unit,
             threads=threads,
             fusion=options.fusion,
+            device=options.target.device_model,
             chooser=chooser,
             foresee=foresee,
             on_stage=on_stage,
         )
-        return Lowered(program, {name: text for name, text in ir.items() if name != "c"})
+        return Lowered(program, {n: text for n, text in ir.items() if n != program.language})
 
     start = time.perf_counter()
     lowered, known = cached_program(key, options.cache, lower)

@@ -21,8 +21,9 @@ from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.export import export_program
 from canao.runtime.measure import Latency, time_calls
 from canao.runtime.memory import aligned_empty
-from canao.runtime.module import Array, NativeModule, Pointers, pointers
+from canao.runtime.module import Array, Pointers, pointers
 from canao.runtime.peak import Peaks, measured_peaks
+from canao.runtime.ready import Module
 from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
 from canao.runtime.target import Target
 from canao.runtime.toolchain import find_compiler
@@ -64,7 +65,7 @@ class CompiledModel:
     def __init__(
         self,
         program: Program,
-        module: NativeModule,
+        module: Module,
         convention: CallConvention,
         build: Build,
         examples: Sequence[Array],
@@ -114,21 +115,21 @@ class CompiledModel:
 
     @property
     def source(self) -> str:
-        """The emitted C."""
+        """The emitted C, or OpenCL C."""
         return self.program.source
 
     def ir(self, stage: str) -> str:
-        """The module's text after a stage, or the C text for stage 'c'."""
+        """The module's text after a stage, or the emitted text for stage 'c' or 'opencl'."""
         if stage not in self.stages:
             raise CanaoError(
                 f"there is no stage '{stage}'; the stages are {', '.join(self.stages)}"
             )
-        return self.program.source if stage == "c" else self.build.ir[stage]
+        return self.source if stage == self.program.language else self.build.ir[stage]
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The names that `ir` takes, in order."""
-        return tuple(dict.fromkeys((*self.build.ir, "c")))
+        return tuple(dict.fromkeys((*self.build.ir, self.program.language)))
 
     def measure(self, runs: int = 100, warmup: int = 10) -> Latency:
         """Time `runs` calls of the compiled code on the example inputs."""

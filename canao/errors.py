@@ -65,3 +65,7 @@ class InputFileError(CanaoError):
 
 class PeerError(CanaoError):
     """A peer of the benchmarks is not installed, failed, or gave no answer in time."""
+
+
+class DeviceError(CanaoError):
+    """An OpenCL device is missing, too small for a model, or was lost."""

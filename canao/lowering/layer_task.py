@@ -9,6 +9,7 @@ from xdsl.ir import SSAValue
 
 from canao.dialects.canao import LayerOp
 from canao.lowering.choose_schedule import choose_schedule
+from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.schedule import Schedule
 from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit
@@ -28,6 +29,8 @@ class LayerTask:
     key: str
     unit: VectorUnit
     threads: int
+    device: DeviceModel | None = None
+    """The OpenCL device that it runs on; threads of a processor if None."""
 
     @property
     def weights(self) -> set[SSAValue]:

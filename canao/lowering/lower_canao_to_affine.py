@@ -34,6 +34,7 @@ from canao.lowering.form_stages import form_stages
 from canao.lowering.kernel import KernelEmitter, flat_memref
 from canao.lowering.layer_task import Chooser, Foresee, LayerTask, choose_by_model, foresee_nothing
 from canao.lowering.layout import Panels
+from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.schedule import Schedule
 from canao.lowering.target import VectorUnit, vector_unit
 from canao.transforms.outline_weights import WEIGHT_NAMES
@@ -63,6 +64,7 @@ class ModuleLowering:
     threads: int
     chooser: Chooser = choose_by_model
     foresee: Foresee = foresee_nothing
+    device: DeviceModel | None = None
     kernels: list[Kernel] = field(default_factory=list[Kernel])
     calls: list[int] = field(default_factory=list[int])
 
@@ -92,7 +94,9 @@ class ModuleLowering:
             key = _key(layer, constant)
             if key not in tasks:
                 stages = form_stages(layer.body.block)
-                tasks[key] = LayerTask(layer, stages, constant, key, self.unit, self.threads)
+                tasks[key] = LayerTask(
+                    layer, stages, constant, key, self.unit, self.threads, self.device
+                )
                 numbers[key] = len(numbers)
             self.calls.append(numbers[key])
         self.foresee(list(tasks.values()))

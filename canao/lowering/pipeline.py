@@ -20,10 +20,10 @@ from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
-from canao.lowering.c.print_c import print_c
 from canao.lowering.layer_task import Chooser, Foresee, choose_by_model, foresee_nothing
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
-from canao.lowering.plan_memory import PlanMemoryPass
+from canao.lowering.opencl.device import DeviceModel
+from canao.lowering.print_unit import plan_memory, print_unit
 from canao.lowering.program import Counts, FastProduct, KernelSpec, Program, Rewrite
 from canao.lowering.specs import tensor_specs
 from canao.lowering.target import VectorUnit
@@ -73,19 +73,21 @@ def lower(
     target_unit: VectorUnit,
     threads: int,
     fusion: Fusion = True,
+    device: DeviceModel | None = None,
     chooser: Chooser = choose_by_model,
     foresee: Foresee = foresee_nothing,
     on_stage: OnStage | None = None,
     on_pass: OnPass | None = None,
 ) -> Program:
-    """Compiles a module of the torch or the canao dialect to C; `module` is consumed.
+    """Compiles a module of the torch or the canao dialect; `module` is consumed.
 
+    The text is C for `threads` threads, or OpenCL C if there is a `device`.
     With `fusion="exact"`, only laws are used that keep every rounding; with
     "fast", large products with weights are multiplied in seven; without
     fusion, every operation is a layer. `chooser` picks the schedule of every
     distinct layer, after `foresee` was told of all of them.
 
-    Stages: torch, canao, simplified, fused, expanded, affine, c.
+    Stages: torch, canao, simplified, fused, expanded, affine, c or opencl.
     """
     ctx = Context()
     stages = _Stages(on_stage)
@@ -119,12 +121,12 @@ def lower(
     assert main.body.block.last_op is not None
     outputs = tensor_specs("output", [v.type for v in main.body.block.last_op.operands])
     run("expanded", expand, CollapseRowsPass())
-    lowering = ModuleLowering(target_unit, threads, chooser, foresee)
+    lowering = ModuleLowering(target_unit, threads, chooser, foresee, device=device)
     lowering.run(module)
     look(LowerCanaoToAffinePass.name, module)
-    run("affine", ApproximateMathPass(), PlanMemoryPass())
-    unit = print_c(module, threads)
-    stages.done("c", lambda: unit.source)
+    run("affine", ApproximateMathPass(), plan_memory(device))
+    unit = print_unit(module, threads, device)
+    stages.done("c" if device is None else "opencl", lambda: unit.source)
     prepare = _function(module, "prepare")
     weights = tensor_specs("weight", prepare.function_type.outputs.data)
     first = [lowering.calls.index(n) for n in range(len(lowering.kernels))]
@@ -157,6 +159,7 @@ def lower(
         threads=threads,
         rewrites=_rewrites(simplify.used, fuse.used, expand.used),
         fast_products=tuple(FastProduct(**asdict(p)) for p in fuse.products),
+        launches=unit.launches,
     )
 
 

@@ -40,7 +40,9 @@ class Lifetime:
         return self.first <= other.last and other.first <= self.last
 
 
-def place(lifetimes: list[Lifetime]) -> tuple[list[int], int]:
+def place(
+    lifetimes: list[Lifetime], alignment: int = _ALIGNMENT
+) -> tuple[list[int], int]:
     """Offsets in bytes, and the size of the arena, by greedy best fit.
 
     The largest buffers are placed first, each in the smallest gap that holds
@@ -51,18 +53,19 @@ def place(lifetimes: list[Lifetime]) -> tuple[list[int], int]:
     total = 0
     for n in sorted(range(len(lifetimes)), key=lambda k: (-lifetimes[k].size, k)):
         taken = sorted(
-            (offsets[m], offsets[m] + _aligned(lifetimes[m].size))
+            (offsets[m], offsets[m] + _aligned(lifetimes[m].size, alignment))
             for m in placed
             if lifetimes[m].overlaps(lifetimes[n])
         )
-        offsets[n] = _best_gap(taken, _aligned(lifetimes[n].size))
-        total = max(total, offsets[n] + _aligned(lifetimes[n].size))
+        size = _aligned(lifetimes[n].size, alignment)
+        offsets[n] = _best_gap(taken, size)
+        total = max(total, offsets[n] + size)
         placed.append(n)
     return offsets, total
 
 
-def _aligned(size: int) -> int:
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
+def _aligned(size: int, alignment: int) -> int:
+    return -(-size // alignment) * alignment
 
 
 def _best_gap(taken: list[tuple[int, int]], size: int) -> int:
@@ -91,13 +94,16 @@ class PlanMemoryPass(ModulePass):
 
     name = "plan-memory"
 
+    alignment: int = _ALIGNMENT
+    """Bytes to which views are aligned."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in op.ops:
             if isinstance(function, func.FuncOp) and function.sym_name.data == "main":
-                _plan(function)
+                _plan(function, self.alignment)
 
 
-def _plan(main: func.FuncOp) -> None:
+def _plan(main: func.FuncOp, alignment: int) -> None:
     block = main.body.block
     step: dict[Operation, int] = {op: n for n, op in enumerate(block.ops)}
     allocations = [op for op in block.ops if isinstance(op, memref.AllocOp)]
@@ -109,7 +115,7 @@ def _plan(main: func.FuncOp) -> None:
         first = min(uses, default=step[op])
         size = element_bytes(op.memref.type) * prod(op.memref.type.get_shape())
         lifetimes.append(Lifetime(size, first, max(uses, default=first)))
-    offsets, total = place(lifetimes)
+    offsets, total = place(lifetimes, alignment)
     arena = block.insert_arg(MemRefType(i8, [total]), len(block.args))
     for op, offset in zip(allocations, offsets, strict=True):
         at = arith.ConstantOp.from_int_and_width(offset, IndexType())

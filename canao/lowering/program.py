@@ -94,10 +94,52 @@ class FastProduct:
 
 
 @dataclass(frozen=True)
-class Program:
-    """A translation unit in C with the sizes and names its caller needs.
+class Piece:
+    """A part of a buffer that a kernel of OpenCL is given."""
 
-    The unit exports `canao_open`, `canao_run`, `canao_profile` and
+    base: str
+    """inputs, weights, outputs, arena, or status: where a failed check leaves its number."""
+    number: int
+    start: int
+    """First byte."""
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One call of a kernel of OpenCL."""
+
+    kernel: str
+    groups: int
+    """Work-groups, all in one dimension."""
+    items: int
+    """Work-items of a group."""
+    arguments: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Launches:
+    """What the host of an OpenCL program does."""
+
+    steps: tuple[Launch, ...]
+    messages: tuple[str, ...]
+    """The text of check number 1, 2 ... that can fail."""
+
+    @staticmethod
+    def of(data: dict[str, Any]) -> Launches:
+        """From what `asdict` makes."""
+        steps = tuple(
+            Launch(**{**s, "arguments": tuple(Piece(**p) for p in s["arguments"])})
+            for s in data["steps"]
+        )
+        return Launches(steps, tuple(data["messages"]))
+
+
+@dataclass(frozen=True)
+class Program:
+    """A translation unit in C, or one in OpenCL C with its launches, with the sizes and names its caller needs.
+
+    A unit in C exports `canao_open`, `canao_run`, `canao_profile` and
     `canao_close`; see `docs/architecture.md` for their signatures.
     """
 
@@ -117,6 +159,13 @@ class Program:
     rewrites: tuple[Rewrite, ...] = ()
     """The laws that were used, those that change rounding first."""
     fast_products: tuple[FastProduct, ...] = ()
+    launches: Launches | None = None
+    """What the host runs, if the text is OpenCL C."""
+
+    @property
+    def language(self) -> str:
+        """The language of the text: "c" or "opencl"."""
+        return "c" if self.launches is None else "opencl"
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -155,4 +204,5 @@ class Program:
             threads=data["threads"],
             rewrites=tuple(Rewrite(**r) for r in data["rewrites"]),
             fast_products=tuple(fast_product(p) for p in data["fast_products"]),
+            launches=Launches.of(data["launches"]) if data["launches"] else None,
         )

@@ -9,10 +9,9 @@ from xdsl.ir import Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, WeightOp
 from canao.lowering.approximate_math import ApproximateMathPass
-from canao.lowering.c.print_c import print_c
 from canao.lowering.layer_task import LayerTask
 from canao.lowering.lower_canao_to_affine import ModuleLowering
-from canao.lowering.plan_memory import PlanMemoryPass
+from canao.lowering.print_unit import plan_memory, print_unit
 from canao.lowering.program import Counts, KernelSpec, Program
 from canao.lowering.schedule import Schedule
 from canao.lowering.specs import tensor_specs
@@ -28,11 +27,13 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
     module = standalone_module(task)
     ctx = Context()
     OutlineWeightsPass().apply(ctx, module)
-    lowering = ModuleLowering(task.unit, task.threads, lambda _: (schedule, (schedule.name,)))
+    lowering = ModuleLowering(
+        task.unit, task.threads, lambda _: (schedule, (schedule.name,)), device=task.device
+    )
     lowering.run(module)
     ApproximateMathPass().apply(ctx, module)
-    PlanMemoryPass().apply(ctx, module)
-    unit = print_c(module, task.threads)
+    plan_memory(task.device).apply(ctx, module)
+    unit = print_unit(module, task.threads, task.device)
     functions = {f.sym_name.data: f for f in module.ops if isinstance(f, func.FuncOp)}
     prepared = functions["prepare"].function_type.outputs.data
     layer = task.layer
@@ -48,6 +49,7 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
         calls=(0,),
         counts=Counts(1, 1, 0, 0),
         threads=task.threads,
+        launches=unit.launches,
     )
 
 

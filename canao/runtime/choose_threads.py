@@ -14,11 +14,13 @@ from canao.runtime.build import Library
 from canao.runtime.cache import Cache, digest
 from canao.runtime.measure import interleave
 from canao.runtime.memory import aligned_empty
-from canao.runtime.module import Array, NativeModule, Pointers, pointers
+from canao.runtime.module import Array, Pointers, pointers
+from canao.runtime.ready import Module, open_program
 from canao.runtime.target import Target
 
 ASKED = "asked for"
 CORES = "physical cores"
+UNITS = "compute units of the device"
 MEASURED = "measured"
 REMEMBERED = "measured before"
 
@@ -40,7 +42,8 @@ class ThreadChoice:
 
     threads: int
     reason: str = ASKED
-    """"asked for", "physical cores", "measured" or "measured before"."""
+    """"asked for", "physical cores", "measured", "measured before", or, where
+    the driver has the threads, "compute units of the device"."""
     ms: Mapping[str, float] = field(default_factory=dict[str, float])
     """What was measured: the best time in milliseconds by number of threads, and of
     "1 (made for 1)" where code made for another number was tried too."""
@@ -57,13 +60,11 @@ class Candidate:
     program: Program
     library: Library
     weights: Sequence[Array]
+    target: Target = field(default_factory=Target.host)
 
-    def module(self, threads: int) -> NativeModule:
+    def module(self, threads: int) -> Module:
         """The program loaded, to run with this many threads."""
-        program = self.program
-        return NativeModule(
-            self.library.path, self.weights, program.arena_bytes, threads, len(program.calls)
-        )
+        return open_program(self.program, self.library.path, self.weights, self.target, threads)
 
 
 Timer = Callable[[Candidate, Sequence[int]], Mapping[int, float]]

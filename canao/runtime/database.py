@@ -107,7 +107,7 @@ def lowering_digest() -> str:
     paths = sorted(
         path
         for package in _LOWERING
-        for pattern in ("*.py", "*.h")
+        for pattern in ("*.py", "*.h", "*.cl")
         for path in (root / package).rglob(pattern)
     )
     parts: list[str | bytes] = []

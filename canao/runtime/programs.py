@@ -30,7 +30,8 @@ class Lowered:
 def package_digest() -> str:
     """The hash of the package's own code: another canao may lower differently."""
     root = Path(canao.__file__).parent
-    sources = sorted([*root.rglob("*.py"), *root.rglob("*.h")])
+    patterns = ("*.py", "*.h", "*.cl")
+    sources = sorted(path for pattern in patterns for path in root.rglob(pattern))
     parts = (part for path in sources for part in (path.relative_to(root).as_posix(), path))
     return digest(*(p.read_bytes() if isinstance(p, Path) else p for p in parts))
 
@@ -41,9 +42,10 @@ def program_key(
     """The hash of everything that decides a program."""
     chosen = json.dumps(dict(options), sort_keys=True)
     features = " ".join(target.features)
+    device = "" if target.device_model is None else repr(target.device_model)
     return digest(
         "program", package_digest(), text, chosen, target.triple, target.cpu, features,
-        *compiler.command, compiler.version,
+        *compiler.command, compiler.version, device,
     )  # fmt: skip
 
 

@@ -1,14 +1,16 @@
-"""The processor that code is made for."""
+"""The processor or the OpenCL device that code is made for."""
 
 from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.target import VectorUnit, vector_unit
+from canao.runtime.device import OpenCLDevice
 
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 _OPERATING_SYSTEMS = {"linux": "linux-gnu", "darwin": "apple-darwin"}
@@ -24,17 +26,40 @@ _MARCH = {
 
 @dataclass(frozen=True)
 class Target:
-    """A processor: its triple, the features code may use, and its name."""
+    """A processor: its triple, the features code may use, and its name; perhaps a device."""
 
     triple: str
     features: tuple[str, ...]
     """Feature names as Linux gives them, sorted."""
     cpu: str = ""
+    device: OpenCLDevice | None = None
+    """The OpenCL device that runs the code; the processor itself, in C, if None."""
 
     @staticmethod
     def host() -> Target:
         """The processor that this process runs on."""
         return _host()
+
+    @staticmethod
+    def opencl(device: str | int | None = None) -> Target:
+        """An OpenCL device of this machine: by number, by kind ("gpu", "cpu") or by name.
+
+        The first that `canao devices` lists if nothing is given. `DeviceError` where
+        there is none, `MissingExtraError` where pyopencl is not installed.
+        """
+        from canao.runtime.opencl.devices import choose_device
+
+        return replace(_host(), device=choose_device(device))
+
+    @property
+    def language(self) -> str:
+        """What code for it is written in: "c" or "opencl"."""
+        return "c" if self.device is None else "opencl"
+
+    @property
+    def device_model(self) -> DeviceModel | None:
+        """What lowering must know of its device."""
+        return None if self.device is None else self.device.model
 
     @property
     def architecture(self) -> str:
@@ -44,7 +69,7 @@ class Target:
     @property
     def vector_unit(self) -> VectorUnit:
         """The vector registers that code for this target uses."""
-        return vector_unit(self.features)
+        return vector_unit(self.features) if self.device is None else self.device.model.unit
 
     @property
     def march(self) -> str:

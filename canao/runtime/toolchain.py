@@ -34,11 +34,13 @@ class Compiler:
 
     command: tuple[str, ...]
     kind: str
-    """gcc, clang or zig."""
+    """gcc, clang, zig, or opencl for that of a driver."""
     version: str
 
     def flags(self, target: Target) -> tuple[str, ...]:
         """Options that make fast code for `target` with IEEE arithmetic."""
+        if target.device is not None:
+            return target.device.options
         # zig writes processor names with underscores, and has none for plain ARMv8.
         march = target.march.replace("-", "_") if self.kind == "zig" else target.march
         flags = (*_FLAGS, f"-march={march}") if march not in ("", "armv8_a") else _FLAGS
@@ -48,6 +50,13 @@ class Compiler:
         if self.kind == "zig":
             flags += ("-fno-sanitize=undefined",)
         return flags
+
+
+def compiler_for(target: Target, cc: str | None = None) -> Compiler:
+    """The compiler that makes code for a target: the driver's own for an OpenCL device."""
+    if target.device is None:
+        return find_compiler(cc)
+    return Compiler((target.device.name, target.device.platform), "opencl", target.device.driver)
 
 
 def find_compiler(cc: str | None = None) -> Compiler:

@@ -49,6 +49,7 @@ _PASSES = {
 _TARGETS = {
     "mlir": "xdsl.targets.mlir:MLIRTarget",
     "c": "canao.lowering.c.target:CTarget",
+    "opencl": "canao.lowering.opencl.target:OpenCLTarget",
 }
 
 

@@ -27,8 +27,11 @@ def _plain(symbol: str) -> Binary:
     return binary
 
 
-def _unsigned_type(unit: UnitPrinter, ctype: CType) -> str:
-    return unit.declare(ctype.of(ctype.element.unsigned))
+def _as_unsigned(unit: UnitPrinter, ctype: CType, text: str) -> str:
+    """An integer, or a vector of some, read as unsigned."""
+    unsigned = ctype.of(ctype.element.unsigned)
+    unit.declare(unsigned)
+    return unit.flavour.cast(unsigned, text)
 
 
 def _not_bool(ctype: CType) -> None:
@@ -44,9 +47,9 @@ def _wrapping(symbol: str) -> Binary:
         if ctype.element.key == "index":
             return f"{a} {symbol} {b}"
         # narrow unsigned scalars would become int, which does not wrap
-        narrow = not ctype.is_vector and ctype.element.bytes < 4
-        unsigned = "uint32_t" if narrow else _unsigned_type(unit, ctype)
-        return f"({ctype.c})(({unsigned}){a} {symbol} ({unsigned}){b})"
+        if not ctype.is_vector and ctype.element.bytes < 4:
+            return f"({ctype.c})((uint32_t){a} {symbol} (uint32_t){b})"
+        return _of_unsigned(unit, ctype, symbol, a, b)
 
     return binary
 
@@ -62,10 +65,14 @@ def _signed(symbol: str) -> Binary:
 def _unsigned(symbol: str) -> Binary:
     def binary(unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
         _not_bool(ctype)
-        unsigned = _unsigned_type(unit, ctype)
-        return f"({ctype.c})(({unsigned}){a} {symbol} ({unsigned}){b})"
+        return _of_unsigned(unit, ctype, symbol, a, b)
 
     return binary
+
+
+def _of_unsigned(unit: UnitPrinter, ctype: CType, symbol: str, a: str, b: str) -> str:
+    a, b = (_as_unsigned(unit, ctype, text) for text in (a, b))
+    return unit.flavour.cast(ctype, f"({a} {symbol} {b})")
 
 
 def _pick(symbol: str, *, unsigned: bool = False) -> Binary:
@@ -73,8 +80,8 @@ def _pick(symbol: str, *, unsigned: bool = False) -> Binary:
 
     def binary(unit: UnitPrinter, ctype: CType, a: str, b: str) -> str:
         _not_bool(ctype)
-        cast = f"({_unsigned_type(unit, ctype)})" if unsigned else ""
-        return helpers.choose(unit, ctype, f"{cast}{a} {symbol} {cast}{b}", a, b)
+        left, right = (_as_unsigned(unit, ctype, text) if unsigned else text for text in (a, b))
+        return helpers.choose(unit, ctype, f"{left} {symbol} {right}", a, b)
 
     return binary
 
@@ -193,7 +200,7 @@ def _define_comparison(
     if result.lanes != ctype.lanes:
         raise Unprintable(f"it compares {ctype.lanes} lanes and gives {op.result.type}")
     if ctype.is_vector and ctype.native_mask.c != result.of("i32").c:
-        text = f"__builtin_convertvector({text}, {fn.unit.declare(result.of('i32'))})"
+        text = fn.unit.flavour.convert(fn.unit, ctype.native_mask, result.of("i32"), text)
     fn.define(op.result, text)
 
 
@@ -213,9 +220,9 @@ def _print_cmpi(fn: FunctionPrinter, op: arith.CmpiOp) -> None:
     unsigned = predicate >= _FIRST_UNSIGNED
     if ctype.element.is_bool and predicate >= _EQUALITIES and not unsigned:
         raise Unprintable("a signed order between values of type i1; compare them unsigned")
-    cast = f"({_unsigned_type(fn.unit, ctype)})" if unsigned else ""
-    symbol = _INTEGER_PREDICATES[predicate]
-    text = f"{cast}{fn.name(op.lhs)} {symbol} {cast}{fn.name(op.rhs)}"
+    names = [fn.name(op.lhs), fn.name(op.rhs)]
+    a, b = (_as_unsigned(fn.unit, ctype, name) if unsigned else name for name in names)
+    text = f"{a} {_INTEGER_PREDICATES[predicate]} {b}"
     _define_comparison(fn, op, ctype, text)
 
 
@@ -236,7 +243,7 @@ def _print_select(fn: FunctionPrinter, op: arith.SelectOp | canao_vector.SelectO
         return
     native = ctype.native_mask
     if native.c != ctype.of("i32").c:
-        mask = f"__builtin_convertvector({mask}, {fn.unit.declare(native)})"
+        mask = fn.unit.flavour.convert(fn.unit, condition, native, mask)
     fn.define(op.result, helpers.blend(fn.unit, ctype, mask, a, b))
 
 
@@ -269,7 +276,7 @@ def _define_dense(
     if len(set(texts)) == 1:
         fn.define(op.result, helpers.splat(fn.unit, ctype, texts[0]))
         return
-    fn.define(op.result, f"({ctype.c}){{{', '.join(texts)}}}")
+    fn.define(op.result, fn.unit.flavour.vector(ctype, texts))
 
 
 def _numbers(value: DenseIntOrFPElementsAttr) -> list[int | float]:

@@ -10,6 +10,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from canao.errors import VerificationError
 from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.flavour import GNU_C, Flavour
 from canao.lowering.c.subscripts import Bounds, Linear
 from canao.lowering.c.types import ELEMENTS, CType, ctype_of
 
@@ -19,8 +20,11 @@ OpPrinter: TypeAlias = Callable[["FunctionPrinter", Any], None]
 class UnitPrinter:
     """Collects what the functions of one translation unit share."""
 
-    def __init__(self, printers: Mapping[type[Operation], OpPrinter]) -> None:
+    def __init__(
+        self, printers: Mapping[type[Operation], OpPrinter], flavour: Flavour = GNU_C
+    ) -> None:
         self.printers = printers
+        self.flavour = flavour
         self.typedefs: dict[str, str] = {}
         self.helpers: dict[str, str] = {}
         self.messages: dict[str, int] = {}
@@ -35,7 +39,7 @@ class UnitPrinter:
             return found[1]
         known = self._types.get(attribute)
         if known is None:
-            known = self._types[attribute] = ctype_of(attribute)
+            known = self._types[attribute] = ctype_of(attribute, self.flavour.most_lanes)
             self.declare(known)
         self._types_by_id[id(attribute)] = (attribute, known)
         return known
@@ -43,10 +47,7 @@ class UnitPrinter:
     def declare(self, ctype: CType) -> str:
         """The name of a type, whose declaration the unit now has."""
         if ctype.is_vector and ctype.c not in self.typedefs:
-            lane = ELEMENTS[ctype.element.lane].c
-            self.typedefs[ctype.c] = (
-                f"typedef {lane} {ctype.c} __attribute__((vector_size({ctype.bytes})));"
-            )
+            self.typedefs[ctype.c] = self.flavour.typedef(ctype)
         return ctype.c
 
     def in_memory(self, ctype: CType) -> str:

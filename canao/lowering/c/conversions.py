@@ -13,10 +13,12 @@ from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.types import CType
 
 
-def _converted(fn: FunctionPrinter, target: CType, text: str) -> str:
+def _converted(fn: FunctionPrinter, source: CType, target: CType, text: str) -> str:
     """A C conversion by value."""
-    name = fn.unit.declare(target)
-    return f"__builtin_convertvector({text}, {name})" if target.is_vector else f"({name}){text}"
+    flavour = fn.unit.flavour
+    if target.is_vector:
+        return flavour.convert(fn.unit, source, target, text)
+    return flavour.cast(target, text)
 
 
 def _same_lanes(source: CType, target: CType) -> None:
@@ -33,21 +35,24 @@ def _unsigned_value(fn: FunctionPrinter, source: CType, name: str) -> str:
     """An operand read as an unsigned number."""
     if source.element.is_bool:
         return mask_to_bit(source, name)
-    return f"({fn.unit.declare(source.of(source.element.unsigned))}){name}"
+    unsigned = source.of(source.element.unsigned)
+    fn.unit.declare(unsigned)
+    return fn.unit.flavour.cast(unsigned, name)
 
 
 def _print_signed(fn: FunctionPrinter, op: Operation) -> None:
     source, target = fn.ctype(op.operands[0]), fn.ctype(op.results[0])
     _same_lanes(source, target)
     text = _signed_value(source, fn.name(op.operands[0]))
-    fn.define(op.results[0], _converted(fn, target, text))
+    fn.define(op.results[0], _converted(fn, source, target, text))
 
 
 def _print_unsigned(fn: FunctionPrinter, op: Operation) -> None:
     source, target = fn.ctype(op.operands[0]), fn.ctype(op.results[0])
     _same_lanes(source, target)
     text = _unsigned_value(fn, source, fn.name(op.operands[0]))
-    fn.define(op.results[0], _converted(fn, target, text))
+    unsigned = source if source.element.is_bool else source.of(source.element.unsigned)
+    fn.define(op.results[0], _converted(fn, unsigned, target, text))
 
 
 def _print_trunci(fn: FunctionPrinter, op: arith.TruncIOp) -> None:
@@ -55,28 +60,29 @@ def _print_trunci(fn: FunctionPrinter, op: arith.TruncIOp) -> None:
     _same_lanes(source, target)
     name = fn.name(op.input)
     if not target.element.is_bool:
-        fn.define(op.result, _converted(fn, target, name))
+        fn.define(op.result, _converted(fn, source, target, name))
     elif target.is_vector:
-        fn.define(op.result, _converted(fn, target, f"-({name} & 1)"))
+        fn.define(op.result, _converted(fn, source, target, f"-({name} & 1)"))
     else:
         fn.define(op.result, f"(int)({name} & 1)")
 
 
 def _print_to_integer(fn: FunctionPrinter, op: Operation) -> None:
-    target = fn.ctype(op.results[0])
-    _same_lanes(fn.ctype(op.operands[0]), target)
+    source, target = fn.ctype(op.operands[0]), fn.ctype(op.results[0])
+    _same_lanes(source, target)
     if target.element.is_bool:
         raise Unprintable("a conversion to i1; compare with 0")
-    fn.define(op.results[0], _converted(fn, target, fn.name(op.operands[0])))
+    fn.define(op.results[0], _converted(fn, source, target, fn.name(op.operands[0])))
 
 
 def _print_to_unsigned(fn: FunctionPrinter, op: arith.FPToUIOp) -> None:
-    target = fn.ctype(op.result)
-    _same_lanes(fn.ctype(op.input), target)
+    source, target = fn.ctype(op.input), fn.ctype(op.result)
+    _same_lanes(source, target)
     if target.element.is_bool:
         raise Unprintable("a conversion to i1; compare with 0")
     unsigned = target.of(target.element.unsigned)
-    fn.define(op.result, f"({target.c}){_converted(fn, unsigned, fn.name(op.input))}")
+    text = _converted(fn, source, unsigned, fn.name(op.input))
+    fn.define(op.result, fn.unit.flavour.cast(target, text))
 
 
 def _print_convert(fn: FunctionPrinter, op: canao_vector.ConvertOp) -> None:

@@ -41,9 +41,9 @@ _LIBRARY: dict[type[Operation], str] = {
 
 def _call(fn: FunctionPrinter, op: Operation, function: str) -> str:
     ctype = fn.ctype(op.results[0])
-    function += "f" if ctype.element.key == "f32" else ""
+    function, whole = fn.unit.flavour.library(ctype, function)
     operands = [fn.name(operand) for operand in op.operands]
-    if ctype.is_vector:
+    if ctype.is_vector and not whole:
         return helpers.by_lane(fn.unit, ctype, function, operands)
     return f"{function}({', '.join(operands)})"
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.errors import Unprintable
-from canao.lowering.c.extrema import native_extremum
 from canao.lowering.c.types import CType
 
 _PREFIX = "CANAO_INLINE"
@@ -43,7 +42,7 @@ def splat(unit: UnitPrinter, ctype: CType, scalar: str) -> str:
         f"canao_splat_{ctype.tag}",
         ctype,
         [(lane, "a")],
-        lambda: f"return ({ctype.c}){{{', '.join(['a'] * ctype.lanes)}}};",
+        lambda: f"return {unit.flavour.vector(ctype, ['a'] * ctype.lanes)};",
     )
     return f"{name}({scalar})"
 
@@ -56,7 +55,7 @@ def blend(unit: UnitPrinter, ctype: CType, mask: str, a: str, b: str) -> str:
         f"canao_blend_{ctype.tag}",
         ctype,
         [(native, "mask"), (ctype, "a"), (ctype, "b")],
-        lambda: f"return ({ctype.c})((mask & ({native.c})a) | (~mask & ({native.c})b));",
+        lambda: unit.flavour.blend(ctype),
     )
     return f"{name}({mask}, {a}, {b})"
 
@@ -80,7 +79,7 @@ def extremum(
     def body() -> str:
         text = f"return {choose(unit, ctype, condition, 'a', 'b')};"
         blended = choose(unit, ctype, "a != a", "a", "m")
-        native = native_extremum(ctype, kind, ordered=ordered, blended=blended)
+        native = unit.flavour.extremum(ctype, kind, ordered=ordered, blended=blended)
         return f"{native.lstrip()}{text}\n#endif" if native else text
 
     name = _ensure(
@@ -157,37 +156,23 @@ def by_lane(unit: UnitPrinter, ctype: CType, function: str, operands: Sequence[s
     """A scalar function of each lane: a loop that the compiler turns into vectors or calls."""
     labels = ["a", "b", "c"][: len(operands)]
 
-    def body() -> str:
-        lanes = ", ".join(f"{label}[i]" for label in labels)
-        return (
-            f"{ctype.c} r;\n"
-            f"  for (int i = 0; i < {ctype.lanes}; ++i) r[i] = {function}({lanes});\n"
-            "  return r;"
-        )
-
     name = _ensure(
         unit,
         f"canao_lanes_{function}_{ctype.tag}",
         ctype,
         [(ctype, label) for label in labels],
-        body,
+        lambda: unit.flavour.by_lane(ctype, function, labels),
     )
     return f"{name}({', '.join(operands)})"
 
 
 def floor(unit: UnitPrinter, ctype: CType, a: str) -> str:
     """Lanes rounded down, through integers: compilers leave a loop over `floor` scalar."""
-    integer = ctype.native_mask
     limit = "0x1p23f" if ctype.element.key == "f32" else "0x1p52"
 
     def body() -> str:
-        to = unit.declare(integer)
         kept = blend(unit, ctype, f"(a < {limit}) & (a > -{limit})", "r", "a")
-        return (
-            f"{ctype.c} r = __builtin_convertvector(__builtin_convertvector(a, {to}), {ctype.c});\n"
-            f"  r += __builtin_convertvector(r > a, {ctype.c});\n"
-            f"  return {kept};"
-        )
+        return unit.flavour.floor(unit, ctype, kept)
 
     return f"{_ensure(unit, f'canao_floor_{ctype.tag}', ctype, [(ctype, 'a')], body)}({a})"
 
@@ -197,13 +182,13 @@ def bits(unit: UnitPrinter, source: CType, target: CType, a: str) -> str:
     if source.element.is_bool or target.element.is_bool or source.bytes != target.bytes:
         raise Unprintable(f"the bits of {source.tag} cannot be read as {target.tag}")
     if source.is_vector and target.is_vector:
-        return f"({target.c}){a}"
+        return unit.flavour.cast(target, a)
     name = _ensure(
         unit,
         f"canao_bits_{source.tag}_{target.tag}",
         target,
         [(source, "a")],
-        lambda: f"{target.c} r;\n  __builtin_memcpy(&r, &a, sizeof r);\n  return r;",
+        lambda: unit.flavour.bits(target),
     )
     return f"{name}({a})"
 
@@ -223,17 +208,15 @@ def reduction(
         while lanes > 2:
             lanes //= 2
             half = ctype.with_lanes(lanes)
-            parts: list[str] = []
-            for start in (0, lanes):
-                parts.append(f"{'lh'[start > 0]}{lanes}")
-                places = ", ".join(str(start + i) for i in range(lanes))
-                lines.append(
-                    f"const {unit.declare(half)} {parts[-1]} = "
-                    f"__builtin_shufflevector({name}, {name}, {places});"
-                )
+            parts = [f"l{lanes}", f"h{lanes}"]
+            for part, upper in zip(parts, (False, True), strict=True):
+                text = unit.flavour.half(half, name, upper=upper)
+                lines.append(f"const {unit.declare(half)} {part} = {text};")
             name = f"a{lanes}"
             lines.append(f"const {half.c} {name} = {combine(half, *parts)};")
-        lines.append(f"return {combine(ctype.with_lanes(1), f'{name}[0]', f'{name}[1]')};")
+        pair = ctype.with_lanes(2)
+        ends = [unit.flavour.lane(pair, name, n) for n in range(2)]
+        lines.append(f"return {combine(ctype.with_lanes(1), *ends)};")
         return "\n  ".join(lines)
 
     scalar = ctype.with_lanes(1)

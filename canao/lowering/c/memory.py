@@ -83,9 +83,9 @@ def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear
 
 
 def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Linear) -> str:
-    text = f"*(const {fn.unit.in_memory(ctype)} *)({_address(fn, buffer, place)})"
+    text = fn.unit.flavour.load(fn.unit, ctype, _address(fn, buffer, place))
     if ctype.element.is_bool:
-        return f"__builtin_convertvector({text}, {ctype.c}) != 0"
+        return f"{fn.unit.flavour.convert(fn.unit, ctype.of('u8'), ctype, text)} != 0"
     return text
 
 
@@ -95,11 +95,9 @@ def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear
         text = f"(unsigned char){name}" if ctype.element.is_bool else name
         fn.line(f"{fn.name(buffer)}[{place}] = {text};")
         return
-    memory = fn.unit.in_memory(ctype)
     if ctype.element.is_bool:
-        lanes = fn.unit.declare(ctype.of("u8"))
-        name = f"__builtin_convertvector(-{name}, {lanes})"
-    fn.line(f"*({memory} *)({_address(fn, buffer, place)}) = {name};")
+        name = fn.unit.flavour.convert(fn.unit, ctype, ctype.of("u8"), f"-{name}")
+    fn.line(fn.unit.flavour.store(fn.unit, ctype, _address(fn, buffer, place), name))
 
 
 def _address(fn: FunctionPrinter, buffer: SSAValue, place: Linear) -> str:

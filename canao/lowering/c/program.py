@@ -34,6 +34,12 @@ class Buffer:
         return f"c->{self.base}" if self.base != "arena" else f"(void *)(c->arena + {self.start})"
 
     @property
+    def slot(self) -> tuple[str, int]:
+        """The kind of its base ("inputs", "weights", "outputs" or "arena") and its number."""
+        kind, _, number = self.base.partition("[")
+        return kind, int(number.removesuffix("]") or 0)
+
+    @property
     def read_only(self) -> bool:
         """Whether it belongs to the caller and must stay as it is."""
         return self.base.startswith(("inputs", "weights"))

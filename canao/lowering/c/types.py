@@ -129,25 +129,26 @@ def element_of(attribute: Attribute) -> Element:
     return element
 
 
-def ctype_of(attribute: Attribute) -> CType:
+def ctype_of(attribute: Attribute, most_lanes: int = MAX_LANES) -> CType:
     """The type in C of a scalar or of a vector of rank 0 or 1."""
     if not isinstance(attribute, VectorType):
         return CType(element_of(attribute), 1)
     shape = attribute.get_shape()
     lanes = shape[0] if shape else 1
-    if len(shape) > 1 or not 1 <= lanes <= MAX_LANES or lanes & (lanes - 1):
+    if len(shape) > 1 or not 1 <= lanes <= most_lanes or lanes & (lanes - 1):
         raise Unprintable(
-            f"{attribute} has no form in C; use 1, 2, 4 ... {MAX_LANES} lanes and rank 1"
+            f"{attribute} has no form in C; use 1, 2, 4 ... {most_lanes} lanes and rank 1"
         )
     return CType(element_of(attribute.element_type), lanes)
 
 
 def _float_literal(element: Element, value: float) -> str:
     suffix = "f" if element.key == "f32" else ""
+    special = "" if element.key == "f32" else f"({element.c})"
     if math.isnan(value):
-        return f'__builtin_nan{suffix}("")'
+        return f"({special}NAN)" if special else "NAN"
     if math.isinf(value):
-        text = f"__builtin_inf{suffix}()"
+        text = f"{special}INFINITY"
     elif value == int(value) and abs(value) < 1 << 20:
         text = f"{abs(value):.1f}{suffix}"
     else:

@@ -39,6 +39,8 @@ class PrintedFunction:
     tasks: int = 1
     """How many tasks a kernel has; any thread may run any of them."""
     scratch_bytes: int = 0
+    checks: bool = False
+    """Whether it has assertions."""
 
 
 def c_name(prefix: str, number: int, symbol: str) -> str:
@@ -62,6 +64,11 @@ def callees(function: FuncOp) -> Iterator[str]:
 class Functions:
     """Prints the functions that kernels reach, each once, callees first."""
 
+    unused = "CANAO_UNUSED "
+    """What marks a parameter that is not used."""
+    space = ""
+    """The address space of buffers."""
+
     def __init__(self, unit: UnitPrinter, table: dict[str, FuncOp]) -> None:
         self.unit = unit
         self.table = table
@@ -73,18 +80,26 @@ class Functions:
         function = self.find(symbol)
         self._check_parallel(function)
         name = c_name("k", number, symbol)
-        fn = FunctionPrinter(self.unit, symbol, self._names(function))
+        fn = self._printer(symbol, self._names(function))
         fn.is_kernel = True
         parameters = [
             self._buffer(fn, function, argument, "restrict " if restrict else "")
             for argument in function.args
         ]
         fn.print_block(function.body.block)
+        head = self._head(fn, name, parameters)
+        text = "\n".join([f"/* {_comment(symbol)} */", *head, *fn.lines, "}"])
+        checks = any(isinstance(op, cf.AssertOp) for op in function.walk())
+        return PrintedFunction(name, text, fn.tasks, fn.scratch_bytes, checks)
+
+    def _printer(self, symbol: str, names: dict[str, str]) -> FunctionPrinter:
+        return FunctionPrinter(self.unit, symbol, names)
+
+    def _head(self, fn: FunctionPrinter, name: str, parameters: list[str]) -> list[str]:
+        """The lines that open a kernel whose body was printed, given what names its buffers."""
         unused = ["" if used else "CANAO_UNUSED " for used in (fn.uses_call, fn.uses_task)]
         parameters[:0] = [f"{unused[0]}const canao_call *call", f"{unused[1]}const long task"]
-        head = f"CANAO_KERNEL void {name}({', '.join(parameters)}) {{"
-        text = "\n".join([f"/* {_comment(symbol)} */", head, *fn.lines, "}"])
-        return PrintedFunction(name, text, fn.tasks, fn.scratch_bytes)
+        return [f"CANAO_KERNEL void {name}({', '.join(parameters)}) {{"]
 
     def find(self, symbol: str) -> FuncOp:
         """A function with a body."""
@@ -116,8 +131,8 @@ class Functions:
             raise fn.error(function, str(reason)) from reason
         name = fn.bind(argument, "m")
         const = "" if is_written(argument) else "const "
-        unused = "CANAO_UNUSED " if argument.first_use is None else ""
-        return f"{unused}{const}{element.memory} *{restrict}{name}"
+        unused = self.unused if argument.first_use is None else ""
+        return f"{unused}{self.space}{const}{element.memory} *{restrict}{name}"
 
     def _names(self, function: FuncOp) -> dict[str, str]:
         """C names of the helpers that a function calls, printed by now."""
@@ -138,7 +153,7 @@ class Functions:
     def _print_helper(self, function: FuncOp) -> PrintedFunction:
         symbol = function.sym_name.data
         names = self._names(function)
-        fn = FunctionPrinter(self.unit, symbol, names)
+        fn = self._printer(symbol, names)
         outputs = function.function_type.outputs.data
         try:
             if len(outputs) != 1:

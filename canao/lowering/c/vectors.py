@@ -63,48 +63,47 @@ def _print_broadcast(fn: FunctionPrinter, op: vector.BroadcastOp) -> None:
     fn.define(op.vector, helpers.splat(fn.unit, target, lane_scalar(source, name)))
 
 
-def _position(fn: FunctionPrinter, op: vector.ExtractOp | vector.InsertOp) -> str:
+def _position(fn: FunctionPrinter, op: vector.ExtractOp | vector.InsertOp) -> int | str | None:
     """The lane that an op names, if it names one."""
     position = op.get_mixed_position()
     if len(position) > 1:
         raise Unprintable("a vector of rank above 1")
     if not position:
-        return ""
+        return None
     place = position[0]
-    return f"[{place if isinstance(place, int) else fn.name(place)}]"
+    return place if isinstance(place, int) else fn.name(place)
 
 
 def _print_extract(fn: FunctionPrinter, op: vector.ExtractOp) -> None:
     ctype, name = fn.ctype(op.vector), fn.name(op.vector)
     place = _position(fn, op)
-    if not ctype.is_vector or not place:
+    if not ctype.is_vector or place is None:
         fn.define(op.result, name)
         return
-    text = f"{name}{place}"
+    text = fn.unit.flavour.lane(ctype, name, place)
     fn.define(op.result, f"{text} != 0" if ctype.element.is_bool else text)
 
 
 def _print_insert(fn: FunctionPrinter, op: vector.InsertOp) -> None:
     ctype, source = fn.ctype(op.dest), fn.name(op.source)
     place = _position(fn, op)
-    if not ctype.is_vector or not place:
+    if not ctype.is_vector or place is None:
         fn.define(op.result, source)
         return
     name = fn.bind(op.result)
     fn.line(f"{ctype.c} {name} = {fn.name(op.dest)};")
-    fn.line(f"{name}{place} = {lane_scalar(ctype, source)};")
+    fn.line(f"{fn.unit.flavour.lane(ctype, name, place)} = {lane_scalar(ctype, source)};")
 
 
 def _print_shuffle(fn: FunctionPrinter, op: vector.ShuffleOp) -> None:
     first, second, target = fn.ctype(op.v1), fn.ctype(op.v2), fn.ctype(op.result)
     places = op.mask.get_values()
     if first.is_vector and first == second and target.is_vector:
-        text = ", ".join(str(place) for place in places)
-        names = f"{fn.name(op.v1)}, {fn.name(op.v2)}"
-        fn.define(op.result, f"__builtin_shufflevector({names}, {text})")
+        names = [fn.name(op.v1), fn.name(op.v2)]
+        fn.define(op.result, fn.unit.flavour.shuffle(first, names, places))
         return
     lanes = [_lane(fn, op, place, first, second, target) for place in places]
-    text = f"({target.c}){{{', '.join(lanes)}}}" if target.is_vector else lanes[0]
+    text = fn.unit.flavour.vector(target, lanes) if target.is_vector else lanes[0]
     fn.define(op.result, text)
 
 
@@ -119,7 +118,7 @@ def _lane(
     name = fn.name(op.v1 if from_first else op.v2)
     if not ctype.is_vector:
         return lane_scalar(ctype, name) if to.is_vector else name
-    text = f"{name}[{place if from_first else place - first.lanes}]"
+    text = fn.unit.flavour.lane(ctype, name, place if from_first else place - first.lanes)
     return f"({text} != 0)" if ctype.element.is_bool and not to.is_vector else text
 
 

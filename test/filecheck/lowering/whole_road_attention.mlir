@@ -63,6 +63,6 @@ func.func @main(%x: tensor<1x8x32xf32>, %padding: tensor<1x8xi64>) -> tensor<1x8
 
 // C:      CANAO_KERNEL void k1_kernel_1({{.*}}, const int64_t *restrict m1, float *restrict m2) {
 // C:      const i32x8 [[CMASK:v[0-9]+]] = __builtin_convertvector(v{{[0-9]+}} != v{{[0-9]+}}, i32x8);
-// C:      canao_splat_f32x8((-__builtin_inff()));
+// C:      canao_splat_f32x8((-INFINITY));
 // C:      canao_blend_f32x8([[CMASK]], v
 // C:      #define CANAO_CALLS 3

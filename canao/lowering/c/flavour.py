@@ -1,0 +1,107 @@
+"""The words in which C and its relatives differ: types of vectors, casts, lanes, memory.
+
+Printers of expressions ask the flavour of their unit for these and write the
+rest themselves. This one is GNU C, with the vector extensions of gcc and clang.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from canao.lowering.c.extrema import native_extremum
+from canao.lowering.c.types import ELEMENTS, MAX_LANES, CType
+
+if TYPE_CHECKING:
+    from canao.lowering.c.context import UnitPrinter
+
+
+class Flavour:
+    """GNU C."""
+
+    most_lanes = MAX_LANES
+    """Lanes of the longest vector."""
+
+    def typedef(self, ctype: CType) -> str:
+        """The declaration of a vector type under the name `ctype.c`."""
+        lane = ELEMENTS[ctype.element.lane].c
+        return f"typedef {lane} {ctype.c} __attribute__((vector_size({ctype.bytes})));"
+
+    # ------------------------------------------------------------ expressions
+
+    def vector(self, ctype: CType, lanes: Sequence[str]) -> str:
+        """A vector of these lanes."""
+        return f"({ctype.c}){{{', '.join(lanes)}}}"
+
+    def cast(self, ctype: CType, text: str) -> str:
+        """A scalar converted as C does; a vector whose bits are read as another type."""
+        return f"({ctype.c}){text}"
+
+    def convert(self, unit: UnitPrinter, source: CType, target: CType, text: str) -> str:
+        """A vector of type `source` whose lanes are converted by value."""
+        return f"__builtin_convertvector({text}, {unit.declare(target)})"
+
+    def lane(self, ctype: CType, name: str, place: int | str) -> str:
+        """One lane of a vector variable, as something that can be assigned to."""
+        return f"{name}[{place}]"
+
+    def shuffle(self, ctype: CType, names: Sequence[str], places: Sequence[int]) -> str:
+        """Lanes of two vectors of equal types in another order."""
+        return f"__builtin_shufflevector({', '.join(names)}, {', '.join(map(str, places))})"
+
+    def half(self, ctype: CType, name: str, *, upper: bool) -> str:
+        """The lower or the upper lanes of a vector, as many as `ctype` has."""
+        start = ctype.lanes if upper else 0
+        return self.shuffle(ctype, [name, name], range(start, start + ctype.lanes))
+
+    # ---------------------------------------------------- bodies of functions
+
+    def blend(self, ctype: CType) -> str:
+        """Lanes of `a` where the native `mask` is -1, of `b` where it is 0."""
+        a, b = (self.cast(ctype.native_mask, name) for name in "ab")
+        return f"return {self.cast(ctype, f'((mask & {a}) | (~mask & {b}))')};"
+
+    def extremum(self, ctype: CType, kind: str, *, ordered: bool, blended: str) -> str:
+        """What precedes the portable form of an extremum; see `native_extremum`."""
+        return native_extremum(ctype, kind, ordered=ordered, blended=blended)
+
+    def by_lane(self, ctype: CType, function: str, labels: Sequence[str]) -> str:
+        """A function of scalars for each lane of the vectors `labels`."""
+        lanes = ", ".join(f"{label}[i]" for label in labels)
+        return (
+            f"{ctype.c} r;\n"
+            f"  for (int i = 0; i < {ctype.lanes}; ++i) r[i] = {function}({lanes});\n"
+            "  return r;"
+        )
+
+    def floor(self, unit: UnitPrinter, ctype: CType, kept: str) -> str:
+        """Lanes of `a` rounded down through integers; `kept` puts back those that are large."""
+        to = unit.declare(ctype.native_mask)
+        return (
+            f"{ctype.c} r = __builtin_convertvector(__builtin_convertvector(a, {to}), {ctype.c});\n"
+            f"  r += __builtin_convertvector(r > a, {ctype.c});\n"
+            f"  return {kept};"
+        )
+
+    def bits(self, target: CType) -> str:
+        """The bits of `a`, a scalar or a vector, as another type of the same size."""
+        return f"{target.c} r;\n  __builtin_memcpy(&r, &a, sizeof r);\n  return r;"
+
+    # -------------------------------------------------------------- functions
+
+    def library(self, ctype: CType, function: str) -> tuple[str, bool]:
+        """The name of a mathematical function, and whether it takes whole vectors."""
+        return function + ("f" if ctype.element.key == "f32" else ""), False
+
+    # ----------------------------------------------------------------- memory
+
+    def load(self, unit: UnitPrinter, ctype: CType, address: str) -> str:
+        """A vector of what lies at an address; for truth values, of bytes."""
+        return f"*(const {unit.in_memory(ctype)} *)({address})"
+
+    def store(self, unit: UnitPrinter, ctype: CType, address: str, text: str) -> str:
+        """The statement that puts a vector at an address; for truth values, of bytes."""
+        return f"*({unit.in_memory(ctype)} *)({address}) = {text};"
+
+
+GNU_C = Flavour()

@@ -1,0 +1,94 @@
+"""Building OpenCL programs, once: binaries in the cache, by device and driver."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+from canao.errors import DeviceError, ExecutionError, ToolchainError
+from canao.runtime.build import Library
+from canao.runtime.cache import Cache, CacheEntry, digest
+from canao.runtime.device import OpenCLDevice
+from canao.runtime.guard import TIME_LIMIT, child_environment
+from canao.runtime.opencl.child import REFUSED, UNBUILT
+from canao.runtime.opencl.job import Job
+
+_SOURCE, _BINARY, _JOB = "program.cl", "program.bin", "job.json"
+
+
+def binary_key(source: str, job: Job) -> str:
+    """The hash of everything that decides a binary."""
+    words = (*job.device.identity, *job.device.options)
+    return digest("opencl", source, *words, job.to_json(described=False))
+
+
+def build_binary(
+    source: str, job: Job, cache: Cache, *, time_limit: float = TIME_LIMIT
+) -> Library:
+    """The binary of a text, built and run on zeros in a child unless the cache has it.
+
+    `ToolchainError` if the driver's compiler refuses it, `ExecutionError` if
+    building or running it crashes or hangs, `DeviceError` if it does not fit.
+    """
+    key = binary_key(source, job)
+    with cache.lock(key):
+        found = cache.find(key)
+        if found is not None:
+            return Library(found.file(_BINARY), key, 0.0)
+        start = time.perf_counter()
+        entry = _build(source, job, cache, key, time_limit)
+    return Library(entry.file(_BINARY), key, time.perf_counter() - start)
+
+
+def _build(source: str, job: Job, cache: Cache, key: str, time_limit: float) -> CacheEntry:
+    with cache.scratch() as room:
+        paths = [room / name for name in (_JOB, _SOURCE, _BINARY)]
+        try:
+            for path, text in zip(paths, (job.to_json(), source), strict=False):
+                path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise cache.error(error) from error
+        _run_child([str(path) for path in paths], job.device, time_limit)
+        files = {_SOURCE: paths[1], _BINARY: paths[2]}
+        return cache.store(key, files, {"device": job.device.name, "driver": job.device.driver})
+
+
+def _run_child(arguments: list[str], device: OpenCLDevice, time_limit: float) -> None:
+    advice = "update its driver, choose another device, or report the model"
+    try:
+        child = subprocess.run(
+            [sys.executable, "-P", "-m", "canao.runtime.opencl.child", *arguments],
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=time_limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExecutionError(
+            f"building and running the model on {device.name} did not end within {time_limit:g} s "
+            f"and was stopped; {advice}"
+        ) from None
+    if not child.returncode:
+        return
+    said = child.stderr.strip()
+    if child.returncode == UNBUILT:
+        raise ToolchainError(said)
+    if child.returncode == REFUSED:
+        raise DeviceError(said)
+    last = f": {said.splitlines()[-1]}" if said else ""
+    raise ExecutionError(
+        f"building or running the model on {device.name} {_ended(child.returncode)}{last}; "
+        f"{advice}"
+    )
+
+
+def _ended(status: int) -> str:
+    if status >= 0:
+        return f"ended with status {status}"
+    names = {known.value: known.name for known in signal.Signals}
+    return f"crashed ({names.get(-status, f'signal {-status}')})"

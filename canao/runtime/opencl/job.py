@@ -1,0 +1,66 @@
+"""What a process must know to run an OpenCL program: as JSON, for child processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from canao.lowering.opencl.device import DeviceKind
+from canao.lowering.program import Launches, Program
+from canao.runtime.device import OpenCLDevice
+
+
+@dataclass(frozen=True)
+class Job:
+    """A program's launches and the sizes of its buffers, in bytes."""
+
+    device: OpenCLDevice
+    launches: Launches
+    inputs: tuple[int, ...]
+    weights: tuple[int, ...]
+    outputs: tuple[int, ...]
+    arena_bytes: int
+
+    @staticmethod
+    def of(program: Program, device: OpenCLDevice) -> Job:
+        """The job of a program in OpenCL C."""
+        assert program.launches is not None
+
+        def sizes(specs: Sequence[Any]) -> tuple[int, ...]:
+            return tuple(prod(s.shape) * np.dtype(s.dtype).itemsize for s in specs)
+
+        return Job(
+            device,
+            program.launches,
+            sizes(program.inputs),
+            sizes(program.weights),
+            sizes(program.outputs),
+            program.arena_bytes,
+        )
+
+    def to_json(self, *, described: bool = True) -> str:
+        """All fields as JSON text, the same for equal jobs; the device only if `described`."""
+        fields = asdict(self) if described else {**asdict(self), "device": None}
+        return json.dumps(fields, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> Job:
+        """The inverse of `to_json`."""
+        data: dict[str, Any] = json.loads(text)
+        sizes = {name: tuple(data[name]) for name in ("inputs", "weights", "outputs")}
+        return Job(
+            device=device_of(data["device"]),
+            launches=Launches.of(data["launches"]),
+            arena_bytes=data["arena_bytes"],
+            **sizes,
+        )
+
+
+def device_of(data: dict[str, Any]) -> OpenCLDevice:
+    """A device from what `asdict` makes of it; `KeyError`, `TypeError`, `ValueError` if malformed."""
+    return OpenCLDevice(**{**data, "kind": DeviceKind(data["kind"])})

@@ -1,0 +1,223 @@
+"""An OpenCL program on its device: buffers, launches and what they took.
+
+The interface is that of `canao.runtime.module.NativeModule`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from canao.errors import DeviceError, ExecutionError
+from canao.lowering.program import Launch, Piece
+from canao.runtime.module import Array, Pointers
+from canao.runtime.opencl.devices import pyopencl
+from canao.runtime.opencl.job import Job
+from canao.runtime.opencl.session import Session, explained
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One run in seconds, as the events of the device tell."""
+
+    kernels: npt.NDArray[np.float64]
+    """Of each launch."""
+    transfers: float
+    """Of all copies between host and device."""
+    moved_bytes: int
+    """What these copied."""
+    wall: float
+    """From the first copy to the last, as the host sees it."""
+
+
+class OpenCLModule:
+    """Kernels with their arguments set, ready to be enqueued.
+
+    Threads of Python may call it at once: they take turns.
+    """
+
+    def __init__(
+        self, job: Job, weights: Sequence[Array], binary: bytes | None = None, source: str = ""
+    ) -> None:
+        """The program of a binary, or of a text where there is no binary."""
+        _check_fits(job)
+        self.job = job
+        self.weights = tuple(weights)
+        self.threads = job.device.units
+        self._lock = threading.Lock()
+        self._process = os.getpid()
+        self.session = Session(job.device)
+        self.program = self.session.load(binary) if binary else self.session.build(source)
+        with explained(job.device, "hold the buffers of the model"):
+            self._buffers = self._make_buffers()
+            self._steps = [self._step(launch) for launch in job.launches.steps if launch.groups]
+        self._skipped = [bool(launch.groups) for launch in job.launches.steps]
+        self._closed = False
+        # Drivers that still hold a program when the process ends may abort it.
+        self._finalizer = weakref.finalize(self, _release, self._steps, self._buffers)
+
+    # ------------------------------------------------------------------ making
+
+    def _make_buffers(self) -> dict[str, list[Any]]:
+        job, cl = self.job, pyopencl()
+        flags = cl.mem_flags
+
+        def room(size: int, access: int) -> Any:
+            return cl.Buffer(self.session.context, access, max(size, 1))
+
+        # A device that works on the memory of the host reads weights where they are.
+        how = flags.USE_HOST_PTR if job.device.unified else flags.COPY_HOST_PTR
+        return {
+            "inputs": [room(size, flags.READ_ONLY) for size in job.inputs],
+            "weights": [
+                cl.Buffer(self.session.context, flags.READ_ONLY | how, hostbuf=_bytes_of(array))
+                if array.nbytes
+                else room(0, flags.READ_ONLY)
+                for array in self.weights
+            ],
+            "outputs": [room(size, flags.READ_WRITE) for size in job.outputs],
+            "arena": [room(job.arena_bytes, flags.READ_WRITE)],
+            "status": [room(4, flags.READ_WRITE)],
+        }
+
+    def _step(self, launch: Launch) -> tuple[Any, tuple[int], tuple[int]]:
+        """A kernel with its arguments, the number of work-items and their groups' size."""
+        kernel = pyopencl().Kernel(self.program, launch.kernel)
+        kernel.set_args(*map(self._piece, launch.arguments))
+        return kernel, (launch.groups * launch.items,), (launch.items,)
+
+    def _piece(self, piece: Piece) -> Any:
+        whole = self._buffers[piece.base][piece.number]
+        if piece.base != "arena" or (piece.start, piece.bytes) == (0, whole.size):
+            return whole
+        return whole.get_sub_region(piece.start, max(piece.bytes, 1))
+
+    # ----------------------------------------------------------------- running
+
+    def run(self, inputs: Pointers, outputs: Pointers) -> None:
+        """Compute the outputs; the caller keeps all arrays alive meanwhile."""
+        self._run(inputs, outputs)
+
+    def bind(self, inputs: Pointers, outputs: Pointers) -> Callable[[], int]:
+        """A call with all arguments made ready: what measuring times."""
+
+        def call() -> int:
+            self._run(inputs, outputs)
+            return 0
+
+        return call
+
+    def trace(self, inputs: Pointers, outputs: Pointers) -> Trace:
+        """Run once; what each launch and the copies took."""
+        start = perf_counter()
+        kernels, copies = self._run(inputs, outputs)
+        wall = perf_counter() - start
+        times = iter([_seconds(event) for event in kernels])
+        seconds = [next(times) if launched else 0.0 for launched in self._skipped]
+        moved = sum(self.job.inputs) + sum(self.job.outputs)
+        return Trace(np.array(seconds), sum(map(_seconds, copies)), moved, wall)
+
+    def profile(self, inputs: Pointers, outputs: Pointers) -> npt.NDArray[np.float64]:
+        """Run once; seconds that each call of a kernel took."""
+        return self.trace(inputs, outputs).kernels
+
+    def _run(self, inputs: Pointers, outputs: Pointers) -> tuple[list[Any], list[Any]]:
+        """The events of the kernels and of the copies of one run."""
+        if self._closed:
+            raise ExecutionError("the model was closed; load it again")
+        if self._process != os.getpid():
+            raise ExecutionError(
+                "an OpenCL model cannot be used in a process that was forked after it was loaded; "
+                "load it there, or start the process with 'spawn'"
+            )
+        cl, queue = pyopencl(), self.session.queue
+        status = np.zeros(1, np.int32) if self.job.launches.messages else None
+        with self._lock, explained(self.job.device, "run the model"):
+            copies = [
+                cl.enqueue_copy(queue, buffer, _memory(address, size), is_blocking=False)
+                for buffer, address, size in zip(
+                    self._buffers["inputs"], inputs, self.job.inputs, strict=False
+                )
+                if size
+            ]
+            (noted,) = self._buffers["status"]
+            if status is not None:
+                copies.append(cl.enqueue_copy(queue, noted, status, is_blocking=False))
+            kernels = [
+                cl.enqueue_nd_range_kernel(queue, kernel, size, group)
+                for kernel, size, group in self._steps
+            ]
+            copies += [
+                cl.enqueue_copy(queue, _memory(address, size), buffer, is_blocking=False)
+                for buffer, address, size in zip(
+                    self._buffers["outputs"], outputs, self.job.outputs, strict=False
+                )
+                if size
+            ]
+            if status is not None:
+                cl.enqueue_copy(queue, status, noted, is_blocking=False)
+            queue.finish()
+        if status is not None and status[0]:
+            text = self.job.launches.messages[int(status[0]) - 1]
+            raise ExecutionError(
+                f"a check in the compiled model failed: {text}; "
+                "the outputs are incomplete: correct the inputs and call again"
+            )
+        return kernels, copies
+
+    @property
+    def arena_bytes(self) -> int:
+        """Size of the memory that intermediate tensors share."""
+        return self.job.arena_bytes
+
+    def close(self) -> None:
+        """Release the memory of the device. No call may follow."""
+        self._closed = True
+        self._finalizer()
+        del self.program
+
+
+def _release(steps: list[Any], buffers: dict[str, list[Any]]) -> None:
+    """Gives back what a module holds of its device."""
+    steps.clear()
+    for some in buffers.values():
+        for buffer in some:
+            buffer.release()
+        some.clear()
+
+
+def _check_fits(job: Job) -> None:
+    """Refuses a model that the device cannot hold, before anything is allocated."""
+    device = job.device
+    sizes = (*job.inputs, *job.weights, *job.outputs, job.arena_bytes)
+    for what, size, limit in (
+        ("memory", sum(sizes), device.memory_bytes),
+        ("a buffer", max(sizes), device.most_bytes),
+    ):
+        if size > limit:
+            raise DeviceError(
+                f"the model needs {what} of {size / 2**20:.1f} MiB and {device.name} has "
+                f"{limit / 2**20:.1f} MiB; choose another device, or compile for smaller inputs"
+            )
+
+
+def _bytes_of(array: Array) -> npt.NDArray[np.uint8]:
+    return array.reshape(-1).view(np.uint8)
+
+
+def _memory(address: int | None, size: int) -> ctypes.Array[ctypes.c_ubyte]:
+    """The bytes at an address."""
+    return (ctypes.c_ubyte * size).from_address(address or 0)
+
+
+def _seconds(event: Any) -> float:
+    return 1e-9 * (event.profile.end - event.profile.start)
