@@ -13,17 +13,26 @@ from typing import Any
 
 import numpy as np
 
-from canao.errors import CacheError, CanaoError, ToolchainError, VerificationError
+from canao.errors import (
+    CacheError,
+    CanaoError,
+    DeviceError,
+    ExecutionError,
+    ToolchainError,
+    VerificationError,
+)
 from canao.frontend.convention import CallConvention, computed_dtype
 from canao.lowering.program import Program
 from canao.runtime.cache import Cache
 from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.export import export_program
+from canao.runtime.export_opencl import export_opencl
 from canao.runtime.measure import Latency, time_calls
 from canao.runtime.memory import aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
 from canao.runtime.peak import Peaks, measured_peaks
 from canao.runtime.ready import Module
+from canao.runtime.usage import DeviceUse, measure_use
 from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
 from canao.runtime.target import Target
 from canao.runtime.toolchain import find_compiler
@@ -52,10 +61,14 @@ class Build:
 
     def peaks(self, threads: int) -> Peaks:
         """The rates that the processor reaches at best; unknown where no compiler can tell."""
+        cache = Cache(self.cache_dir)
         try:
-            compiler = find_compiler(self.cc)
-            return measured_peaks(compiler, self.target, Cache(self.cache_dir), threads)
-        except (ToolchainError, CacheError):
+            if self.target.device is not None:
+                from canao.runtime.opencl.peak import device_peaks
+
+                return device_peaks(self.target.device, cache)
+            return measured_peaks(find_compiler(self.cc), self.target, cache, threads)
+        except (ToolchainError, CacheError, DeviceError, ExecutionError):
             return Peaks()
 
 
@@ -149,6 +162,7 @@ class CompiledModel:
         wall = time.perf_counter() - start
         busy = (_cpu_seconds() - before) / (wall * self.threads)
         peaks = build.peaks(self.threads)
+        use = self._use()
         return ExecutionReport(
             layers_before=program.counts.layers_before,
             layers_after=program.counts.layers_after,
@@ -159,7 +173,9 @@ class CompiledModel:
             flops=total_flops(program),
             latency_ms=latency.median,
             cpu_utilization=min(1.0, busy),
-            gpu_utilization=None,
+            gpu_utilization=use.busy if use else None,
+            transfer_ms=use.transfer_ms if use else None,
+            transfer_bytes=use.transfer_bytes if use else 0,
             peak_bytes=self._memory(),
             compile_seconds=dict(build.seconds),
             kernels=kernel_rows(program, self._profiles(), peaks),
@@ -168,7 +184,7 @@ class CompiledModel:
             threads=self.threads,
             thread_choice=self.thread_choice,
             dtype=self.dtype,
-            target=f"{build.target.triple} {build.target.cpu}".strip(),
+            target=build.target.title,
             compiler=build.compiler,
             cpu_flags=self.cpu_flags,
             peak_gflops=peaks.gflops,
@@ -181,13 +197,25 @@ class CompiledModel:
         runs = [self._module.profile(inputs_at, outputs_at) for _ in range(_REPORT_RUNS)]
         return np.stack(runs)
 
+    def _use(self) -> DeviceUse | None:
+        """How an OpenCL device was used; None for C."""
+        outputs = self._new_outputs()
+        return measure_use(self._module, _addresses(self.examples), _addresses(outputs))
+
     def _memory(self) -> int:
         specs = (*self.program.inputs, *self.program.outputs, *self.program.weights)
         return self._module.arena_bytes + sum(spec.bytes for spec in specs)
 
     def export(self, directory: str | os.PathLike[str]) -> Path:
-        """Write a C program of the model: model.c, weights.bin, metadata.json, Makefile."""
+        """Write a C program of the model: model.c, weights.bin, metadata.json, Makefile.
+
+        For an OpenCL target it has kernels.cl, and model.c runs them.
+        """
         target = self.build.target
+        if target.device is not None:
+            return export_opencl(
+                self.program, self._module.weights, Path(directory), target.device
+            )
         return export_program(
             self.program,
             self._module.weights,

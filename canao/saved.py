@@ -20,21 +20,22 @@ from typing import Any
 
 import canao
 from canao.compiled_model import Build, CompiledModel
-from canao.errors import InputFileError
+from canao.errors import DeviceError, InputFileError
 from canao.frontend.convention import CallConvention
 from canao.lowering.program import Program, TensorSpec
-from canao.runtime.build import Library, build_library
+from canao.runtime.build import Library
 from canao.runtime.cache import Cache, hash_of_file
 from canao.runtime.choose_threads import ThreadChoice
-from canao.runtime.guard import try_first_run
+from canao.runtime.device import device_of
 from canao.runtime.memory import aligned
-from canao.runtime.module import Array, NativeModule
+from canao.runtime.module import Array
+from canao.runtime.ready import build_program, open_program, try_program
 from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors, write_tensors
 from canao.runtime.texts import TextFiles
-from canao.runtime.toolchain import find_compiler
+from canao.runtime.toolchain import Compiler, compiler_for
 
-_FORMAT = 2
+_FORMAT = 3
 _MANIFEST = "canao.json"
 _PROGRAM, _CONVENTION, _LIBRARY = "program.json", "convention.json", "module.so"
 
@@ -93,8 +94,8 @@ def _library(model: CompiledModel) -> Path:
     build = model.build
     if build.library.is_file():
         return build.library
-    compiler = find_compiler(build.cc)
-    return build_library(model.program.source, compiler, build.target, Cache(build.cache_dir)).path
+    compiler, cache = compiler_for(build.target, build.cc), Cache(build.cache_dir)
+    return build_program(model.program, compiler, build.target, cache, workers=1).path
 
 
 def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
@@ -126,13 +127,8 @@ def load_model(
     build = replace(_ready_build(path, saved, cc, cache_dir), threads=choice)
     weights = _ordered(path / "weights.safetensors", program.weights)
     examples = _ordered(path / "examples.safetensors", program.inputs)
-    module = NativeModule(
-        build.library,
-        [aligned(array) for array in weights],
-        program.arena_bytes,
-        choice.threads,
-        len(program.calls),
-    )
+    ready = [aligned(array) for array in weights]
+    module = open_program(program, build.library, ready, build.target, choice.threads)
     return CompiledModel(program, module, saved.convention, build, examples)
 
 
@@ -150,13 +146,23 @@ def _read(path: Path) -> _Saved:
             manifest,
             Program.from_json((path / _PROGRAM).read_text(encoding="utf-8")),
             CallConvention.from_json(json.loads((path / _CONVENTION).read_bytes())),
-            Target(target["triple"], tuple(target["features"]), target["cpu"]),
+            _target(target),
             ThreadChoice(int(threads["threads"]), threads["reason"], threads["ms"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputFileError(
             f"{path} is not a sound saved model ({error}); make one with CompiledModel.save"
         ) from error
+
+
+def _target(data: Mapping[str, Any]) -> Target:
+    device = data["device"]
+    return Target(
+        data["triple"],
+        tuple(data["features"]),
+        data["cpu"],
+        None if device is None else device_of(device),
+    )
 
 
 def _ready_build(
@@ -167,23 +173,43 @@ def _ready_build(
     stages: list[str] = manifest["stages"]
     ir = TextFiles({stage: path / "ir" / f"{Path(stage).name}.mlir" for stage in stages})
     library = path / _LIBRARY
-    usable = saved.target.runs_on(Target.host()) and library.is_file()
+    usable = _is_here(saved.target) and library.is_file()
     if usable and hash_of_file(library) == manifest["sha256"][_LIBRARY]:
         seconds: dict[str, float] = manifest["compile_seconds"]
         compiler: str = manifest["compiler"]
         return Build(saved.target, compiler, library, cc, cache_dir, seconds, ir)
-    made = _rebuild(saved.program, cc, cache_dir)
+    target = Target.host() if saved.target.device is None else _device_here(saved.target)
+    compiler = compiler_for(target, cc)
+    made = _rebuild(saved.program, target, compiler, Cache(cache_dir))
     seconds = {"build": made.seconds}
-    version = find_compiler(cc).version
-    return Build(Target.host(), version, made.path, cc, cache_dir, seconds, ir)
+    return Build(target, compiler.version, made.path, cc, cache_dir, seconds, ir)
 
 
-def _rebuild(program: Program, cc: str | None, cache_dir: str | os.PathLike[str] | None) -> Library:
-    cache = Cache(cache_dir)
-    library = build_library(
-        program.source, find_compiler(cc), Target.host(), cache, workers=available_cores()
-    )
-    try_first_run(library, program, cache)
+def _is_here(target: Target) -> bool:
+    """Whether the saved library or binary can run on this machine."""
+    if target.device is None:
+        return target.runs_on(Target.host())
+    from canao.runtime.opencl.devices import list_devices
+
+    return target.device.identity in (device.identity for device in list_devices())
+
+
+def _device_here(target: Target) -> Target:
+    """A device of this machine of the same kind, for which kernels are built again."""
+    assert target.device is not None
+    here = Target.opencl(target.device.kind)
+    assert here.device is not None
+    if here.device.alignment > target.device.alignment:
+        raise DeviceError(
+            f"{here.device.name} aligns buffers to {here.device.alignment} bytes, the model was "
+            f"compiled for {target.device.alignment}; compile it again on this machine"
+        )
+    return here
+
+
+def _rebuild(program: Program, target: Target, compiler: Compiler, cache: Cache) -> Library:
+    library = build_program(program, compiler, target, cache, workers=available_cores())
+    try_program(library, program, cache)
     return library
 
 

@@ -25,7 +25,9 @@ from canao.errors import ExecutionError
 from canao.lowering.program import Program
 from canao.runtime.cache import Cache
 from canao.runtime.database import Outcome
+from canao.runtime.device import OpenCLDevice
 from canao.runtime.guard import child_environment
+from canao.runtime.opencl.job import Job
 
 TIME_LIMIT = 30.0
 """Seconds that one sample may take, the making of its inputs included."""
@@ -40,6 +42,8 @@ class Entry:
     name: str
     program: Program
     library: Path
+    """The library, or the text if it is for an OpenCL device."""
+    device: OpenCLDevice | None = None
 
 
 @dataclass(frozen=True)
@@ -250,4 +254,5 @@ def _job_entry(entry: Entry) -> dict[str, Any]:
         "outputs": [asdict(spec) for spec in program.outputs],
         "weights": [asdict(spec) for spec in program.weights],
         "prepare": program.prepare,
+        "opencl": None if entry.device is None else Job.of(program, entry.device).to_json(),
     }

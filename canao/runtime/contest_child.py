@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from canao.runtime.agreement import disagreement
 from canao.runtime.database import Outcome
 from canao.runtime.memory import lasting_empty
 from canao.runtime.module import Array, NativeModule, pointers
+from canao.runtime.opencl.job import Job
 from canao.runtime.parse import parse_module
 from canao.runtime.weights import prepare_arrays
 
@@ -50,14 +51,28 @@ _UNWRITTEN = 0xFF
 """Outputs are filled with this byte before a program's first run: NaN, -1, no bool."""
 
 
+class Module(Protocol):
+    """What is run and then closed."""
+
+    def run(self, inputs: Any, outputs: Any) -> None:
+        """Compute the outputs."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
 @dataclass
 class _Runner:
     """A loaded program with its arguments."""
 
     name: str
-    module: NativeModule
+    module: Module
     calls: list[Callable[[], int]]
     """One for each copy of the weights."""
+    clock: Callable[[], int]
+    """Nanoseconds that passed, or in which a device ran kernels."""
     kept: list[list[Array]]
     """The arrays that the calls read and write."""
     repeats: int = 1
@@ -72,12 +87,12 @@ class _Runner:
         return len(self.samples) * self.repeats * len(self.calls)
 
     def sample(self) -> float:
-        """Milliseconds of one call."""
-        start = time.perf_counter_ns()
+        """Milliseconds of one call, without copies between host and device."""
+        start = self.clock()
         for _ in range(self.repeats):
             for call in self.calls:
                 call()
-        return (time.perf_counter_ns() - start) / 1e6 / (self.repeats * len(self.calls))
+        return (self.clock() - start) / 1e6 / (self.repeats * len(self.calls))
 
 
 class _Contest:
@@ -168,14 +183,12 @@ class _Contest:
         """
         self.announce(entry["name"])
         sets = self.weights(entry)
-        module = NativeModule(
-            Path(entry["library"]), sets[0], entry["arena_bytes"], entry["threads"], entry["calls"]
-        )
         inputs = [self.array("input", n, _spec(row)) for n, row in enumerate(entry["inputs"])]
         outputs = [self.array("output", n, _spec(row)) for n, row in enumerate(entry["outputs"])]
         for array in outputs:
             array.view(np.uint8).fill(_UNWRITTEN)
         inputs_at, outputs_at = _addresses(inputs), _addresses(outputs)
+        module, calls, clock = _open(entry, sets, inputs_at, outputs_at)
         module.run(inputs_at, outputs_at)
         if self.expected is None:
             self.expected = [array.copy() for array in outputs]
@@ -183,8 +196,7 @@ class _Contest:
             module.close()
             self.say(name=entry["name"], outcome=Outcome.wrong.value, reason=wrong)
             return None
-        calls = [module.bind(inputs_at, outputs_at, weights=_addresses(arrays)) for arrays in sets]
-        runner = _Runner(entry["name"], module, calls, [inputs, outputs, *sets])
+        runner = _Runner(entry["name"], module, calls, clock, [inputs, outputs, *sets])
         seconds = min(runner.sample(), runner.sample()) / 1e3 * len(sets)
         wanted = ceil(_SAMPLE_SECONDS / max(seconds, 1e-9))
         runner.repeats = max(1, min(wanted, _MOST_CALLS // len(sets)))
@@ -223,6 +235,24 @@ class _Contest:
         else:
             array.fill(spec.dtype == "bool")
         return array
+
+
+def _open(
+    entry: dict[str, Any], sets: Sequence[Sequence[Array]], inputs: Any, outputs: Any
+) -> tuple[Module, list[Callable[[], int]], Callable[[], int]]:
+    """A program, a call of it for each copy of the weights, and the clock that times them."""
+    path = Path(entry["library"])
+    if entry["opencl"]:
+        from canao.runtime.opencl.contestant import Contestant
+
+        text = path.read_text(encoding="utf-8")
+        contestant = Contestant(Job.from_json(entry["opencl"]), text, sets)
+        return contestant, contestant.calls(inputs, outputs), contestant.clock
+    module = NativeModule(
+        path, sets[0], entry["arena_bytes"], entry["threads"], entry["calls"]
+    )
+    calls = [module.bind(inputs, outputs, weights=_addresses(arrays)) for arrays in sets]
+    return module, calls, time.perf_counter_ns
 
 
 def _copy(array: Array) -> Array:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from canao.lowering.opencl.device import DeviceKind, DeviceModel
 from canao.lowering.target import VectorUnit
@@ -68,3 +70,8 @@ class OpenCLDevice:
             private_bytes=_STACK_BYTES[self.kind],
             most_items=self.most_items,
         )
+
+
+def device_of(data: Mapping[str, Any]) -> OpenCLDevice:
+    """From what `asdict` makes of it; `KeyError`, `TypeError` or `ValueError` if malformed."""
+    return OpenCLDevice(**{**data, "kind": DeviceKind(data["kind"])})

@@ -63,22 +63,22 @@ def export_program(
     The program runs with `threads` threads unless it is told otherwise.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    offsets = _offsets(weights)
-    size = _write_weights(directory / "weights.bin", weights, offsets)
-    _replace(directory / "model.c", _source(program, offsets, size, threads))
-    _replace(directory / "metadata.json", _metadata(program, offsets, threads))
-    _replace(
+    offsets = weight_offsets(weights)
+    size = write_weights(directory / "weights.bin", weights, offsets)
+    replace_text(directory / "model.c", _source(program, offsets, size, threads))
+    replace_text(directory / "metadata.json", metadata_text(program, offsets, threads))
+    replace_text(
         directory / "Makefile",
         _MAKEFILE.format(extra=" -fno-schedule-insns" if arm else ""),
     )
     inputs = [f"in{n}.bin" for n in range(len(program.inputs))]
     outputs = [f"out{n}.bin" for n in range(len(program.outputs))]
     readme = _README.format(arguments=" ".join(inputs + outputs), lanes=lanes)
-    _replace(directory / "README.md", readme)
+    replace_text(directory / "README.md", readme)
     return directory
 
 
-def _offsets(weights: Sequence[Array]) -> list[int]:
+def weight_offsets(weights: Sequence[Array]) -> list[int]:
     """Where each weight begins in the file."""
     offsets: list[int] = []
     end = 0
@@ -89,7 +89,8 @@ def _offsets(weights: Sequence[Array]) -> list[int]:
     return offsets
 
 
-def _write_weights(path: Path, weights: Sequence[Array], offsets: Sequence[int]) -> int:
+def write_weights(path: Path, weights: Sequence[Array], offsets: Sequence[int]) -> int:
+    """Writes the weights to a file in one step; its size."""
     partial = _partial(path)
     try:
         with partial.open("wb") as file:
@@ -103,7 +104,8 @@ def _write_weights(path: Path, weights: Sequence[Array], offsets: Sequence[int])
     return size
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
+    """Writes a text file in one step."""
     partial = _partial(path)
     try:
         partial.write_text(text, encoding="utf-8")
@@ -117,11 +119,27 @@ def _partial(path: Path) -> Path:
 
 
 def _source(program: Program, offsets: Sequence[int], size: int, threads: int) -> str:
+    tables = tables_text(
+        program, offsets, size, threads=threads, arena_bytes=program.arena_bytes
+    )
+    return "\n".join(
+        [program.source, "#include <stddef.h>", *tables, support_text("program_main.h")]
+    )
+
+
+def tables_text(
+    program: Program, offsets: Sequence[int], size: int, *, threads: int, arena_bytes: int
+) -> list[str]:
+    """The numbers that `program_main.h` needs, as lines of C.
+
+    `offsets` and `size` are those of the file of weights, `arena_bytes` is what
+    the host allocates.
+    """
     counts = {
         "CANAO_INPUTS": len(program.inputs),
         "CANAO_OUTPUTS": len(program.outputs),
         "CANAO_WEIGHTS": len(program.weights),
-        "CANAO_ARENA_BYTES": program.arena_bytes,
+        "CANAO_ARENA_BYTES": arena_bytes,
         "CANAO_USUAL_THREADS": min(threads, program.threads),
         "CANAO_MOST_THREADS": program.threads,
         "CANAO_WEIGHT_FILE_BYTES": size,
@@ -135,12 +153,11 @@ def _source(program: Program, offsets: Sequence[int], size: int, threads: int) -
     for name, values in tables.items():
         items = ", ".join(f"{value}u" for value in values) or "0"
         lines.append(f"static const size_t {name}[] = {{{items}}};")
-    return "\n".join(
-        [program.source, "#include <stddef.h>", *lines, support_text("program_main.h")]
-    )
+    return lines
 
 
-def _metadata(program: Program, offsets: Sequence[int], threads: int) -> str:
+def metadata_text(program: Program, offsets: Sequence[int], threads: int) -> str:
+    """Inputs, outputs and weights as JSON text."""
     weights = [
         {**_described(spec), "offset": offset}
         for spec, offset in zip(program.weights, offsets, strict=True)

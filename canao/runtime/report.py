@@ -68,7 +68,10 @@ class ExecutionReport:
     cpu_utilization: float
     """Processor time of the process during the runs over threads times wall time."""
     gpu_utilization: float | None
-    """The same of a GPU; None where none is used."""
+    """Time in which the OpenCL device ran kernels over wall time; None where none is used."""
+    transfer_ms: float | None
+    """Copying inputs and outputs between host and device, in a run; None where none is."""
+    transfer_bytes: int
     peak_bytes: int
     """Memory that a run needs: weights, intermediate tensors, inputs and outputs."""
     compile_seconds: Mapping[str, float]
@@ -127,6 +130,7 @@ class ExecutionReport:
             ("memory bandwidth", f"{self.peak_bandwidth:.1f} GB/s at best"),
             ("CPU utilization", f"{self.cpu_utilization:.0%}"),
             ("GPU utilization", gpu),
+            ("transfers", self._transfers()),
             ("memory", f"{self.peak_bytes / 2**20:.1f} MiB"),
             ("compile seconds", stages),
             ("target", f"{self.target} ({' '.join(self.cpu_flags)}), {self.compiler}"),
@@ -135,6 +139,11 @@ class ExecutionReport:
         for name, value in rows:
             table.add_row(name, value)
         return table
+
+    def _transfers(self) -> str:
+        if self.transfer_ms is None:
+            return "none"
+        return f"{self.transfer_ms:.3f} ms, {self.transfer_bytes / 1024:.1f} KiB a run"
 
     def _kernel_table(self) -> Table:
         from rich.table import Table

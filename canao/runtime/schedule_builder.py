@@ -14,6 +14,7 @@ from canao.lowering.standalone import standalone_program
 from canao.runtime.build import Library, build_library
 from canao.runtime.cache import Cache, hash_of_file
 from canao.runtime.contest import Entry
+from canao.runtime.opencl.build import store_source
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
 
@@ -77,10 +78,13 @@ class ScheduleBuilder:
             program = standalone_program(task, schedule)
         except VerificationError as error:
             return Refused(schedule, str(error))
-        library = self._pool.submit(
-            build_library, program.source, self.compiler, self.target, self.cache
-        )
-        return _Job(program, library)
+        return _Job(program, self._pool.submit(self._library, program))
+
+    def _library(self, program: Program) -> Library:
+        """What the process that measures loads: of OpenCL the text, which it builds itself."""
+        if self.target.device is None:
+            return build_library(program.source, self.compiler, self.target, self.cache)
+        return store_source(program.source, self.cache)
 
     def wait(self) -> None:
         """Return when nothing is being compiled: measuring needs a quiet machine."""
@@ -102,4 +106,4 @@ class ScheduleBuilder:
             path = job.library.result().path
         except ToolchainError as error:
             return Refused(schedule, str(error))
-        return Built(schedule, Entry(hash_of_file(path), job.program, path))
+        return Built(schedule, Entry(hash_of_file(path), job.program, path, self.target.device))

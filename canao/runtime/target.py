@@ -52,6 +52,13 @@ class Target:
         return replace(_host(), device=choose_device(device))
 
     @property
+    def title(self) -> str:
+        """What it is, for people."""
+        if self.device is not None:
+            return f"OpenCL {self.device.name}"
+        return f"{self.triple} {self.cpu}".strip()
+
+    @property
     def language(self) -> str:
         """What code for it is written in: "c" or "opencl"."""
         return "c" if self.device is None else "opencl"

@@ -105,12 +105,13 @@ class Tuner:
 
     def environment(self, threads: int) -> TuningKey:
         """What measurements on this machine hold for, without the layer."""
+        device = self.target.device
         flags = " ".join((*self.compiler.command, *self.compiler.flags(self.target)))
         return TuningKey(
             layer="",
-            triple=self.target.triple,
+            triple=self.target.triple if device is None else f"opencl {device.platform}",
             # Code for a narrower processor is measured on this one.
-            cpu=Target.host().cpu,
+            cpu=Target.host().cpu if device is None else device.name,
             features=" ".join(self.target.features),
             threads=threads,
             dtype="float32",

@@ -110,13 +110,13 @@ def _steps(calls: tuple[Call, ...], kernels: dict[str, PrintedFunction]) -> str:
 
 
 def _messages(unit: UnitPrinter) -> str:
-    texts = [f"  {_string(message)}," for message in unit.messages]
+    texts = [f"  {c_string(message)}," for message in unit.messages]
     return "\n".join(
         ["CANAO_TABLE char *const canao_messages[CANAO_MESSAGES + 1] = {", *texts, "  0,", "};"]
     )
 
 
-def _string(text: str) -> str:
+def c_string(text: str) -> str:
     """A C string literal of any text, in UTF-8."""
     plain = set(range(0x20, 0x7F)) - set(b'"\\?')
     escaped = "".join(

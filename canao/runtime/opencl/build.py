@@ -42,6 +42,14 @@ def build_binary(
     return Library(entry.file(_BINARY), key, time.perf_counter() - start)
 
 
+def store_source(source: str, cache: Cache) -> Library:
+    """A text in the cache, for a child process that builds it itself."""
+    key = digest("opencl source", source)
+    with cache.lock(key):
+        found = cache.find(key) or cache.store(key, {_SOURCE: source.encode()}, {})
+    return Library(found.file(_SOURCE), key, 0.0)
+
+
 def _build(source: str, job: Job, cache: Cache, key: str, time_limit: float) -> CacheEntry:
     with cache.scratch() as room:
         paths = [room / name for name in (_JOB, _SOURCE, _BINARY)]

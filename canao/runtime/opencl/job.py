@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from canao.lowering.opencl.device import DeviceKind
 from canao.lowering.program import Launches, Program
-from canao.runtime.device import OpenCLDevice
+from canao.runtime.device import OpenCLDevice, device_of
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,3 @@ class Job:
             arena_bytes=data["arena_bytes"],
             **sizes,
         )
-
-
-def device_of(data: dict[str, Any]) -> OpenCLDevice:
-    """A device from what `asdict` makes of it; `KeyError`, `TypeError`, `ValueError` if malformed."""
-    return OpenCLDevice(**{**data, "kind": DeviceKind(data["kind"])})

@@ -46,17 +46,26 @@ class OpenCLModule:
     """
 
     def __init__(
-        self, job: Job, weights: Sequence[Array], binary: bytes | None = None, source: str = ""
+        self,
+        job: Job,
+        weights: Sequence[Array],
+        binary: bytes | None = None,
+        *,
+        source: str = "",
+        like: OpenCLModule | None = None,
     ) -> None:
-        """The program of a binary, or of a text where there is no binary."""
+        """The program of a binary, of a text, or that of another module with other weights."""
         _check_fits(job)
         self.job = job
         self.weights = tuple(weights)
         self.threads = job.device.units
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self.session = Session(job.device)
-        self.program = self.session.load(binary) if binary else self.session.build(source)
+        if like is not None:
+            self.session, self.program = like.session, like.program
+        else:
+            self.session = Session(job.device)
+            self.program = self.session.load(binary) if binary else self.session.build(source)
         with explained(job.device, "hold the buffers of the model"):
             self._buffers = self._make_buffers()
             self._steps = [self._step(launch) for launch in job.launches.steps if launch.groups]
