@@ -32,10 +32,10 @@ from canao.runtime.memory import aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
 from canao.runtime.peak import Peaks, measured_peaks
 from canao.runtime.ready import Module
-from canao.runtime.usage import DeviceUse, measure_use
 from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
 from canao.runtime.target import Target
 from canao.runtime.toolchain import find_compiler
+from canao.runtime.usage import DeviceUse, measure_use
 
 _VECTOR_FEATURES = ("avx512f", "avx2", "fma", "asimd", "neon", "sse2")
 _REPORT_RUNS = 20
@@ -213,9 +213,7 @@ class CompiledModel:
         """
         target = self.build.target
         if target.device is not None:
-            return export_opencl(
-                self.program, self._module.weights, Path(directory), target.device
-            )
+            return export_opencl(self.program, self._module.weights, Path(directory), target.device)
         return export_program(
             self.program,
             self._module.weights,

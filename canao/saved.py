@@ -179,10 +179,10 @@ def _ready_build(
         compiler: str = manifest["compiler"]
         return Build(saved.target, compiler, library, cc, cache_dir, seconds, ir)
     target = Target.host() if saved.target.device is None else _device_here(saved.target)
-    compiler = compiler_for(target, cc)
-    made = _rebuild(saved.program, target, compiler, Cache(cache_dir))
+    found = compiler_for(target, cc)
+    made = _rebuild(saved.program, target, found, Cache(cache_dir))
     seconds = {"build": made.seconds}
-    return Build(target, compiler.version, made.path, cc, cache_dir, seconds, ir)
+    return Build(target, found.version, made.path, cc, cache_dir, seconds, ir)
 
 
 def _is_here(target: Target) -> bool:

@@ -13,6 +13,7 @@ from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
 from canao.errors import IllegalScheduleError
 from canao.lowering.access import invariants, point_variables, stage_reads
+from canao.lowering.check_group import prove_group
 from canao.lowering.schedule import Schedule, StageSchedule
 from canao.lowering.scratch import buffer_holders, check_scratch, leaves_layer, window_dimensions
 from canao.lowering.stage import Stage
@@ -37,7 +38,9 @@ def prove_schedule(
     from canao.polyhedral.legality import prove
 
     program, plan = describe(stages, schedule, lanes)
-    return prove(program, plan, f"{schedule.name} of {name}")
+    proof = prove(program, plan, f"{schedule.name} of {name}")
+    prove_group(stages, schedule, program, lanes, name)
+    return proof
 
 
 def describe(stages: Sequence[Stage], schedule: Schedule, lanes: int) -> tuple[Program, Plan]:

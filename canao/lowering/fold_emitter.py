@@ -83,9 +83,10 @@ class FoldEmitter:
                 inner = emitter.inside(block, loops)
                 if ahead is not None and segment.size == tile:
                     ahead.fetch(inner, at)
-                first = part.start + segment.start + at * segment.size
+                first = part.start + (at * segment.size + segment.start) * part.stride
                 for n in range(segment.size):
-                    moved = [replace(p, dims=p.moved({d: first + n})) for p in points]
+                    place = first + n * part.stride
+                    moved = [replace(p, dims=p.moved({d: place})) for p in points]
                     carried = self._fold_dims(inner, folding, moved, carried, d + 1)
                 return carried
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import arith, func, memref
-from xdsl.dialects.builtin import MemRefType, UnitAttr
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects.builtin import IntegerAttr, MemRefType, UnitAttr, i64
+from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
@@ -15,8 +15,9 @@ from canao.lowering.form_stages import form_stages
 from canao.lowering.layout import Dense, Layout, Panels, Window
 from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
 from canao.lowering.scalar_ops import add
-from canao.lowering.schedule import Schedule, StageSchedule
+from canao.lowering.schedule import Group, Schedule, StageSchedule
 from canao.lowering.scratch import buffer_holders
+from canao.lowering.shared_stage import Room, SharedStageEmitter, operand_extents
 from canao.lowering.stage import Part, Stage
 from canao.lowering.stage_emitter import StageEmitter
 from canao.lowering.value_emitter import Buffer
@@ -43,6 +44,7 @@ class KernelEmitter:
         terminator = self.body.last_op
         assert isinstance(terminator, YieldOp)
         self.outputs = tuple(terminator.arguments)
+        self.rooms: list[Room] = []
 
     def emit(self, name: str) -> func.FuncOp:
         """The kernel: arguments are the layer's inputs, then its outputs."""
@@ -63,12 +65,15 @@ class KernelEmitter:
 
         def task(inner: Block, loops: Loops, at: Sequence[Index]) -> None:
             scratch = self._scratch(inner)
+            self.rooms = self._rooms(inner)
             self._choose(inner, loops, at, segments, [], {**buffers}, scratch)
 
         parallel(block, self.names, trips, task)
         block.add_op(func.ReturnOp())
         kernel = func.FuncOp(name, (types, []), Region(block), visibility="private")
         kernel.attributes["canao.kernel"] = UnitAttr()
+        if self.schedule.group is not None:
+            kernel.attributes["canao.items"] = IntegerAttr(self.schedule.group.items, i64)
         return kernel
 
     def _band_segments(self, b: int) -> tuple[Segment, ...]:
@@ -99,10 +104,7 @@ class KernelEmitter:
         return list(first.values())
 
     def _scratch(self, block: Block) -> dict[SSAValue, SSAValue]:
-        largest = [
-            Part(Index(), max(s.size for s in self._band_segments(b)))
-            for b in range(len(self.schedule.band))
-        ]
+        largest = self._largest()
         scratch: dict[SSAValue, SSAValue] = {}
         holders = buffer_holders(self.stages, self.schedule)
         for stage, schedule in self._inner_stages():
@@ -110,10 +112,45 @@ class KernelEmitter:
                 scratch[stage.target] = scratch[holders[stage.target]]
                 continue
             size = self._window(stage, schedule, largest).size
-            op = memref.AllocaOp.get(element_of(stage.target), 64, [size])
-            block.add_op(op)
-            scratch[stage.target] = op.results[0]
+            scratch[stage.target] = _allocate(block, element_of(stage.target), size)
         return scratch
+
+    def _rooms(self, block: Block) -> list[Room]:
+        """What each stage needs beside its target, where work-items share tasks."""
+        group = self.schedule.group
+        if group is None:
+            return [Room() for _ in self.stages]
+        return [self._room(block, n, group) for n in range(len(self.stages))]
+
+    def _largest(self) -> list[Part]:
+        """The largest part of the shared dimensions that a task has."""
+        return [
+            Part(Index(), max(s.size for s in self._band_segments(b)))
+            for b in range(len(self.schedule.band))
+        ]
+
+    def _room(self, block: Block, n: int, group: Group) -> Room:
+        stage, ways, staged = self.stages[n], group.ways[n], group.staged[n]
+        largest = self._largest()
+        sizes = [*(part.size for part in largest), *stage.extents[len(largest) :]]
+        if stage.anchor is None or (ways == 1 and not staged):
+            return Room()
+        element = element_of(stage.anchor.results[0])
+        points = prod(sizes[: stage.parallel])
+        if ways > 1:
+            return Room(ways, _allocate(block, element, points * ways))
+        sizes = [*sizes[: stage.parallel], staged, *sizes[stage.parallel + 1 :]]
+        operands = tuple(
+            _allocate(block, element_of(operand), prod(shape))
+            for operand, shape in zip(
+                stage.anchor.operands, operand_extents(stage, sizes), strict=True
+            )
+        )
+        waits = None
+        if stage.target in self.outputs:
+            window = self._window(stage, self.schedule.stages[n], largest)
+            waits = _allocate(block, element, window.size)
+        return Room(staged=staged, operands=operands, sums_memory=waits)
 
     # --------------------------------------------------------------- tasks
 
@@ -176,7 +213,25 @@ class KernelEmitter:
         for stage, schedule in self._inner_stages():
             target = stage.target
             local[target] = Buffer(scratch[target], self._window(stage, schedule, parts))
-        for stage, schedule in zip(self.stages, self.schedule.stages, strict=True):
+        for n, stage in enumerate(self.stages):
             rest = [Part(Index(), stage.extents[d]) for d in range(len(parts), stage.parallel)]
-            emitter = StageEmitter(stage, schedule, self.lanes, local, self.names)
+            emitter = self._emitter(n, local, parts)
             emitter.emit(block, loops, [*parts, *rest])
+
+    def _emitter(
+        self, n: int, buffers: dict[SSAValue, Buffer], parts: Sequence[Part]
+    ) -> StageEmitter:
+        stage, schedule = self.stages[n], self.schedule.stages[n]
+        if self.schedule.group is None:
+            return StageEmitter(stage, schedule, self.lanes, buffers, self.names)
+        room = self.rooms[n]
+        sums = None
+        if room.sums_memory is not None:
+            sums = Buffer(room.sums_memory, self._window(stage, schedule, parts))
+        return SharedStageEmitter(stage, schedule, self.lanes, buffers, self.names, room, sums)
+
+
+def _allocate(block: Block, element: Attribute, size: int) -> SSAValue:
+    op = memref.AllocaOp.get(element, 64, [size])
+    block.add_op(op)
+    return op.results[0]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import LayerOp
+from canao.lowering.choose_group import choose_group
 from canao.lowering.choose_schedule import choose_schedule
-from canao.lowering.opencl.device import DeviceModel
+from canao.lowering.opencl.device import DeviceKind, DeviceModel
 from canao.lowering.schedule import Schedule
 from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit
@@ -42,6 +43,8 @@ class LayerTask:
 def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
     """The schedule that the cost model likes best."""
     schedule = choose_schedule(task.stages, task.weights, task.unit, task.threads)
+    if task.device is not None and task.device.kind is DeviceKind.gpu:
+        schedule = choose_group(task.stages, schedule, task.device)
     return schedule, (schedule.name,)
 
 

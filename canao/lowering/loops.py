@@ -75,10 +75,21 @@ def parallel(
     body: Callable[[Block, Loops, Sequence[Index]], None],
 ) -> None:
     """One `affine.parallel` over 0 to `trips`, with at least one dimension."""
-    counts = list(trips) or [1]
+    share(block, {}, names, list(trips) or [1], body)
+
+
+def share(
+    block: Block,
+    loops: Loops,
+    names: Names,
+    counts: Sequence[int],
+    body: Callable[[Block, Loops, Sequence[Index]], None],
+) -> None:
+    """One `affine.parallel`: inside another, for the work-items that share a task."""
     inner = Block(arg_types=[IndexType()] * len(counts))
     variables = [names.variable(n) for n in counts]
-    body(inner, dict(zip(variables, inner.args, strict=True)), [Index.of(v) for v in variables])
+    inside = {**loops, **dict(zip(variables, inner.args, strict=True))}
+    body(inner, inside, [Index.of(v) for v in variables])
     inner.add_op(affine.YieldOp.get())
     groups = DenseIntElementsAttr.from_list(TensorType(i32, [len(counts)]), [1] * len(counts))
     zeros = AffineMap(0, 0, (AffineConstantExpr(0),) * len(counts))

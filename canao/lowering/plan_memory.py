@@ -40,9 +40,7 @@ class Lifetime:
         return self.first <= other.last and other.first <= self.last
 
 
-def place(
-    lifetimes: list[Lifetime], alignment: int = _ALIGNMENT
-) -> tuple[list[int], int]:
+def place(lifetimes: list[Lifetime], alignment: int = _ALIGNMENT) -> tuple[list[int], int]:
     """Offsets in bytes, and the size of the arena, by greedy best fit.
 
     The largest buffers are placed first, each in the smallest gap that holds

@@ -137,7 +137,7 @@ class Launches:
 
 @dataclass(frozen=True)
 class Program:
-    """A translation unit in C, or one in OpenCL C with its launches, with the sizes and names its caller needs.
+    """A translation unit in C, or in OpenCL C, with what its caller needs to know.
 
     A unit in C exports `canao_open`, `canao_run`, `canao_profile` and
     `canao_close`; see `docs/architecture.md` for their signatures.

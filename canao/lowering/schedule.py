@@ -66,6 +66,25 @@ class Packed:
 
 
 @dataclass(frozen=True)
+class Group:
+    """How the work-items of a group share a task, on devices where they do."""
+
+    items: int
+    """Work-items of a group: together they run the tiles of a stage, then of the next."""
+    ways: tuple[int, ...]
+    """For each stage how many work-items share one fold: each a part of its terms, whose
+    results are then folded in local memory; 1 where a fold is not shared."""
+    staged: tuple[int, ...]
+    """For each stage the terms of a product whose operands are copied into local memory at
+    once, to be read there by all tiles; 0 where operands are read where they are."""
+
+    def __str__(self) -> str:
+        ways = "".join(f"w{n}.{count}" for n, count in enumerate(self.ways) if count > 1)
+        staged = "".join(f"m{n}.{terms}" for n, terms in enumerate(self.staged) if terms)
+        return f"/g{self.items}{ways}{staged}"
+
+
+@dataclass(frozen=True)
 class Schedule:
     """How a layer runs.
 
@@ -76,13 +95,16 @@ class Schedule:
     band: tuple[int, ...]
     stages: tuple[StageSchedule, ...]
     packed: tuple[Packed, ...] = ()
+    group: Group | None = None
+    """How work-items share a task; None where each task runs on its own."""
 
     @property
     def name(self) -> str:
         """A short name that tells schedules of one layer apart."""
         band = "x".join(str(t) for t in self.band) or "whole"
         packs = "".join(f"p{p.width}" for p in self.packed)
-        return f"band{band}/{'-'.join(str(s) for s in self.stages)}{packs}"
+        group = "" if self.group is None else str(self.group)
+        return f"band{band}/{'-'.join(str(s) for s in self.stages)}{packs}{group}"
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -109,7 +131,14 @@ class Schedule:
                 for s in data["stages"]
             ),
             packed=tuple(Packed(p["input"], p["width"]) for p in data["packed"]),
+            group=_group(data["group"]),
         )
+
+
+def _group(data: dict[str, Any] | None) -> Group | None:
+    if data is None:
+        return None
+    return Group(data["items"], tuple(data["ways"]), tuple(data["staged"]))
 
 
 def _digits(prefix: str, numbers: tuple[int, ...]) -> str:

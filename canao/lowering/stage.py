@@ -46,6 +46,8 @@ class Part:
 
     start: Index
     size: int
+    stride: int = 1
+    """Points between one and the next."""
 
 
 def is_fold(op: Operation | None) -> bool:

@@ -49,6 +49,8 @@ class StageEmitter:
         self.buffers = buffers
         self.names = names
         self.folds = FoldEmitter(stage, schedule, lanes, buffers, names)
+        self.sums: Buffer | None = None
+        """Where sums wait between blocks of terms, if not in the target."""
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         """Emits the loops over `parts`, one for each independent dimension."""
@@ -179,18 +181,22 @@ class StageEmitter:
             space = stage.anchor.iteration_space()
             folding = Folding(stage.anchor, element_of(stage.anchor.results[0]))
             totals = self.folds.totals(emitter, folding, points, terms)
+            waiting = self.sums or buffer
+            waits_at = [
+                waiting.layout.position(apply_map(stage.target_map, point.dims)) for point in points
+            ]
             if not terms.first:
                 before = [
-                    emitter.load(buffer.memory, position, point.lane)
-                    for point, position in zip(points, stored_at, strict=True)
+                    emitter.load(waiting.memory, position, point.lane)
+                    for point, position in zip(points, waits_at, strict=True)
                 ]
                 totals = [
                     folding.combine(emitter.block, a, b)
                     for a, b in zip(before, totals, strict=True)
                 ]
             if not terms.last:
-                for point, position, total in zip(points, stored_at, totals, strict=True):
-                    emitter.store(total, buffer.memory, position, point.lane)
+                for point, position, total in zip(points, waits_at, totals, strict=True):
+                    emitter.store(total, waiting.memory, position, point.lane)
                 return
             for point, total in zip(points, totals, strict=True):
                 key = (stage.anchor.results[0], apply_map(space.result, point.dims))

@@ -248,9 +248,7 @@ def _open(
         text = path.read_text(encoding="utf-8")
         contestant = Contestant(Job.from_json(entry["opencl"]), text, sets)
         return contestant, contestant.calls(inputs, outputs), contestant.clock
-    module = NativeModule(
-        path, sets[0], entry["arena_bytes"], entry["threads"], entry["calls"]
-    )
+    module = NativeModule(path, sets[0], entry["arena_bytes"], entry["threads"], entry["calls"])
     calls = [module.bind(inputs, outputs, weights=_addresses(arrays)) for arrays in sets]
     return module, calls, time.perf_counter_ns
 

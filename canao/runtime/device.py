@@ -74,4 +74,5 @@ class OpenCLDevice:
 
 def device_of(data: Mapping[str, Any]) -> OpenCLDevice:
     """From what `asdict` makes of it; `KeyError`, `TypeError` or `ValueError` if malformed."""
-    return OpenCLDevice(**{**data, "kind": DeviceKind(data["kind"])})
+    fields: dict[str, Any] = {**data, "kind": DeviceKind(data["kind"])}
+    return OpenCLDevice(**fields)

@@ -119,9 +119,7 @@ def _partial(path: Path) -> Path:
 
 
 def _source(program: Program, offsets: Sequence[int], size: int, threads: int) -> str:
-    tables = tables_text(
-        program, offsets, size, threads=threads, arena_bytes=program.arena_bytes
-    )
+    tables = tables_text(program, offsets, size, threads=threads, arena_bytes=program.arena_bytes)
     return "\n".join(
         [program.source, "#include <stddef.h>", *tables, support_text("program_main.h")]
     )

@@ -69,9 +69,6 @@ class ExecutionReport:
     """Processor time of the process during the runs over threads times wall time."""
     gpu_utilization: float | None
     """Time in which the OpenCL device ran kernels over wall time; None where none is used."""
-    transfer_ms: float | None
-    """Copying inputs and outputs between host and device, in a run; None where none is."""
-    transfer_bytes: int
     peak_bytes: int
     """Memory that a run needs: weights, intermediate tensors, inputs and outputs."""
     compile_seconds: Mapping[str, float]
@@ -91,6 +88,10 @@ class ExecutionReport:
     """The computation laws that were used, how often, and whether rounding changed."""
     fast_products: tuple[FastProduct, ...] = ()
     """Products computed as seven of half the size (`fusion="fast"`), and what that loses."""
+    transfer_ms: float | None = None
+    """Time of copying between host and OpenCL device in a run; None where nothing is copied."""
+    transfer_bytes: int = 0
+    """What is copied in a run: inputs and outputs."""
 
     def to_json(self) -> str:
         """All fields as JSON text."""

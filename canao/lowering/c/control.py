@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from xdsl.dialects import affine, cf, func, scf
 from xdsl.dialects.builtin import AffineMapAttr
@@ -188,49 +189,64 @@ def _constant_results(map_attribute: AffineMapAttr, fn: FunctionPrinter) -> list
     return [value.constant for value in values]
 
 
-def _print_parallel(fn: FunctionPrinter, op: affine.ParallelOp) -> None:
-    """A call runs one task; its number gives the induction variables, the last one fastest."""
+def print_parallel(fn: FunctionPrinter, op: affine.ParallelOp) -> None:
+    """A call runs one task: its number gives the induction variables, the last one fastest."""
     if not fn.is_kernel or fn.depth > 1:
         raise Unprintable("only a kernel may have a parallel loop, outside all others")
+    fn.tasks = bind_counters(fn, op, "task")
+    print_body(fn, op.body.block)
+
+
+def print_body(fn: FunctionPrinter, block: Block) -> None:
+    """Prints the body of a parallel loop."""
+    fn.carried.append(())
+    fn.print_block(block)
+    fn.carried.pop()
+
+
+def trip_counts(fn: FunctionPrinter, op: affine.ParallelOp) -> list[int]:
+    """Iterations of a parallel loop along each dimension."""
     if op.map_operands or op.results:
         raise Unprintable("a parallel loop with variable bounds or with results")
     lower = _constant_results(op.lowerBoundsMap, fn)
     upper = _constant_results(op.upperBoundsMap, fn)
     steps = [step.value.data for step in op.steps]
-    block = op.body.block
-    if not len(lower) == len(upper) == len(steps) == len(block.args):
+    if not len(lower) == len(upper) == len(steps) == len(op.body.block.args):
         raise Unprintable("a parallel loop needs one lower and one upper bound a dimension")
-    extents = [
+    return [
         max(0, -(-(end - start) // step))
         for start, end, step in zip(lower, upper, steps, strict=True)
     ]
-    total = 1
-    for extent in extents:
-        total *= extent
+
+
+def bind_counters(fn: FunctionPrinter, op: affine.ParallelOp, counter: str) -> int:
+    """Defines the induction variables by a variable that counts all iterations, and these."""
+    extents = trip_counts(fn, op)
+    lower = _constant_results(op.lowerBoundsMap, fn)
+    steps = [step.value.data for step in op.steps]
+    block = op.body.block
+    total = prod(extents)
     if total > MAX_TASKS:
         raise Unprintable(f"{total} tasks, of which a kernel has at most {MAX_TASKS}")
-    fn.tasks = total
     inner = total
     for argument, start, step, extent in zip(block.args, lower, steps, extents, strict=True):
         outermost = inner == total
         inner //= max(extent, 1)
-        text = "task" if inner <= 1 else f"task / {inner}"
+        text = counter if inner <= 1 else f"{counter} / {inner}"
         text = text if outermost else f"{text} % {extent}"
         text = text if step == 1 else f"{text} * {step}"
         text = text if start == 0 else f"{text} + {start}"
         name = fn.bind(argument, "i")
         fn.bounds[name] = (start, start + max(extent - 1, 0) * step)
         if argument.first_use is not None:
-            fn.uses_task = fn.uses_task or "task" in text
+            fn.uses_task = fn.uses_task or counter in text
             fn.line(f"const {ELEMENTS['index'].c} {name} = {text};")
-    fn.carried.append(())
-    fn.print_block(block)
-    fn.carried.pop()
+    return total
 
 
 PRINTERS: dict[type[Operation], OpPrinter] = {
     affine.ForOp: _print_affine_for,
-    affine.ParallelOp: _print_parallel,
+    affine.ParallelOp: print_parallel,
     affine.YieldOp: _print_yield,
     cf.AssertOp: _print_assert,
     func.CallOp: _print_call,

@@ -85,7 +85,11 @@ class OpenCLFlavour(Flavour):
             for first in range(0, len(run), step):
                 lanes = "".join(f"{place % ctype.lanes:x}" for place in run[first : first + step])
                 parts.append(f"{name}.s{lanes}")
-        return parts[0] if len(parts) == 1 else f"({ctype.with_lanes(len(places)).c})({', '.join(parts)})"
+        return (
+            parts[0]
+            if len(parts) == 1
+            else f"({ctype.with_lanes(len(places)).c})({', '.join(parts)})"
+        )
 
     def half(self, ctype: CType, name: str, *, upper: bool) -> str:
         return f"{name}.{'hi' if upper else 'lo'}"

@@ -43,9 +43,7 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
     called = [call.symbol for call in schedule.calls]
     others = [symbol for symbol, op in table.items() if "canao.kernel" in op.attributes]
     for symbol in dict.fromkeys([*called, *others]):
-        kernels[symbol] = functions.kernel(
-            len(kernels), symbol, restrict=symbol not in overlapping
-        )
+        kernels[symbol] = functions.kernel(len(kernels), symbol, restrict=symbol not in overlapping)
     start = -(-schedule.arena_bytes // device.alignment) * device.alignment
     scratch = max((k.tasks * k.scratch_bytes for k in kernels.values()), default=0)
     texts = [
@@ -55,7 +53,10 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
         *(helper.text for helper in functions.helpers.values()),
         *(kernel.text for kernel in kernels.values()),
     ]
-    steps = tuple(_launch(call, kernels[call.symbol], start) for call in schedule.calls)
+    steps = tuple(
+        _launch(call, kernels[call.symbol], functions.items(call.symbol), start)
+        for call in schedule.calls
+    )
     return OpenCLUnit(
         source="\n\n".join(text.strip("\n") for text in texts if text) + "\n",
         arena_bytes=start + scratch,
@@ -64,10 +65,10 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
     )
 
 
-def _launch(call: Call, kernel: PrintedFunction, scratch_start: int) -> Launch:
+def _launch(call: Call, kernel: PrintedFunction, items: int, scratch_start: int) -> Launch:
     pieces = [Piece(*buffer.slot, buffer.start, buffer.size) for buffer in call.arguments]
     if kernel.scratch_bytes:
         pieces.append(Piece("arena", 0, scratch_start, kernel.tasks * kernel.scratch_bytes))
     if kernel.checks:
         pieces.append(Piece("status", 0, 0, 4))
-    return Launch(kernel.name, kernel.tasks, 1, tuple(pieces))
+    return Launch(kernel.name, kernel.tasks, items, tuple(pieces))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from xdsl.dialects import cf, memref
+from math import prod
+
+from xdsl.dialects import affine, cf, memref
+from xdsl.dialects.builtin import IntegerAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation
 
 from canao.dialects.canao_memory import PrefetchOp
-from canao.lowering.c import unit
+from canao.lowering.c import control, unit
 from canao.lowering.c.context import FunctionPrinter, OpPrinter, UnitPrinter
 from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.memory import buffer_bytes, buffer_shape, round_up
@@ -24,22 +27,33 @@ class ItemPrinter(FunctionPrinter):
         self.device = device
         self.private_bytes = 0
         """Size of the arrays that the work-item has of its own."""
+        self.items = 1
+        """Work-items that share a task."""
+        self.local_bytes = 0
+        """Size of the arrays that they share."""
+        self.in_task = False
+        """Whether the loop over tasks is open."""
 
 
 class OpenCLFunctions(unit.Functions):
-    """Prints kernels whose work-item number `task` runs that task."""
+    """Prints kernels whose group number `task` runs that task."""
 
     unused = ""
     space = "__global "
 
-    def __init__(
-        self, printer: UnitPrinter, table: dict[str, FuncOp], device: DeviceModel
-    ) -> None:
+    def __init__(self, printer: UnitPrinter, table: dict[str, FuncOp], device: DeviceModel) -> None:
         super().__init__(printer, table)
         self.device = device
 
     def _printer(self, symbol: str, names: dict[str, str]) -> ItemPrinter:
-        return ItemPrinter(self.unit, symbol, names, self.device)
+        fn = ItemPrinter(self.unit, symbol, names, self.device)
+        fn.items = self.items(symbol)
+        return fn
+
+    def items(self, symbol: str) -> int:
+        """Work-items of a group that runs a kernel."""
+        items = self.table[symbol].attributes.get("canao.items")
+        return items.value.data if isinstance(items, IntegerAttr) else 1
 
     def _head(self, fn: FunctionPrinter, name: str, parameters: list[str]) -> list[str]:
         if fn.scratch_bytes:
@@ -47,22 +61,32 @@ class OpenCLFunctions(unit.Functions):
         if fn.uses_call:
             parameters.append("__global volatile int *restrict status")
         lines = [
-            "__kernel __attribute__((reqd_work_group_size(1, 1, 1)))",
+            f"__kernel __attribute__((reqd_work_group_size({items_of(fn)}, 1, 1)))",
             f"void {name}({', '.join(parameters)}) {{",
         ]
         if fn.uses_task or fn.scratch_bytes:
-            lines.append("  const long task = get_global_id(0);")
+            lines.append("  const long task = get_group_id(0);")
         return lines
 
 
+def items_of(fn: FunctionPrinter) -> int:
+    """Work-items of a group that runs a kernel."""
+    assert isinstance(fn, ItemPrinter)
+    return fn.items
+
+
 def _print_alloca(fn: ItemPrinter, op: memref.AllocaOp) -> None:
-    """An array of the work-item where it is small, else its part of global memory."""
+    """An array of the work-item or the group where it is small, else a part of global memory."""
     if not fn.is_kernel:
         raise Unprintable("scratch memory outside a kernel")
     element, _ = buffer_shape(op.memref.type)
     size = round_up(buffer_bytes(op.memref.type))
     name = fn.bind(op.memref, "s")
-    if fn.private_bytes + size <= fn.device.private_bytes:
+    if fn.items > 1 and fn.local_bytes + size <= fn.device.local_bytes:
+        fn.local_bytes += size
+        fn.line(f"__local {element.memory} {name}[{size // element.bytes}];")
+        return
+    if fn.items == 1 and fn.private_bytes + size <= fn.device.private_bytes:
         fn.private_bytes += size
         fn.line(
             f"__private {element.memory} {name}[{size // element.bytes}] "
@@ -73,6 +97,25 @@ def _print_alloca(fn: ItemPrinter, op: memref.AllocaOp) -> None:
     fn.scratch_bytes += size
     pointer = f"__global {element.memory} *"
     fn.line(f"{pointer}restrict const {name} = ({pointer})(scratch + {offset} + task * {size});")
+
+
+def _print_parallel(fn: ItemPrinter, op: affine.ParallelOp) -> None:
+    """The outer loop is over groups; an inner one is shared by the items of a group."""
+    if not fn.in_task:
+        fn.in_task = True
+        control.print_parallel(fn, op)
+        return
+    if fn.items == 1:
+        raise Unprintable("a parallel loop in a kernel whose tasks are not shared")
+    counter = fn.fresh("item")
+    total = prod(control.trip_counts(fn, op))
+    fn.bounds[counter] = (0, max(0, total - 1))
+    head = f"long {counter} = get_local_id(0); {counter} < {total}; {counter} += {fn.items}"
+    fn.open(f"for ({head})")
+    control.bind_counters(fn, op, counter)
+    control.print_body(fn, op.body.block)
+    fn.close()
+    fn.line("barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);")
 
 
 def _print_assert(fn: ItemPrinter, op: cf.AssertOp) -> None:
@@ -90,6 +133,7 @@ def _print_nothing(fn: ItemPrinter, op: Operation) -> None:
 
 PRINTERS: dict[type[Operation], OpPrinter] = {
     **unit.PRINTERS,
+    affine.ParallelOp: _print_parallel,
     cf.AssertOp: _print_assert,
     memref.AllocaOp: _print_alloca,
     PrefetchOp: _print_nothing,

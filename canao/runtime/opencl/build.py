@@ -24,9 +24,7 @@ def binary_key(source: str, job: Job) -> str:
     return digest("opencl", source, *words, job.to_json(described=False))
 
 
-def build_binary(
-    source: str, job: Job, cache: Cache, *, time_limit: float = TIME_LIMIT
-) -> Library:
+def build_binary(source: str, job: Job, cache: Cache, *, time_limit: float = TIME_LIMIT) -> Library:
     """The binary of a text, built and run on zeros in a child unless the cache has it.
 
     `ToolchainError` if the driver's compiler refuses it, `ExecutionError` if
@@ -90,8 +88,7 @@ def _run_child(arguments: list[str], device: OpenCLDevice, time_limit: float) ->
         raise DeviceError(said)
     last = f": {said.splitlines()[-1]}" if said else ""
     raise ExecutionError(
-        f"building or running the model on {device.name} {_ended(child.returncode)}{last}; "
-        f"{advice}"
+        f"building or running the model on {device.name} {_ended(child.returncode)}{last}; {advice}"
     )
 
 

@@ -97,9 +97,7 @@ def _measure(device: OpenCLDevice) -> Peaks:
 
         operations = 2.0 * _CHAINS * lanes * _STEPS * items
         moved = 4.0 * lanes * items * share
-        return Peaks(
-            operations / _best(launch(peak)) / 1e9, moved / _best(launch(stream)) / 1e9
-        )
+        return Peaks(operations / _best(launch(peak)) / 1e9, moved / _best(launch(stream)) / 1e9)
 
 
 def _best(launch: Callable[[], Any]) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from unit.lowering.c_support import CC, Array
+from unit.lowering.opencl_support import DeviceBuild
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
@@ -19,6 +20,7 @@ from canao.interpreters.canao import evaluate
 from canao.interpreters.loops import run_lowered
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass
+from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.pipeline import lower
 from canao.lowering.plan_memory import PlanMemoryPass
 from canao.lowering.program import Program
@@ -73,7 +75,13 @@ class Road:
 
 
 def lower_in_levels(
-    module: ModuleOp, *, fusion: bool, threads: int, unit: str, loops: bool = True
+    module: ModuleOp,
+    *,
+    fusion: bool,
+    threads: int,
+    unit: str,
+    loops: bool = True,
+    device: DeviceModel | None = None,
 ) -> Road:
     """Lowers a module as `canao.compile` does and verifies it after every pass.
 
@@ -94,6 +102,7 @@ def lower_in_levels(
         target_unit=vector_unit(UNITS[unit]),
         threads=threads,
         fusion=fusion,
+        device=device,
         on_pass=keep,
     )
     return Road(program, levels)
@@ -167,8 +176,13 @@ class Build:
 def run_compiled(
     directory: Path, program: Program, inputs: Sequence[Array], weights: Mapping[str, Array]
 ) -> list[Array]:
-    """Compiles the C of a program and runs it twice; both runs must agree."""
-    return Build(directory, program).run(inputs, weights)
+    """Builds a program and runs it twice; both runs must agree."""
+    return build(directory, program).run(inputs, weights)
+
+
+def build(directory: Path, program: Program) -> Build | DeviceBuild:
+    """A program on its way to running, by its language."""
+    return Build(directory, program) if program.launches is None else DeviceBuild(program)
 
 
 def _pointers(arrays: Sequence[Array]) -> ctypes.Array[ctypes.c_void_p]:

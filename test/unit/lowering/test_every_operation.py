@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from unit.lowering.c_support import Array
+from unit.lowering.opencl_support import model_of
 from unit.lowering.road import UNITS, lower_in_levels, run_compiled
 from xdsl.builder import Builder
 from xdsl.dialects import func
@@ -125,14 +126,24 @@ def data(element: Attribute) -> list[Array]:
     return [a.astype(dtype), b.astype(dtype), rng.random(SHAPE) > 0.5]
 
 
-@pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("case", CASES)
-def test_operations(tmp_path: Path, case: str, unit: str) -> None:
+def runs() -> list[Any]:
+    """Each element type with each vector unit, in C and on an OpenCL device."""
+    on_device = [
+        pytest.param(case, unit, "opencl", marks=() if quick else pytest.mark.slow)
+        for case in CASES
+        for unit in ("avx2", "sse")
+        for quick in ((case, unit) in {("f32", "avx2"), ("i1", "sse")},)
+    ]
+    return [*((case, unit, "c") for case in CASES for unit in UNITS), *on_device]
+
+
+@pytest.mark.parametrize(("case", "unit", "target"), runs())
+def test_operations(tmp_path: Path, case: str, unit: str, target: str) -> None:
     element, makers = CASES[case]
     module, inputs = build(element, makers), data(element)
     module.verify()
     expected = evaluate(module, inputs, {})
-    road = lower_in_levels(module, fusion=False, threads=1, unit=unit)
+    road = lower_in_levels(module, fusion=False, threads=1, unit=unit, device=model_of(target))
     tolerance = 1e-12 if case == "f64" else 2e-6
     levels = [level.evaluate(inputs, {}) for level in road.levels]
     for found in (*levels, run_compiled(tmp_path, road.program, inputs, {})):

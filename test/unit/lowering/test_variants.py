@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from unit.lowering.c_support import Array
+from unit.lowering.opencl_support import model_of
 from unit.lowering.road import UNITS, run_compiled
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -15,6 +16,7 @@ from canao.frontend.imported import parse_mlir
 from canao.interpreters.canao import evaluate
 from canao.lowering.layer_task import LayerTask, choose_by_model
 from canao.lowering.lower_canao_to_affine import ModuleLowering
+from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.schedule import Schedule
 from canao.lowering.standalone import standalone_program
 from canao.lowering.target import vector_unit
@@ -53,7 +55,9 @@ func.func @main(%x: tensor<3x17x19xf32>, %m: tensor<1x1x19xf32>) -> tensor<3x17x
 """
 
 
-def tasks_of(module: ModuleOp, unit: str, threads: int) -> list[LayerTask]:
+def tasks_of(
+    module: ModuleOp, unit: str, threads: int, device: DeviceModel | None = None
+) -> list[LayerTask]:
     """The distinct layers of a module, as a chooser sees them."""
     ctx = Context()
     for step in (LPFusionPass(), OutlineWeightsPass(), ExpandCompositesPass()):
@@ -64,16 +68,16 @@ def tasks_of(module: ModuleOp, unit: str, threads: int) -> list[LayerTask]:
         seen.append(task)
         return choose_by_model(task)
 
-    ModuleLowering(vector_unit(UNITS[unit]), threads, chooser).run(module)
+    ModuleLowering(vector_unit(UNITS[unit]), threads, chooser, device=device).run(module)
     return seen
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize(("unit", "target"), [*((unit, "c") for unit in UNITS), ("avx2", "opencl")])
 @pytest.mark.parametrize("text", [FIGURE_4, DENSE, SOFTMAX], ids=["figure-4", "dense", "softmax"])
-def test_all_variants_agree(text: str, unit: str, tmp_path: Path) -> None:
+def test_all_variants_agree(text: str, unit: str, target: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     module = parse_mlir(text)
-    (task,) = tasks_of(parse_mlir(text), unit, threads=2)
+    (task,) = tasks_of(parse_mlir(text), unit, threads=2, device=model_of(target))
     candidates = variants(task, most=8)
     assert len({schedule.name for schedule in candidates}) == len(candidates) > 1
     inputs = [

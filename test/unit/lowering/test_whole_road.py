@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from unit.lowering.c_support import Array, parse
-from unit.lowering.road import LOOPS, UNITS, Build, lower_in_levels
+from unit.lowering.opencl_support import model_of
+from unit.lowering.road import LOOPS, UNITS, build, lower_in_levels
 from unit.strategies import Graph, graphs
 
 from canao.dialects.canao import LayerOp
@@ -50,7 +51,7 @@ def points(graph: Graph) -> int:
     return total
 
 
-def check(graph: Graph, *, fusion: bool, threads: int, unit: str) -> None:
+def check(graph: Graph, *, fusion: bool, threads: int, unit: str, target: str = "c") -> None:
     inputs, weights = graph.inputs, graph.weights
     road = lower_in_levels(
         graph.module,
@@ -58,13 +59,14 @@ def check(graph: Graph, *, fusion: bool, threads: int, unit: str) -> None:
         threads=threads,
         unit=unit,
         loops=points(graph) <= POINTS_TO_INTERPRET,
+        device=model_of(target),
     )
     with tempfile.TemporaryDirectory() as directory:
-        build = Build(Path(directory), road.program)
+        built = build(Path(directory), road.program)
         expected = evaluate(graph.module, inputs, weights)
         for level in road.levels:
             compare(level.name, level.evaluate(inputs, weights), expected)
-        compare("c", build.run(inputs, weights), expected)
+        compare(target, built.run(inputs, weights), expected)
 
 
 GATHERED_GATHER = """
@@ -135,3 +137,20 @@ def test_many_random_graphs(part: int) -> None:
         check(graph, fusion=fusion, threads=threads, unit=unit)
 
     each()
+
+
+ON_DEVICE = {"graph": graphs(), "fusion": st.booleans(), "unit": st.sampled_from(("avx2", "sse"))}
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@given(**ON_DEVICE)
+def test_random_graphs_on_a_device(graph: Graph, fusion: bool, unit: str) -> None:
+    check(graph, fusion=fusion, threads=2, unit=unit, target="opencl")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@given(**ON_DEVICE)
+def test_many_random_graphs_on_a_device(graph: Graph, fusion: bool, unit: str) -> None:
+    check(graph, fusion=fusion, threads=2, unit=unit, target="opencl")
