@@ -64,14 +64,18 @@ def _largest_difference(expected: Any, found: Any) -> float:
     return max(differences, default=0.0)
 
 
-def describe_devices(cache_dir: Path | None) -> dict[str, Any]:
-    """What code is made for on this machine, and how fast it can be at best.
+def cache_of(cache_dir: Path | None) -> Cache:
+    """The cache that a command is told to use."""
+    return Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
+
+
+def describe_processor(cache: Cache) -> dict[str, Any]:
+    """What C is made for on this machine, and how fast it can be at best.
 
     The rates are given for each number of threads that `canao.compile` would try.
     """
     target, cores = Target.host(), available_cores()
     compiler = find_compiler(os.environ.get("CC"))
-    cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
     unit = target.vector_unit
     counts = thread_counts(cores)
     peaks = {str(n): measured_peaks(compiler, target, cache, n) for n in counts}

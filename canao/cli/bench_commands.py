@@ -18,11 +18,25 @@ from typer.core import TyperGroup
 from canao.cli.models import (
     Attention,
     CompileOptions,
+    TargetChoice,
     TuneChoice,
     open_model,
     progress_display,
 )
-from canao.cli.options import Attn, Batch, CacheDir, Json, Model, Runs, Seq, Threads, Tune, Warmup
+from canao.cli.options import (
+    Attn,
+    Batch,
+    CacheDir,
+    Device,
+    Json,
+    Model,
+    Runs,
+    Seq,
+    TargetOption,
+    Threads,
+    Tune,
+    Warmup,
+)
 from canao.errors import CanaoError
 
 _MOST_THREADS = 1024
@@ -63,6 +77,8 @@ def bench_model(
     batch: Batch = 1,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
+    target: TargetOption = TargetChoice.c,
+    device: Device = None,
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
     runs: Runs = 100,
@@ -72,7 +88,9 @@ def bench_model(
     """Measure a model, if it is a Hugging Face model against PyTorch eager in interleaved runs."""
     from canao.cli.bench import measure_side_by_side
 
-    options = CompileOptions(seq, batch, threads, attn, tune=tune, cache_dir=cache_dir)
+    options = CompileOptions(
+        seq, batch, threads, attn, target, tune=tune, cache_dir=cache_dir, device=device
+    )
     opened = open_model(model, options, quiet=as_json)
     result = measure_side_by_side(opened, runs=runs, warmup=warmup)
     if as_json:
@@ -221,12 +239,14 @@ def shapes(
 def table1(
     threads: ThreadCounts = "1,2",
     runs: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 100,
+    device: Device = None,
     out: Out = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Measure the paper's Table 1: LiteRT, and canao with and without fusion.
 
+    The columns of the GPU are measured on an OpenCL device, the first if none is named.
     With --out the results are written to table1.md and table1.json.
     """
     from canao.peers.environment import default_home
@@ -235,7 +255,11 @@ def table1(
     counts = _thread_counts(threads)
     with progress_display(as_json) as progress:
         result = measure_table1(
-            home or default_home(), threads=counts, runs=runs, progress=progress
+            home or default_home(),
+            threads=counts,
+            runs=runs,
+            device=device,
+            progress=progress,
         )
     if out:
         _write(out, "table1", result.to_markdown(), result.to_dict())

@@ -29,6 +29,7 @@ from canao.cli.options import (
     Attn,
     Batch,
     CacheDir,
+    Device,
     Fusion,
     Json,
     Model,
@@ -50,7 +51,7 @@ class CacheAction(StrEnum):
 
 app = typer.Typer(
     name="canao",
-    help="Compile BERT-like encoders to plain C, and look at, measure and export the result.",
+    help="Compile BERT-like encoders to C or OpenCL; look at, measure and export the result.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -73,7 +74,7 @@ def canao_command(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Compile BERT-like encoders to plain C, and look at, measure and export the result."""
+    """Compile BERT-like encoders to C or OpenCL; look at, measure and export the result."""
 
 
 @app.command(name="compile")
@@ -84,6 +85,7 @@ def compile_command(
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
+    device: Device = None,
     fusion: Fusion = FusionChoice.on,
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
@@ -91,7 +93,9 @@ def compile_command(
     as_json: Json = False,
 ) -> None:
     """Compile a model and report its layers, kernels and latency."""
-    options = CompileOptions(seq, batch, threads, attn, target, fusion, tune, cache_dir)
+    options = CompileOptions(
+        seq, batch, threads, attn, target, fusion, tune, cache_dir, device=device
+    )
     compiled = open_model(model, options, quiet=as_json).compiled
     if out:
         compiled.save(out)
@@ -107,7 +111,7 @@ def compile_command(
 def inspect(
     model: Saved,
     ir: Annotated[str | None, typer.Option(help="Print the module after this stage.")] = None,
-    source: Annotated[bool, typer.Option("--source", help="Print the emitted C.")] = False,
+    source: Annotated[bool, typer.Option("--source", help="Print the emitted text.")] = False,
     as_json: Json = False,
 ) -> None:
     """Look at a saved model: its report, its IR or its C."""
@@ -126,17 +130,27 @@ def inspect(
 
 @app.command()
 def devices(cache_dir: CacheDir = None, as_json: Json = False) -> None:
-    """Show the processor, its vector unit, the compiler and the measured peak rate."""
-    from canao.cli.bench import describe_devices
+    """Show the processor and the OpenCL devices, with the peak rates measured of each."""
+    from canao.cli.devices import describe_devices
 
     rows = describe_devices(cache_dir)
     if as_json:
         typer.echo(json.dumps(rows))
         return
+    found, note = rows.pop("opencl"), rows.pop("opencl_note")
+    _out.print(_listing(rows))
+    for device in found:
+        _out.print(f"\nOpenCL device {device.pop('number')}")
+        _out.print(_listing(device))
+    if note:
+        _out.print(f"\nOpenCL: {note}", soft_wrap=True)
+
+
+def _listing(rows: Mapping[str, object]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
         table.add_row(name.replace("_", " "), _listed(value))
-    _out.print(table)
+    return table
 
 
 def _listed(value: object) -> str:
@@ -193,11 +207,15 @@ def export(
     batch: Batch = 1,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
+    target: TargetOption = TargetChoice.c,
+    device: Device = None,
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
 ) -> None:
-    """Write a model as a C program that needs nothing of canao."""
-    options = CompileOptions(seq, batch, threads, attn, tune=tune, cache_dir=cache_dir)
+    """Write a model as a C program that needs nothing of canao, with kernels for OpenCL."""
+    options = CompileOptions(
+        seq, batch, threads, attn, target, tune=tune, cache_dir=cache_dir, device=device
+    )
     path = open_model(model, options, quiet=False).compiled.export(out)
     _out.print(f"wrote {path}; build it with: make -C {path}")
 
@@ -214,6 +232,8 @@ def tune(
     batch: Batch = 1,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
+    target: TargetOption = TargetChoice.c,
+    device: Device = None,
     fusion: Fusion = FusionChoice.on,
     mode: Annotated[TuneMode, typer.Option(help="How many schedules to measure.")] = (
         TuneMode.full
@@ -244,7 +264,15 @@ def tune(
         )
     choice = TuneChoice(mode.value)
     options = CompileOptions(
-        seq, batch, threads, attn, fusion=fusion, tune=choice, cache_dir=cache_dir
+        seq,
+        batch,
+        threads,
+        attn,
+        target,
+        fusion=fusion,
+        tune=choice,
+        cache_dir=cache_dir,
+        device=device,
     )
     compiled = open_model(Path(what), options, quiet=as_json).compiled
     actions.print_kernels(compiled, as_json, _out)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from canao.errors import InputFileError, MissingExtraError
+from canao.errors import CanaoError, InputFileError, MissingExtraError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -63,6 +63,7 @@ class TargetChoice(StrEnum):
     """What code is made."""
 
     c = "c"
+    opencl = "opencl"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class CompileOptions:
     fusion: FusionChoice = FusionChoice.on
     tune: TuneChoice = TuneChoice.default
     cache_dir: Path | None = None
+    device: str | None = None
+    """The OpenCL device; the first one if None."""
 
 
 @dataclass(frozen=True)
@@ -137,13 +140,24 @@ def _compile(
     return compile_model(
         model,
         inputs,
-        target=options.target.value,
+        target=_target(options),
         threads=options.threads,
         fusion=fusion,
         tune=options.tune.value,
         cache_dir=options.cache_dir,
         progress=progress,
     )
+
+
+def _target(options: CompileOptions) -> Any:
+    """The argument `target` of `canao.compile`."""
+    from canao.runtime.target import Target
+
+    if options.target is TargetChoice.opencl:
+        return Target.opencl(options.device)
+    if options.device is not None:
+        raise CanaoError("--device chooses an OpenCL device; give --target opencl too")
+    return options.target.value
 
 
 def _hugging_face_model(path: Path, attention: Attention) -> nn.Module:

@@ -20,6 +20,10 @@ Threads = Annotated[
 ]
 Attn = Annotated[Attention, typer.Option(help="Form of attention in Hugging Face models.")]
 TargetOption = Annotated[TargetChoice, typer.Option(help="What code to make.")]
+Device = Annotated[
+    str | None,
+    typer.Option(help="OpenCL device: its number, gpu, cpu, or a part of its name."),
+]
 Fusion = Annotated[FusionChoice, typer.Option(help="Which laws may fuse layers.")]
 Tune = Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where compiled code is kept.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from canao.errors import CanaoError
@@ -51,10 +51,28 @@ def _canao(name: str, title: str, fusion: bool | str, tune: str = "default") -> 
     )
 
 
+def _opencl(name: str, title: str, fusion: bool) -> Peer:
+    peer = _canao(name, title, fusion)
+    return replace(
+        peer,
+        packages=(*peer.packages, "pyopencl"),
+        route=f'canao.compile(target=Target.opencl(), fusion={fusion!r}, tune="default"), saved '
+        "and loaded; PoCL with N threads",
+        options={**peer.options, "opencl": True, "device": None},
+    )
+
+
+def on_device(peer: Peer, device: str | None) -> Peer:
+    """A peer that uses OpenCL, on a device by its number, kind or name."""
+    return replace(peer, options={**peer.options, "device": device})
+
+
 _PEERS = (
     _canao("canao", "canao", True),
     _canao("canao-fast", "canao fast", "fast"),
     _canao("canao-unfused", "canao unfused", False),
+    _opencl("canao-opencl", "canao OpenCL", True),
+    _opencl("canao-opencl-unfused", "canao OpenCL unfused", False),
     Peer(
         "litert",
         "LiteRT",
@@ -148,7 +166,8 @@ def environment_names(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-DEFAULT_PEERS = tuple(name for name in PEERS if name not in ("canao-fast", "canao-unfused"))
+_ON_REQUEST = ("canao-fast", "canao-unfused", "canao-opencl", "canao-opencl-unfused")
+DEFAULT_PEERS = tuple(name for name in PEERS if name not in _ON_REQUEST)
 
 
 def find_peers(names: Sequence[str]) -> list[Peer]:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from canao.peers.catalogue import find_peers
+from canao.errors import CanaoError
+from canao.peers.catalogue import find_peers, on_device
 from canao.peers.compare import Comparison, Plan, Progress, compare
 from canao.peers.paper import TABLE_1, PaperRow
 from canao.peers.table import conditions, count, markdown_table, number
@@ -14,6 +15,7 @@ from canao.peers.table import conditions, count, markdown_table, number
 RUNS = 100
 _BURST = 4
 _PEERS = ("litert", "canao-unfused", "canao")
+_ON_DEVICE = ("canao-opencl-unfused", "canao-opencl")
 NO_DEVICE = "no device"
 """What stands in the columns of a GPU where there is none."""
 
@@ -47,6 +49,8 @@ class Table1:
     rows: tuple[Table1Row, ...]
     paper: tuple[PaperRow, ...]
     comparison: Comparison
+    device: str = ""
+    """The OpenCL device whose times stand in the columns of the GPU; none if empty."""
 
     def to_dict(self) -> dict[str, Any]:
         """All fields and the speed-ups, as JSON has them."""
@@ -55,7 +59,8 @@ class Table1:
             for row in self.rows
         ]
         paper = [asdict(row) | {"speedups": dict(row.speedups())} for row in self.paper]
-        return {"rows": rows, "paper": paper, "comparison": self.comparison.to_dict()}
+        found = {"rows": rows, "paper": paper, "comparison": self.comparison.to_dict()}
+        return found | {"device": self.device}
 
     def to_markdown(self) -> str:
         """The table as the paper has it, ours above the paper's."""
@@ -73,6 +78,7 @@ class Table1:
             "Operations are those of the products.",
             "## Here",
             conditions(self.comparison),
+            *([f"The columns of the GPU are from OpenCL on {self.device}."] if self.device else []),
             markdown_table(headings, ours),
             *(["\n".join(reasons)] if reasons else []),
             "## In the paper",
@@ -85,7 +91,12 @@ class Table1:
 
     def _our_cells(self, row: Table1Row) -> list[str]:
         cells = [row.title, str(row.threads), f"{row.gflops:.1f}", number(row.litert_cpu, ".1f")]
-        return cells + [_timed(getattr(row, name), row.speedup(name), name) for name in _COLUMNS]
+        missing = {name: "failed" for name in _COLUMNS}
+        if not self.device:
+            missing |= {name: NO_DEVICE for name in _COLUMNS if name.endswith("gpu")}
+        return cells + [
+            _timed(getattr(row, name), row.speedup(name), missing[name]) for name in _COLUMNS
+        ]
 
 
 _COLUMNS = {
@@ -96,9 +107,9 @@ _COLUMNS = {
 }
 
 
-def _timed(milliseconds: float | None, speedup: float | None, column: str) -> str:
+def _timed(milliseconds: float | None, speedup: float | None, missing: str) -> str:
     if milliseconds is None:
-        return NO_DEVICE if column.endswith("gpu") else "failed"
+        return missing
     return f"{milliseconds:.1f}" + (f" ({speedup:.1f}x)" if speedup else "")
 
 
@@ -109,20 +120,44 @@ def _paper_cells(row: PaperRow) -> list[str]:
 
 
 def measure_table1(
-    home: Path, *, threads: tuple[int, ...], runs: int = RUNS, progress: Progress
+    home: Path,
+    *,
+    threads: tuple[int, ...],
+    runs: int = RUNS,
+    device: str | None = None,
+    progress: Progress,
 ) -> Table1:
-    """Measure the paper's models on LiteRT and on canao with and without fusion."""
+    """Measure the paper's models on LiteRT and on canao with and without fusion.
+
+    `device` is the OpenCL device of the columns of the GPU: the first if None.
+    Without any, these columns stay empty, unless one was asked for by name.
+    """
+    found = _device(device)
+    others = find_peers(_ON_DEVICE) if found else []
     plan = Plan(
         models=[row.model for row in TABLE_1],
-        peers=find_peers(_PEERS),
+        peers=[*find_peers(_PEERS), *(on_device(peer, device) for peer in others)],
         threads=threads,
         rounds=-(-runs // _BURST),
         burst=_BURST,
     )
-    return table1_of(compare(plan, home, progress))
+    return table1_of(compare(plan, home, progress), found)
 
 
-def table1_of(comparison: Comparison) -> Table1:
+def _device(wanted: str | None) -> str:
+    """The name and kind of a device; empty where there is none."""
+    from canao.runtime.opencl.devices import choose_device
+
+    try:
+        device = choose_device(wanted)
+    except CanaoError:
+        if wanted is not None:
+            raise
+        return ""
+    return f"{device.name} ({device.kind}, {device.platform})"
+
+
+def table1_of(comparison: Comparison, device: str = "") -> Table1:
     """The table of a comparison that has its models and peers."""
     flops = {work.model: work.product_flops for work in comparison.workloads}
     rows = [
@@ -130,11 +165,12 @@ def table1_of(comparison: Comparison) -> Table1:
         for paper in TABLE_1
         for threads in comparison.peak_gflops
     ]
-    return Table1(tuple(rows), TABLE_1, comparison)
+    return Table1(tuple(rows), TABLE_1, comparison, device)
 
 
 def _row(paper: PaperRow, comparison: Comparison, threads: int, flops: int) -> Table1Row:
-    found = {peer: comparison.row(paper.model, threads, peer) for peer in _PEERS}
+    peers = (*_PEERS, *_ON_DEVICE)
+    found = {peer: comparison.row(paper.model, threads, peer) for peer in peers}
     medians = {peer: row.median_ms if row else None for peer, row in found.items()}
     return Table1Row(
         title=paper.title if paper.title != "CANAOBERT" else "CANAOBERT-sized",
@@ -143,8 +179,8 @@ def _row(paper: PaperRow, comparison: Comparison, threads: int, flops: int) -> T
         threads=threads,
         litert_cpu=medians["litert"],
         unfused_cpu=medians["canao-unfused"],
-        unfused_gpu=None,
+        unfused_gpu=medians["canao-opencl-unfused"],
         fused_cpu=medians["canao"],
-        fused_gpu=None,
+        fused_gpu=medians["canao-opencl"],
         failures={row.title: row.failure for row in found.values() if row and row.failure},
     )

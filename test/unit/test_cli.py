@@ -70,6 +70,19 @@ def test_devices(
     assert list(found["peak_gflops"]) == list(found["bandwidth_gb_s"])
     assert min(found["peak_gflops"]["1"], found["bandwidth_gb_s"]["1"]) > 0
     assert found["triple"] == canao.Target.host().triple
+    assert [device["number"] for device in found["opencl"]] == list(range(len(found["opencl"])))
+    pocl = next(d for d in found["opencl"] if d["platform"] == "Portable Computing Language")
+    assert min(pocl["peak_gflops"], pocl["bandwidth_gb_s"]) > 0
+    assert not found["opencl_note"]
+
+
+def test_device_without_opencl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model.mlir"
+    model.write_text("func.func @main() { func.return }")
+    assert run(monkeypatch, "compile", model, "--device", "gpu") == 1
+    assert "give --target opencl too" in capsys.readouterr().err
 
 
 def test_cache(

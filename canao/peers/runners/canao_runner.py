@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from serve import Array, Job, Served, main
@@ -9,18 +10,34 @@ from serve import Array, Job, Served, main
 import canao
 
 
+def _options(job: Job) -> dict[str, Any]:
+    """The arguments of `canao.compile`."""
+    options = dict(job.options)
+    device = options.pop("device", None)
+    if options.pop("opencl", False):
+        return {"target": canao.Target.opencl(device), **options}
+    return {"threads": job.threads, **options}
+
+
+def _limit_threads(job: Job) -> None:
+    """Tells PoCL, before it is loaded, with how many threads to run."""
+    if "opencl" in job.options:
+        os.environ["POCL_MAX_PTHREAD_COUNT"] = str(job.threads)
+
+
 def convert(job: Job) -> None:
     """Compiles for the threads of the job and saves the result."""
     from source_model import load_source, torch_inputs
 
-    compiled = canao.compile(
-        load_source(job, "sdpa"), torch_inputs(job), threads=job.threads, **job.options
-    )
+    _limit_threads(job)
+
+    compiled = canao.compile(load_source(job, "sdpa"), torch_inputs(job), **_options(job))
     compiled.save(job.converted / "model")
 
 
 def load(job: Job) -> Served:
     """The saved model."""
+    _limit_threads(job)
     compiled = canao.load(job.converted / "model")
     from source_model import torch_inputs
 

@@ -1,0 +1,41 @@
+// RUN: canao-opt %s -t opencl | filecheck %s
+
+// A task of the loop is a work-group of one item; vectors are types of the language.
+
+func.func private @matmul(%a: memref<8x32xf32>, %b: memref<512xf32>, %c: memref<8x16xf32>) attributes {canao.kernel} {
+  "affine.parallel"() <{lowerBoundsMap = affine_map<() -> (0, 0)>, lowerBoundsGroups = dense<1> : vector<2xi32>, upperBoundsMap = affine_map<() -> (2, 4)>, upperBoundsGroups = dense<1> : vector<2xi32>, steps = [1 : i64, 1 : i64], reductions = []}> ({
+  ^bb0(%p: index, %i: index):
+    %z = arith.constant dense<0.0> : vector<8xf32>
+    %r:2 = affine.for %k = 0 to 32 iter_args(%c0 = %z, %c1 = %z) -> (vector<8xf32>, vector<8xf32>) {
+      %b0 = affine.vector_load %b[%p * 256 + %k * 8] : memref<512xf32>, vector<8xf32>
+      %a0 = affine.load %a[%i * 2, %k] : memref<8x32xf32>
+      %a1 = affine.load %a[%i * 2 + 1, %k] : memref<8x32xf32>
+      %s0 = vector.broadcast %a0 : f32 to vector<8xf32>
+      %s1 = vector.broadcast %a1 : f32 to vector<8xf32>
+      %n0 = vector.fma %s0, %b0, %c0 : vector<8xf32>
+      %n1 = vector.fma %s1, %b0, %c1 : vector<8xf32>
+      affine.yield %n0, %n1 : vector<8xf32>, vector<8xf32>
+    }
+    affine.vector_store %r#0, %c[%i * 2, %p * 8] : memref<8x16xf32>, vector<8xf32>
+    affine.vector_store %r#1, %c[%i * 2 + 1, %p * 8] : memref<8x16xf32>, vector<8xf32>
+    affine.yield
+  }) : () -> ()
+  func.return
+}
+
+func.func @main(%a: memref<8x32xf32>, %w: memref<512xf32>, %c: memref<8x16xf32>) attributes {canao.inputs = 1 : i64, canao.weights = 1 : i64, canao.outputs = 1 : i64} {
+  func.call @matmul(%a, %w, %c) : (memref<8x32xf32>, memref<512xf32>, memref<8x16xf32>) -> ()
+  func.return
+}
+
+// CHECK: typedef float8 f32x8;
+// CHECK: __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+// CHECK-NEXT: void k0_matmul(__global const float *restrict m1, __global const float *restrict m2, __global float *restrict m3) {
+// CHECK-NEXT:   const long task = get_group_id(0);
+// CHECK-NEXT:   const long i4 = task / 4;
+// CHECK-NEXT:   const long i5 = task % 4;
+// CHECK:        for (long i9 = 0; i9 < 32; ++i9) {
+// CHECK-NEXT:     const f32x8 v10 = vload8(0, m2 + i4 * 256 + i9 * 8);
+// CHECK-NEXT:     const float v11 = m1[i5 * 64 + i9];
+// CHECK:          v7 = v13 * v10 + v7;
+// CHECK:        vstore8(v7, 0, m3 + i5 * 32 + i4 * 8);
