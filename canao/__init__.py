@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from canao.errors import (
         CacheError,
         CanaoError,
+        DeviceError,
         ExecutionError,
         IllegalScheduleError,
         InputFileError,
@@ -38,6 +39,7 @@ __all__ = [
     "CacheError",
     "CanaoError",
     "CompiledModel",
+    "DeviceError",
     "ExecutionError",
     "ExecutionReport",
     "IllegalScheduleError",

@@ -91,7 +91,7 @@ class Table1:
 
     def _our_cells(self, row: Table1Row) -> list[str]:
         cells = [row.title, str(row.threads), f"{row.gflops:.1f}", number(row.litert_cpu, ".1f")]
-        missing = {name: "failed" for name in _COLUMNS}
+        missing = dict.fromkeys(_COLUMNS, "failed")
         if not self.device:
             missing |= {name: NO_DEVICE for name in _COLUMNS if name.endswith("gpu")}
         return cells + [
