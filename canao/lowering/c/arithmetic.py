@@ -200,7 +200,7 @@ def _define_comparison(
     if result.lanes != ctype.lanes:
         raise Unprintable(f"it compares {ctype.lanes} lanes and gives {op.result.type}")
     if ctype.is_vector and ctype.native_mask.c != result.of("i32").c:
-        text = fn.unit.flavour.convert(fn.unit, ctype.native_mask, result.of("i32"), text)
+        text = fn.unit.flavour.convert(fn.unit, result.of("i32"), text)
     fn.define(op.result, text)
 
 
@@ -243,7 +243,7 @@ def _print_select(fn: FunctionPrinter, op: arith.SelectOp | canao_vector.SelectO
         return
     native = ctype.native_mask
     if native.c != ctype.of("i32").c:
-        mask = fn.unit.flavour.convert(fn.unit, condition, native, mask)
+        mask = fn.unit.flavour.convert(fn.unit, native, mask)
     fn.define(op.result, helpers.blend(fn.unit, ctype, mask, a, b))
 
 

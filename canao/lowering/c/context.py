@@ -55,10 +55,7 @@ class UnitPrinter:
         element = ELEMENTS["u8"] if ctype.element.is_bool else ctype.element
         name = f"{element.key}x{ctype.lanes}_mem"
         if name not in self.typedefs:
-            self.typedefs[name] = (
-                f"typedef {element.c} {name} __attribute__((vector_size("
-                f"{element.bytes * ctype.lanes}), aligned({element.bytes}), may_alias));"
-            )
+            self.typedefs[name] = self.flavour.in_memory(name, element, ctype.lanes)
         return name
 
     def helper(self, name: str, make: Callable[[], str]) -> str:
@@ -103,6 +100,10 @@ class FunctionPrinter:
         """A name that the function does not use yet."""
         self._count += 1
         return f"{prefix}{self._count}"
+
+    def space(self, buffer: SSAValue) -> str:
+        """The address space of a buffer, with a blank after it; C has only one, without a name."""
+        return ""
 
     def name(self, value: SSAValue) -> str:
         """The variable or literal that holds a value."""

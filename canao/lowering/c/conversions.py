@@ -13,11 +13,11 @@ from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.types import CType
 
 
-def _converted(fn: FunctionPrinter, source: CType, target: CType, text: str) -> str:
+def _converted(fn: FunctionPrinter, target: CType, text: str) -> str:
     """A C conversion by value."""
     flavour = fn.unit.flavour
     if target.is_vector:
-        return flavour.convert(fn.unit, source, target, text)
+        return flavour.convert(fn.unit, target, text)
     return flavour.cast(target, text)
 
 
@@ -44,15 +44,14 @@ def _print_signed(fn: FunctionPrinter, op: Operation) -> None:
     source, target = fn.ctype(op.operands[0]), fn.ctype(op.results[0])
     _same_lanes(source, target)
     text = _signed_value(source, fn.name(op.operands[0]))
-    fn.define(op.results[0], _converted(fn, source, target, text))
+    fn.define(op.results[0], _converted(fn, target, text))
 
 
 def _print_unsigned(fn: FunctionPrinter, op: Operation) -> None:
     source, target = fn.ctype(op.operands[0]), fn.ctype(op.results[0])
     _same_lanes(source, target)
     text = _unsigned_value(fn, source, fn.name(op.operands[0]))
-    unsigned = source if source.element.is_bool else source.of(source.element.unsigned)
-    fn.define(op.results[0], _converted(fn, unsigned, target, text))
+    fn.define(op.results[0], _converted(fn, target, text))
 
 
 def _print_trunci(fn: FunctionPrinter, op: arith.TruncIOp) -> None:
@@ -60,9 +59,9 @@ def _print_trunci(fn: FunctionPrinter, op: arith.TruncIOp) -> None:
     _same_lanes(source, target)
     name = fn.name(op.input)
     if not target.element.is_bool:
-        fn.define(op.result, _converted(fn, source, target, name))
+        fn.define(op.result, _converted(fn, target, name))
     elif target.is_vector:
-        fn.define(op.result, _converted(fn, source, target, f"-({name} & 1)"))
+        fn.define(op.result, _converted(fn, target, f"-({name} & 1)"))
     else:
         fn.define(op.result, f"(int)({name} & 1)")
 
@@ -72,7 +71,7 @@ def _print_to_integer(fn: FunctionPrinter, op: Operation) -> None:
     _same_lanes(source, target)
     if target.element.is_bool:
         raise Unprintable("a conversion to i1; compare with 0")
-    fn.define(op.results[0], _converted(fn, source, target, fn.name(op.operands[0])))
+    fn.define(op.results[0], _converted(fn, target, fn.name(op.operands[0])))
 
 
 def _print_to_unsigned(fn: FunctionPrinter, op: arith.FPToUIOp) -> None:
@@ -81,7 +80,7 @@ def _print_to_unsigned(fn: FunctionPrinter, op: arith.FPToUIOp) -> None:
     if target.element.is_bool:
         raise Unprintable("a conversion to i1; compare with 0")
     unsigned = target.of(target.element.unsigned)
-    text = _converted(fn, source, unsigned, fn.name(op.input))
+    text = _converted(fn, unsigned, fn.name(op.input))
     fn.define(op.result, fn.unit.flavour.cast(target, text))
 
 

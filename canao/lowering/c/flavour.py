@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from canao.lowering.c.extrema import native_extremum
-from canao.lowering.c.types import ELEMENTS, MAX_LANES, CType
+from canao.lowering.c.types import ELEMENTS, MAX_LANES, CType, Element
 
 if TYPE_CHECKING:
     from canao.lowering.c.context import UnitPrinter
@@ -27,6 +27,14 @@ class Flavour:
         lane = ELEMENTS[ctype.element.lane].c
         return f"typedef {lane} {ctype.c} __attribute__((vector_size({ctype.bytes})));"
 
+    def in_memory(self, name: str, element: Element, lanes: int) -> str:
+        """The declaration of a vector type that may lie at any element of a buffer."""
+        size = element.bytes * lanes
+        return (
+            f"typedef {element.c} {name} __attribute__((vector_size({size}), "
+            f"aligned({element.bytes}), may_alias));"
+        )
+
     # ------------------------------------------------------------ expressions
 
     def vector(self, ctype: CType, lanes: Sequence[str]) -> str:
@@ -37,8 +45,8 @@ class Flavour:
         """A scalar converted as C does; a vector whose bits are read as another type."""
         return f"({ctype.c}){text}"
 
-    def convert(self, unit: UnitPrinter, source: CType, target: CType, text: str) -> str:
-        """A vector of type `source` whose lanes are converted by value."""
+    def convert(self, unit: UnitPrinter, target: CType, text: str) -> str:
+        """A vector whose lanes are converted by value."""
         return f"__builtin_convertvector({text}, {unit.declare(target)})"
 
     def lane(self, ctype: CType, name: str, place: int | str) -> str:
@@ -76,10 +84,10 @@ class Flavour:
 
     def floor(self, unit: UnitPrinter, ctype: CType, kept: str) -> str:
         """Lanes of `a` rounded down through integers; `kept` puts back those that are large."""
-        to = unit.declare(ctype.native_mask)
+        rounded = self.convert(unit, ctype, self.convert(unit, ctype.native_mask, "a"))
         return (
-            f"{ctype.c} r = __builtin_convertvector(__builtin_convertvector(a, {to}), {ctype.c});\n"
-            f"  r += __builtin_convertvector(r > a, {ctype.c});\n"
+            f"{ctype.c} r = {rounded};\n"
+            f"  r += {self.convert(unit, ctype, 'r > a')};\n"
             f"  return {kept};"
         )
 
@@ -95,13 +103,13 @@ class Flavour:
 
     # ----------------------------------------------------------------- memory
 
-    def load(self, unit: UnitPrinter, ctype: CType, address: str) -> str:
-        """A vector of what lies at an address; for truth values, of bytes."""
-        return f"*(const {unit.in_memory(ctype)} *)({address})"
+    def load(self, unit: UnitPrinter, ctype: CType, address: str, space: str) -> str:
+        """A vector of what lies at an address in an address space; for truth values, of bytes."""
+        return f"*({space}const {unit.in_memory(ctype)} *)({address})"
 
-    def store(self, unit: UnitPrinter, ctype: CType, address: str, text: str) -> str:
+    def store(self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str) -> str:
         """The statement that puts a vector at an address; for truth values, of bytes."""
-        return f"*({unit.in_memory(ctype)} *)({address}) = {text};"
+        return f"*({space}{unit.in_memory(ctype)} *)({address}) = {text};"
 
 
 GNU_C = Flavour()

@@ -83,9 +83,9 @@ def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear
 
 
 def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Linear) -> str:
-    text = fn.unit.flavour.load(fn.unit, ctype, _address(fn, buffer, place))
+    text = fn.unit.flavour.load(fn.unit, ctype, _address(fn, buffer, place), fn.space(buffer))
     if ctype.element.is_bool:
-        return f"{fn.unit.flavour.convert(fn.unit, ctype.of('u8'), ctype, text)} != 0"
+        return f"{fn.unit.flavour.convert(fn.unit, ctype, text)} != 0"
     return text
 
 
@@ -96,8 +96,9 @@ def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear
         fn.line(f"{fn.name(buffer)}[{place}] = {text};")
         return
     if ctype.element.is_bool:
-        name = fn.unit.flavour.convert(fn.unit, ctype, ctype.of("u8"), f"-{name}")
-    fn.line(fn.unit.flavour.store(fn.unit, ctype, _address(fn, buffer, place), name))
+        name = fn.unit.flavour.convert(fn.unit, ctype.of("u8"), f"-{name}")
+    place_of_it = _address(fn, buffer, place), fn.space(buffer)
+    fn.line(fn.unit.flavour.store(fn.unit, ctype, *place_of_it, name))
 
 
 def _address(fn: FunctionPrinter, buffer: SSAValue, place: Linear) -> str:

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from canao.lowering.c.flavour import Flavour
-from canao.lowering.c.types import CType
+from canao.lowering.c.types import CType, Element
 
 if TYPE_CHECKING:
     from canao.lowering.c.context import UnitPrinter
@@ -25,9 +25,6 @@ _NAMES = {
     "u64": "ulong",
     "index": "long",
 }
-_WIDEST = 32
-"""Bytes of the widest vectors that built-in functions are given: those of PoCL for wider ones
-send its compiler, LLVM 14 on processors that it does not know, into endless loops."""
 _SWIZZLES = (1, 2, 4, 8, 16)
 """How many lanes an expression such as `a.s02` may name; 3 too, which nothing here needs."""
 
@@ -39,12 +36,20 @@ def type_name(ctype: CType) -> str:
 
 
 class OpenCLFlavour(Flavour):
-    """OpenCL C 1.2."""
+    """OpenCL C 1.2, by operators of the language wherever there are some.
+
+    Drivers for CPUs may have built-in functions as calls, each of which spills
+    all vectors: PoCL does on processors that its compiler does not know.
+    """
 
     most_lanes = 16
 
     def typedef(self, ctype: CType) -> str:
         return f"typedef {type_name(ctype)} {ctype.c};"
+
+    def in_memory(self, name: str, element: Element, lanes: int) -> str:
+        vector = f"{_NAMES[element.key]}{lanes}"
+        return f"typedef {vector} {name} __attribute__((aligned({element.bytes})));"
 
     def vector(self, ctype: CType, lanes: Sequence[str]) -> str:
         items = lanes[:1] if len(set(lanes)) == 1 else lanes
@@ -55,21 +60,8 @@ class OpenCLFlavour(Flavour):
             return super().cast(ctype, text)
         return f"as_{type_name(ctype)}({text})"
 
-    def convert(self, unit: UnitPrinter, source: CType, target: CType, text: str) -> str:
-        if max(source.bytes, target.bytes) <= _WIDEST:
-            return f"convert_{type_name(target)}({text})"
-        name = f"canao_convert_{source.c}_{target.c}"
-        halves = [t.with_lanes(t.lanes // 2) for t in (source, target)]
-        types = [unit.declare(t) for t in (source, target)]
-
-        def make() -> str:
-            parts = [self.convert(unit, *halves, f"a.{part}") for part in ("lo", "hi")]
-            body = f"return ({types[1]})({', '.join(parts)});"
-            return f"CANAO_INLINE {types[1]} {name}(const {types[0]} a) {{\n  {body}\n}}"
-
-        # What `make` needs comes before it in the unit.
-        text_of_it = "" if name in unit.helpers else make()
-        return f"{unit.helper(name, lambda: text_of_it)}({text})"
+    def convert(self, unit: UnitPrinter, target: CType, text: str) -> str:
+        return f"CANAO_CONVERT({text}, {unit.declare(target)}, {type_name(target)})"
 
     def lane(self, ctype: CType, name: str, place: int | str) -> str:
         if isinstance(place, int):
@@ -85,17 +77,14 @@ class OpenCLFlavour(Flavour):
             for first in range(0, len(run), step):
                 lanes = "".join(f"{place % ctype.lanes:x}" for place in run[first : first + step])
                 parts.append(f"{name}.s{lanes}")
-        return (
-            parts[0]
-            if len(parts) == 1
-            else f"({ctype.with_lanes(len(places)).c})({', '.join(parts)})"
-        )
+        made = ctype.with_lanes(len(places)).c
+        return parts[0] if len(parts) == 1 else f"({made})({', '.join(parts)})"
 
     def half(self, ctype: CType, name: str, *, upper: bool) -> str:
         return f"{name}.{'hi' if upper else 'lo'}"
 
     def blend(self, ctype: CType) -> str:
-        return "return select(b, a, mask);" if ctype.bytes <= _WIDEST else super().blend(ctype)
+        return "return mask ? a : b;"
 
     def extremum(self, ctype: CType, kind: str, *, ordered: bool, blended: str) -> str:
         return ""
@@ -107,29 +96,28 @@ class OpenCLFlavour(Flavour):
         ]
         return f"return {self.vector(ctype, lanes)};"
 
-    def floor(self, unit: UnitPrinter, ctype: CType, kept: str) -> str:
-        return "return floor(a);" if ctype.bytes <= _WIDEST else self.by_lane(ctype, "floor", "a")
-
     def bits(self, target: CType) -> str:
         return f"return as_{type_name(target)}(a);"
 
     def library(self, ctype: CType, function: str) -> tuple[str, bool]:
-        return function, ctype.bytes <= _WIDEST
-
-    def load(self, unit: UnitPrinter, ctype: CType, address: str) -> str:
-        if ctype.bytes <= _WIDEST:
-            return f"vload{ctype.lanes}(0, {address})"
-        half = ctype.with_lanes(ctype.lanes // 2)
-        unit.declare(half)
-        parts = [self.load(unit, half, f"{address}{at}") for at in ("", f" + {half.lanes}")]
-        return self.vector(ctype, parts)
-
-    def store(self, unit: UnitPrinter, ctype: CType, address: str, text: str) -> str:
-        if ctype.bytes <= _WIDEST:
-            return f"vstore{ctype.lanes}({text}, 0, {address});"
-        half = ctype.with_lanes(ctype.lanes // 2)
-        ends = ((f"{text}.lo", address), (f"{text}.hi", f"{address} + {half.lanes}"))
-        return " ".join(self.store(unit, half, place, part) for part, place in ends)
+        return function, False
 
 
-OPENCL_C = OpenCLFlavour()
+class LanesFlavour(OpenCLFlavour):
+    """For devices whose lanes are work-items: built-in functions know the alignment of memory."""
+
+    def floor(self, unit: UnitPrinter, ctype: CType, kept: str) -> str:
+        return "return floor(a);"
+
+    def library(self, ctype: CType, function: str) -> tuple[str, bool]:
+        return function, True
+
+    def load(self, unit: UnitPrinter, ctype: CType, address: str, space: str) -> str:
+        return f"vload{ctype.lanes}(0, {address})"
+
+    def store(self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str) -> str:
+        return f"vstore{ctype.lanes}({text}, 0, {address});"
+
+
+FLAVOURS = {"cpu": OpenCLFlavour(), "gpu": LanesFlavour()}
+"""By the kind of device."""

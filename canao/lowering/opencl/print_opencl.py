@@ -12,7 +12,7 @@ from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.program import Call, read_schedule
 from canao.lowering.c.unit import PrintedFunction
 from canao.lowering.opencl.device import DeviceModel
-from canao.lowering.opencl.flavour import OPENCL_C
+from canao.lowering.opencl.flavour import FLAVOURS
 from canao.lowering.opencl.unit import PRINTERS, OpenCLFunctions
 from canao.lowering.program import Launch, Launches, Piece
 
@@ -36,7 +36,7 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
     """
     table = {op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)}
     schedule = read_schedule(table)
-    unit = UnitPrinter(PRINTERS, OPENCL_C)
+    unit = UnitPrinter(PRINTERS, FLAVOURS[device.kind])
     functions = OpenCLFunctions(unit, table, device)
     overlapping = schedule.overlapping(table)
     kernels: dict[str, PrintedFunction] = {}

@@ -7,7 +7,7 @@ from math import prod
 from xdsl.dialects import affine, cf, memref
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.dialects.func import FuncOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from canao.dialects.canao_memory import PrefetchOp
 from canao.lowering.c import control, unit
@@ -31,8 +31,13 @@ class ItemPrinter(FunctionPrinter):
         """Work-items that share a task."""
         self.local_bytes = 0
         """Size of the arrays that they share."""
+        self.spaces: dict[SSAValue, str] = {}
+        """Address spaces of scratch buffers; all other buffers are global."""
         self.in_task = False
         """Whether the loop over tasks is open."""
+
+    def space(self, buffer: SSAValue) -> str:
+        return self.spaces.get(buffer, "__global ")
 
 
 class OpenCLFunctions(unit.Functions):
@@ -84,10 +89,12 @@ def _print_alloca(fn: ItemPrinter, op: memref.AllocaOp) -> None:
     name = fn.bind(op.memref, "s")
     if fn.items > 1 and fn.local_bytes + size <= fn.device.local_bytes:
         fn.local_bytes += size
+        fn.spaces[op.memref] = "__local "
         fn.line(f"__local {element.memory} {name}[{size // element.bytes}];")
         return
     if fn.items == 1 and fn.private_bytes + size <= fn.device.private_bytes:
         fn.private_bytes += size
+        fn.spaces[op.memref] = "__private "
         fn.line(
             f"__private {element.memory} {name}[{size // element.bytes}] "
             "__attribute__((aligned(64)));"
@@ -110,8 +117,12 @@ def _print_parallel(fn: ItemPrinter, op: affine.ParallelOp) -> None:
     counter = fn.fresh("item")
     total = prod(control.trip_counts(fn, op))
     fn.bounds[counter] = (0, max(0, total - 1))
-    head = f"long {counter} = get_local_id(0); {counter} < {total}; {counter} += {fn.items}"
-    fn.open(f"for ({head})")
+    if total <= fn.items:
+        fn.line(f"const long {counter} = get_local_id(0);")
+        fn.open(f"if ({counter} < {total})")
+    else:
+        head = f"long {counter} = get_local_id(0); {counter} < {total}; {counter} += {fn.items}"
+        fn.open(f"for ({head})")
     control.bind_counters(fn, op, counter)
     control.print_body(fn, op.body.block)
     fn.close()

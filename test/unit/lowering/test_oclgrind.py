@@ -27,6 +27,9 @@ def run_checked(directory: Path, program: Program, source: str) -> subprocess.Co
     weights = [aligned(np.zeros(spec.shape, spec.dtype)) for spec in program.weights]
     export_opencl(program, weights, directory, cpu_device())
     (directory / "kernels.cl").write_text(source)
+    # Optimised code reads ahead of conditions what other items write, and drops it.
+    host = (directory / "model.c").read_text()
+    (directory / "model.c").write_text(host.replace('"-cl-std', '"-cl-opt-disable -cl-std'))
     subprocess.run(["make", "-C", str(directory), "-s"], check=True)
     inputs = [directory / f"in{n}.bin" for n in range(len(program.inputs))]
     outputs = [directory / f"out{n}.bin" for n in range(len(program.outputs))]
@@ -62,7 +65,7 @@ def test_a_race_is_found(tmp_path: Path) -> None:
 
 def test_an_access_out_of_bounds_is_found(tmp_path: Path) -> None:
     program = compiled("opencl", fusion=False)
-    source = program.source.replace("vload8(0, m1 + ", "vload8(0, m1 + 100000 + ")
+    source = program.source.replace("_mem *)(m1 + ", "_mem *)(m1 + 100000 + ")
     assert source != program.source
     result = run_checked(tmp_path, program, source)
     assert "Invalid read" in result.stderr

@@ -15,3 +15,13 @@ typedef ushort uint16_t;
 typedef uint uint32_t;
 typedef ulong uint64_t;
 #define INT64_C(number) number##L
+
+/* A vector converted by value: an operation where the compiler has one, else a call. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_convertvector)
+#define CANAO_CONVERT(value, type, name) __builtin_convertvector(value, type)
+#endif
+#endif
+#ifndef CANAO_CONVERT
+#define CANAO_CONVERT(value, type, name) convert_##name(value)
+#endif

@@ -35,7 +35,7 @@ func.func @main(%a: memref<8x32xf32>, %w: memref<512xf32>, %c: memref<8x16xf32>)
 // CHECK-NEXT:   const long i4 = task / 4;
 // CHECK-NEXT:   const long i5 = task % 4;
 // CHECK:        for (long i9 = 0; i9 < 32; ++i9) {
-// CHECK-NEXT:     const f32x8 v10 = vload8(0, m2 + i4 * 256 + i9 * 8);
+// CHECK-NEXT:     const f32x8 v10 = *(__global const f32x8_mem *)(m2 + i4 * 256 + i9 * 8);
 // CHECK-NEXT:     const float v11 = m1[i5 * 64 + i9];
 // CHECK:          v7 = v13 * v10 + v7;
-// CHECK:        vstore8(v7, 0, m3 + i5 * 32 + i4 * 8);
+// CHECK:        *(__global f32x8_mem *)(m3 + i5 * 32 + i4 * 8) = v7;
