@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
+from typing import Any
 
 from xdsl.dialects import affine, cf, memref
 from xdsl.dialects.builtin import IntegerAttr
@@ -138,15 +140,23 @@ def _print_assert(fn: ItemPrinter, op: cf.AssertOp) -> None:
     fn.line(f"if (!({fn.name(op.arg)})) atomic_cmpxchg(status, 0, {number + 1});")
 
 
-def _print_nothing(fn: ItemPrinter, op: Operation) -> None:
+def _print_nothing(fn: FunctionPrinter, op: Operation) -> None:
     """For hints that OpenCL has no reliable form of."""
+
+
+def _of_items(printer: Callable[[ItemPrinter, Any], None]) -> OpPrinter:
+    def print_op(fn: FunctionPrinter, op: Any) -> None:
+        assert isinstance(fn, ItemPrinter)
+        printer(fn, op)
+
+    return print_op
 
 
 PRINTERS: dict[type[Operation], OpPrinter] = {
     **unit.PRINTERS,
-    affine.ParallelOp: _print_parallel,
-    cf.AssertOp: _print_assert,
-    memref.AllocaOp: _print_alloca,
+    affine.ParallelOp: _of_items(_print_parallel),
+    cf.AssertOp: _of_items(_print_assert),
+    memref.AllocaOp: _of_items(_print_alloca),
     PrefetchOp: _print_nothing,
 }
 """How each class of operations is printed: as in C but for these."""
