@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from canao.runtime.guard import TIME_LIMIT, child_environment
 from canao.runtime.opencl.child import REFUSED, UNBUILT
 from canao.runtime.opencl.job import Job
 
+_DOUBLE = re.compile(r"\bdouble\d*\b")
 _SOURCE, _BINARY, _JOB = "program.cl", "program.bin", "job.json"
 
 
@@ -30,6 +32,11 @@ def build_binary(source: str, job: Job, cache: Cache, *, time_limit: float = TIM
     `ToolchainError` if the driver's compiler refuses it, `ExecutionError` if
     building or running it crashes or hangs, `DeviceError` if it does not fit.
     """
+    if not job.device.float64 and _DOUBLE.search(source):
+        raise DeviceError(
+            f"the model computes in float64, which {job.device.name} does not have; "
+            "convert the model to float32, or choose another device"
+        )
     key = binary_key(source, job)
     with cache.lock(key):
         found = cache.find(key)

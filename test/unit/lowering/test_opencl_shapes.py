@@ -71,6 +71,19 @@ def test_small_model(target: str) -> None:
 
 
 @pytest.mark.slow
+def test_groups_with_little_local_memory() -> None:
+    """What does not fit is in global memory, a part for each group."""
+    device = model_of("gpu")
+    assert device is not None
+    small = replace(device, local_bytes=512)
+    inputs, weights = model_arguments()
+    program = lower(parse(MODEL), target_unit=small.unit, threads=2, device=small)
+    assert "__global uchar *restrict scratch" in program.source
+    found = DeviceBuild(program).run(inputs, weights)
+    compare("gpu", found, evaluate(parse(MODEL), inputs, weights))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_small_model_unfused(target: str) -> None:
     check(MODEL, target, *model_arguments(), fusion=False)

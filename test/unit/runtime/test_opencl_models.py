@@ -171,6 +171,12 @@ def test_device_that_is_too_small(
         OpenCLModule(job_of(compiled.program, **limits), [], source="")
 
 
+def test_device_without_float64(compiled: canao.CompiledModel, tmp_path: Path) -> None:
+    job = Job.of(compiled.program, replace(cpu_device(), float64=False))
+    with pytest.raises(DeviceError, match="computes in float64"):
+        build_binary("__kernel void k() { double4 a; }", job, Cache(tmp_path))
+
+
 def test_kernel_that_does_not_build(compiled: canao.CompiledModel, tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match=r"(?s)refused the emitted code.*no_such_name"):
         build_binary(
