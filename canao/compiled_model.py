@@ -118,7 +118,9 @@ class CompiledModel:
 
     @property
     def cpu_flags(self) -> tuple[str, ...]:
-        """The vector features that the code may use."""
+        """The vector features that C may use; for an OpenCL device its driver decides."""
+        if self.build.target.device is not None:
+            return ()
         return tuple(f for f in _VECTOR_FEATURES if f in self.build.target.features)
 
     @property

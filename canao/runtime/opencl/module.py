@@ -192,7 +192,7 @@ class OpenCLModule:
         """Release the memory of the device. No call may follow."""
         self._closed = True
         self._finalizer()
-        del self.program
+        self.program = None
 
 
 def _release(steps: list[Any], buffers: dict[str, list[Any]]) -> None:
