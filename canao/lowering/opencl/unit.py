@@ -119,12 +119,9 @@ def _print_parallel(fn: ItemPrinter, op: affine.ParallelOp) -> None:
     counter = fn.fresh("item")
     total = prod(control.trip_counts(fn, op))
     fn.bounds[counter] = (0, max(0, total - 1))
-    if total <= fn.items:
-        fn.line(f"const long {counter} = get_local_id(0);")
-        fn.open(f"if ({counter} < {total})")
-    else:
-        head = f"long {counter} = get_local_id(0); {counter} < {total}; {counter} += {fn.items}"
-        fn.open(f"for ({head})")
+    # A loop even where no item has a second turn: PoCL loses stores of conditions before barriers.
+    head = f"long {counter} = get_local_id(0); {counter} < {total}; {counter} += {fn.items}"
+    fn.open(f"for ({head})")
     control.bind_counters(fn, op, counter)
     control.print_body(fn, op.body.block)
     fn.close()
