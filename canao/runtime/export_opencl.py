@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from canao.lowering.c.print_c import c_string
+from canao.lowering.c.literals import c_string
 from canao.lowering.program import Piece, Program
 from canao.runtime.device import OpenCLDevice
 from canao.runtime.export import (

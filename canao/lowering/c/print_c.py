@@ -12,6 +12,7 @@ from xdsl.dialects.func import FuncOp
 from canao.errors import VerificationError
 from canao.lowering.c import parts
 from canao.lowering.c.context import UnitPrinter
+from canao.lowering.c.literals import c_string
 from canao.lowering.c.memory import round_up
 from canao.lowering.c.program import Call, read_schedule
 from canao.lowering.c.unit import PRINTERS, Functions, PrintedFunction
@@ -114,12 +115,3 @@ def _messages(unit: UnitPrinter) -> str:
     return "\n".join(
         ["CANAO_TABLE char *const canao_messages[CANAO_MESSAGES + 1] = {", *texts, "  0,", "};"]
     )
-
-
-def c_string(text: str) -> str:
-    """A C string literal of any text, in UTF-8."""
-    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
-    escaped = "".join(
-        chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode("utf-8")
-    )
-    return f'"{escaped}"'
