@@ -19,18 +19,21 @@ if TYPE_CHECKING:
     from canao.errors import (
         CacheError,
         CanaoError,
+        CandidateError,
         DeviceError,
         ExecutionError,
         IllegalScheduleError,
         InputFileError,
         MissingExtraError,
         PeerError,
+        SearchError,
         ShapeMismatchError,
         ToolchainError,
         UnsupportedModelError,
         UnsupportedOpError,
         VerificationError,
     )
+    from canao.nas.search import search
     from canao.runtime.measure import Latency
     from canao.runtime.report import ExecutionReport
     from canao.runtime.target import Target
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CacheError",
     "CanaoError",
+    "CandidateError",
     "CompiledModel",
     "DeviceError",
     "ExecutionError",
@@ -47,6 +51,7 @@ __all__ = [
     "Latency",
     "MissingExtraError",
     "PeerError",
+    "SearchError",
     "ShapeMismatchError",
     "Target",
     "ToolchainError",
@@ -56,11 +61,13 @@ __all__ = [
     "__version__",
     "compile",
     "load",
+    "search",
 ]
 
 _HOMES = {
     "compile": "canao.api",
     "load": "canao.api",
+    "search": "canao.nas.search",
     "CompiledModel": "canao.compiled_model",
     "ExecutionReport": "canao.runtime.report",
     "Latency": "canao.runtime.measure",

@@ -69,3 +69,11 @@ class PeerError(CanaoError):
 
 class DeviceError(CanaoError):
     """An OpenCL device is missing, too small for a model, or was lost."""
+
+
+class SearchError(CanaoError):
+    """A search cannot start or go on: its study, storage or task does not fit what was asked."""
+
+
+class CandidateError(CanaoError):
+    """One architecture failed to compile, crashed, hung or took all memory; the search goes on."""

@@ -39,6 +39,7 @@ from canao.cli.options import (
     Threads,
     Tune,
 )
+from canao.cli.search import search_command
 from canao.errors import InputFileError
 
 
@@ -57,6 +58,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(bench_app, name="bench")
+app.command(name="search")(search_command)
 _out = Console(highlight=False)
 
 

@@ -36,6 +36,16 @@ def register_tiles(rows: int, columns: int, unit: VectorUnit) -> list[tuple[int,
     return [tile for _, tile in sorted(found)]
 
 
+def column_cost(rows: int, columns: int, unit: VectorUnit) -> float:
+    """What an output of a product costs under the best tile; 1 is a lane busy for one multiply-add.
+
+    It tells which widths fit a processor's registers, and which leave lanes idle.
+    """
+    height, width = register_tile(rows, columns, unit)
+    lanes = unit.lanes_f32
+    return _product_time(rows, columns, height, width, unit) * lanes / (rows * columns)
+
+
 def _product_time(rows: int, columns: int, height: int, width: int, unit: VectorUnit) -> float:
     total = 0.0
     for across in split_by_width(columns, width, unit.lanes_f32):

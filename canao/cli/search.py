@@ -1,0 +1,188 @@
+"""`canao search`: its options, and how far it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from canao.cli.models import TuneChoice
+from canao.cli.options import Batch, CacheDir, Json, Seq, Threads, Tune
+from canao.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from canao.nas.attributes import Candidate
+    from canao.nas.search import Progress, SearchResult
+
+_out = Console(highlight=False)
+
+
+class SamplerChoice(StrEnum):
+    """Who proposes candidates."""
+
+    canao = "canao"
+    tpe = "tpe"
+    nsgaii = "nsgaii"
+    random = "random"
+
+
+class GoalChoice(StrEnum):
+    """What candidates are judged by."""
+
+    auto = "auto"
+    reward = "reward"
+    pareto = "pareto"
+
+
+def search_command(
+    task: Annotated[str, typer.Option(help="The name of a task, or its directory.")],
+    trials: Annotated[int, typer.Option(min=1, help="Candidates that the study shall have.")] = 50,
+    budget_ms: Annotated[
+        float | None, typer.Option(min=0.001, help="Most milliseconds that a run may take.")
+    ] = None,
+    goal: Annotated[
+        GoalChoice, typer.Option(help="One reward, a Pareto front, or what fits the budget.")
+    ] = GoalChoice.auto,
+    storage: Annotated[
+        str | None, typer.Option(help="Where trials are kept; study.sqlite in --out if left out.")
+    ] = None,
+    study: Annotated[str, typer.Option(help="The name of the study in the storage.")] = "canao",
+    sampler: Annotated[
+        SamplerChoice, typer.Option(help="Who proposes candidates.")
+    ] = SamplerChoice.canao,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random.")] = 0,
+    out: Annotated[Path, typer.Option(help="Directory of the report and the best model.")] = Path(
+        "canao-search"
+    ),
+    worker: Annotated[
+        bool, typer.Option("--worker", help="Only run trials of a study started elsewhere.")
+    ] = False,
+    finalists: Annotated[int, typer.Option(min=1, help="Candidates to measure again.")] = 3,
+    time_limit: Annotated[
+        float, typer.Option(min=1, help="Seconds for compiling and measuring a candidate.")
+    ] = 300.0,
+    memory_mb: Annotated[
+        int | None, typer.Option(min=64, help="MiB that compiling a candidate may take.")
+    ] = None,
+    threads: Threads = 1,
+    seq: Seq = 128,
+    batch: Batch = 1,
+    tune: Tune = TuneChoice.off,
+    cache_dir: CacheDir = None,
+    as_json: Json = False,
+) -> None:
+    """Search for the architecture that does best at a task on this device.
+
+    Run it again with the same --out to go on with a search that was stopped. Any
+    number of processes with --worker, on any number of machines, may share a study.
+    """
+    try:
+        from canao.nas.objectives import default_goal
+        from canao.nas.search import search
+    except ImportError as error:
+        raise MissingExtraError("searching for architectures", "nas") from error
+    pareto = {GoalChoice.auto: None, GoalChoice.reward: False, GoalChoice.pareto: True}[goal]
+    with _display(as_json) as progress:
+        result = search(
+            task,
+            budget_ms=budget_ms,
+            goal=default_goal(budget_ms, pareto=pareto),
+            trials=trials,
+            study=study,
+            storage=storage,
+            sampler=sampler.value,
+            seed=seed,
+            out=out,
+            worker=worker,
+            finalists=finalists,
+            time_limit=time_limit,
+            memory_bytes=None if memory_mb is None else memory_mb * 2**20,
+            threads=threads,
+            sequence=seq,
+            batch=batch,
+            tune=tune.value,
+            cache_dir=cache_dir,
+            progress=progress,
+        )
+    _show(result, worker, as_json)
+    if result.best is None and not worker:
+        typer.echo("canao: no candidate fits the budgets; raise them or add trials", err=True)
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _display(quiet: bool) -> Generator[Callable[[Progress], None] | None]:
+    """A function that shows how far the search is, on standard error."""
+    if quiet:
+        yield None
+        return
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
+        yield lambda progress: live.update(_progress_table(progress))
+
+
+def _progress_table(progress: Progress) -> Table:
+    from rich.progress_bar import ProgressBar
+
+    table = Table.grid(padding=(0, 2))
+    table.add_row("now", progress.stage)
+    counts = (
+        f"{progress.done} of {progress.trials} trials: {progress.complete} complete, "
+        f"{progress.rejected} rejected, {progress.failed} failed"
+    )
+    table.add_row("budget", f"{max(0, progress.trials - progress.done)} trials left")
+    table.add_row("done", counts)
+    table.add_row("", ProgressBar(total=progress.trials, completed=progress.done, width=50))
+    table.add_row("best", "none yet" if progress.best is None else _line(progress.best))
+    return table
+
+
+def _line(candidate: Candidate) -> str:
+    return (
+        f"{candidate.values['accuracy']:.4f} in {candidate.execution.latency_ms:.2f} ms: "
+        f"{candidate.architecture.key} (trial {candidate.number})"
+    )
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "trial": candidate.number,
+        "architecture": json.loads(candidate.architecture.to_json()),
+        "values": dict(candidate.values),
+    }
+
+
+def _show(result: SearchResult, worker: bool, as_json: bool) -> None:
+    if as_json:
+        values = {
+            "best": None if result.best is None else _row(result.best),
+            "pareto": [_row(candidate) for candidate in result.pareto],
+            "study": result.study.study_name,
+            "out": str(result.directory),
+        }
+        typer.echo(json.dumps(values))
+        return
+    if result.best is not None:
+        _out.print(f"best: {_line(result.best)}", soft_wrap=True)
+    table = Table("trial", "accuracy", "ms", "blocks", "hidden", "intermediate", box=None)
+    for candidate in result.pareto:
+        architecture = candidate.architecture
+        table.add_row(
+            str(candidate.number),
+            f"{candidate.values['accuracy']:.4f}",
+            f"{candidate.execution.latency_ms:.2f}",
+            str(architecture.num_blocks),
+            str(architecture.hidden_size),
+            " ".join(map(str, architecture.intermediate_sizes)),
+        )
+    _out.print(table)
+    if not worker:
+        _out.print(f"report: {result.directory / 'report.html'}", soft_wrap=True)

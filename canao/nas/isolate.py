@@ -1,0 +1,133 @@
+"""Work on a candidate in a child process with a time limit.
+
+A candidate that crashes, hangs or takes all memory takes a child with it, and
+the search gets a `CandidateError` that says what happened. A job and its
+result are JSON.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from canao.errors import CanaoError, CandidateError
+from canao.runtime.guard import child_environment
+
+_REFUSED, _NO_MEMORY = 3, 4
+_LONGEST_REASON = 500
+
+Job = Mapping[str, Any]
+
+
+def run_in_child(
+    module: str,
+    job: Job,
+    *,
+    what: str,
+    time_limit: float,
+    memory_bytes: int | None = None,
+    inherit: Sequence[int] = (),
+) -> dict[str, Any]:
+    """The result of `module`'s `main` for a job, run as a program of its own.
+
+    `what` names the work in errors. `inherit` has descriptors (of locks) that
+    the child keeps open.
+    """
+    with tempfile.TemporaryDirectory(prefix="canao-candidate-") as room:
+        path, result = Path(room) / "job.json", Path(room) / "result.json"
+        path.write_text(json.dumps(dict(job)), encoding="utf-8")
+        said = Path(room) / "said"
+        with said.open("wb") as output:
+            child = subprocess.Popen(
+                [sys.executable, "-P", "-m", module, str(path), str(memory_bytes or 0)],
+                env=child_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=tuple(inherit),
+                start_new_session=True,
+            )
+            _wait(child, what, time_limit)
+        if child.returncode:
+            raise CandidateError(f"{what} {_explain(child.returncode, _last_line(said))}")
+        try:
+            found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CandidateError(f"{what} ended without a result ({error})") from error
+        return found
+
+
+def _wait(child: subprocess.Popen[bytes], what: str, time_limit: float) -> None:
+    """Wait for a child to end; none of its group is left, whatever ends the wait."""
+    try:
+        child.wait(time_limit)
+    except subprocess.TimeoutExpired:
+        raise CandidateError(f"{what} hung: it did not end within {time_limit:g} s") from None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _explain(status: int, said: str) -> str:
+    if status == _REFUSED:
+        return f"failed: {said}"
+    if status == _NO_MEMORY:
+        return "ran out of memory"
+    if status == -signal.SIGKILL:
+        return "was killed, most likely because memory ran out"
+    if status < 0:
+        named = {known.value: known.name for known in signal.Signals}
+        return f"crashed ({named.get(-status, f'signal {-status}')})"
+    return f"ended with status {status}" + (f": {said}" if said else "")
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_bytes().decode(errors="replace").strip().splitlines()
+    return lines[-1][:_LONGEST_REASON] if lines else ""
+
+
+def child_main(work: Callable[[Job], Job], arguments: Sequence[str]) -> int:
+    """What the child's module does: read the job, do the work, write the result in one step."""
+    _end_with_parent()
+    path, memory = Path(arguments[0]), int(arguments[1])
+    if memory:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    try:
+        found = work(json.loads(path.read_text(encoding="utf-8")))
+    except MemoryError:
+        return _NO_MEMORY
+    except RuntimeError as error:
+        if not _is_lack_of_memory(error):
+            raise
+        return _NO_MEMORY
+    except CanaoError as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
+        return _REFUSED
+    partial = path.with_name("result.part")
+    partial.write_text(json.dumps(dict(found)), encoding="utf-8")
+    partial.replace(path.with_name("result.json"))
+    return 0
+
+
+def _is_lack_of_memory(error: RuntimeError) -> bool:
+    """PyTorch's allocator raises a plain `RuntimeError`."""
+    return "not enough memory" in str(error) or "out of memory" in str(error)
+
+
+def _end_with_parent() -> None:
+    """Where the system can, have this process killed when its parent ends, however it ends."""
+    if sys.platform != "linux":
+        return
+    set_death_signal = 1
+    ctypes.CDLL(None, use_errno=True).prctl(set_death_signal, signal.SIGKILL)

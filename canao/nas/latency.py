@@ -1,0 +1,152 @@
+"""What a candidate costs on the device: it is compiled and run there, and remembered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import canao
+from canao.errors import CandidateError
+from canao.nas.architecture import Architecture
+from canao.nas.device_lock import measuring
+from canao.nas.isolate import run_in_child
+from canao.runtime.cache import Cache, digest
+from canao.runtime.database import lowering_digest
+from canao.runtime.target import Target
+
+CHILD = "canao.nas.latency_child"
+TIME_LIMIT = 300.0
+"""Seconds that compiling and measuring a candidate may take."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What the compiler and the device tell of a candidate: the feedback of the search."""
+
+    latency_ms: float
+    """Median of one run."""
+    fused_layers: int = 0
+    layers: int = 0
+    """Layers after fusion."""
+    cpu_utilization: float = 0.0
+    peak_bytes: int = 0
+    flops: int = 0
+    threads: int = 1
+    compile_seconds: float = 0.0
+    target: str = ""
+    kernels: tuple[Mapping[str, Any], ...] = ()
+    """Name, variant, calls, milliseconds and part of the peak rate of each kernel."""
+
+    def attributes(self) -> dict[str, Any]:
+        """What is kept with a trial: everything but the kernels."""
+        values = asdict(self)
+        del values["kernels"]
+        return values
+
+    @staticmethod
+    def from_mapping(found: Mapping[str, Any]) -> Execution:
+        """The execution that `asdict` or `attributes` gave; what else the mapping has is left."""
+        names = {field.name for field in fields(Execution)}
+        known: dict[str, Any] = {name: value for name, value in found.items() if name in names}
+        known["kernels"] = tuple(found.get("kernels", ()))
+        return Execution(**known)
+
+
+class LatencyMeter(Protocol):
+    """Tells what a candidate costs on a device."""
+
+    def measure(self, architecture: Architecture, *, again: bool = False) -> Execution:
+        """Compile and measure, or remember; with `again` measure in any case.
+
+        `CandidateError` if the candidate cannot be compiled or run.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class DeviceLatency:
+    """Measures on this machine: in a child, one candidate at a time, never during training."""
+
+    cache: Cache
+    target: str = "c"
+    sequence: int = 128
+    batch: int = 1
+    threads: int | None = None
+    tune: str = "off"
+    runs: int = 50
+    time_limit: float = TIME_LIMIT
+    memory_bytes: int | None = None
+    """Memory that the child may take; no limit if None."""
+    child: str = CHILD
+
+    @property
+    def device(self) -> str:
+        """The name of the device's locks."""
+        return f"device-{self.target}"
+
+    @property
+    def locks(self) -> Path:
+        """The directory of the device's locks."""
+        return self.cache.root / "locks"
+
+    def measure(self, architecture: Architecture, *, again: bool = False) -> Execution:
+        """See `LatencyMeter`."""
+        known = None if again else self._remembered(architecture)
+        if known is not None:
+            return known
+        with measuring(self.locks, self.device) as lock:
+            # Another worker may have measured it while this one waited.
+            known = None if again else self._remembered(architecture)
+            if known is not None:
+                return known
+            found = self._measure(architecture, lock)
+        self.cache.set_note(self._key(architecture), json.dumps(asdict(found)))
+        return found
+
+    def _measure(self, architecture: Architecture, lock: int) -> Execution:
+        job = {
+            "architecture": json.loads(architecture.to_json()),
+            "target": self.target,
+            "sequence": self.sequence,
+            "batch": self.batch,
+            "threads": self.threads,
+            "tune": self.tune,
+            "runs": self.runs,
+            "cache_dir": str(self.cache.root.parent),
+        }
+        found = run_in_child(
+            self.child,
+            job,
+            what="compiling and measuring",
+            time_limit=self.time_limit,
+            memory_bytes=self.memory_bytes,
+            inherit=[lock],
+        )
+        try:
+            return replace(Execution.from_mapping(found), latency_ms=float(found["latency_ms"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CandidateError(f"measuring gave no latency ({error!r})") from error
+
+    def _remembered(self, architecture: Architecture) -> Execution | None:
+        try:
+            return Execution.from_mapping(
+                json.loads(self.cache.note(self._key(architecture)) or "")
+            )
+        except (ValueError, TypeError):
+            return None
+
+    def _key(self, architecture: Architecture) -> str:
+        host = Target.host()
+        asked = (self.target, self.sequence, self.batch, self.threads, self.tune)
+        return digest(
+            "candidate",
+            architecture.key,
+            json.dumps(asked),
+            host.cpu,
+            " ".join(host.features),
+            canao.__version__,
+            lowering_digest(),
+        )

@@ -1,0 +1,385 @@
+"""Training the controller by policy gradient, in two phases.
+
+REINFORCE with a moving baseline and an entropy term. Finished candidates are
+few and dear, so each is used again at every step, weighted by how much
+likelier it has become since it was drawn (truncated importance weights), and
+under every preference: what a candidate is worth follows from its values. A
+part of each step is imagined: candidates that the controller draws, judged by
+predictors of accuracy and latency fitted to the finished ones.
+
+Phase one learns the number of blocks alone, for it affects accuracy most;
+phase two keeps what was learned of it and learns the sizes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from canao.nas.architecture import Architecture
+from canao.nas.controller import BLOCKS, Controller, Decided
+from canao.nas.objectives import ACCURACY, Goal, Matrix, Values, scalarise, volume_added
+from canao.nas.predictor import Predictor, Vector, features
+from canao.nas.space import SearchSpace
+
+_MOST_REPLAYED = 256
+_FEWEST_TO_IMAGINE = 6
+_TRUNCATED_AT = 2.0
+_GROUPS = 8
+"""Preferences that candidates are imagined for in each step."""
+_SHARPEN = 0.5
+"""In phase two, numbers of blocks at least so likely, compared with the likeliest, are drawn."""
+_REDRAWS = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the controller learns. All of it is part of a study: workers must agree."""
+
+    seed: int = 0
+    phase_one: int = 12
+    """Candidates that decide the number of blocks; 0 learns everything at once."""
+    updates: int = 8
+    """Gradient steps after each candidate."""
+    learning_rate: float = 0.02
+    entropy: float = 0.1
+    entropy_half_life: float = 40.0
+    """Candidates after which the entropy term counts half."""
+    baseline_decay: float = 0.9
+    imagined: int = 8
+    """Candidates imagined in each step for each of some preferences; 0 imagines none."""
+    shortlist: int = 32
+    """Draws that the predictors choose a proposal from; 1 takes the first."""
+
+
+@dataclass(frozen=True)
+class Experience:
+    """A candidate that was tried: `values` has what became known of it."""
+
+    number: int
+    architecture: Architecture
+    values: Values
+    log_probs: tuple[float, ...] = ()
+    """How likely its decisions were when the controller drew it; empty if it did not."""
+
+    def finished(self, goal: Goal) -> bool:
+        """Whether all objectives are known and within their budgets."""
+        known = all(name in self.values for name in goal.names)
+        return known and not goal.excess(self.values)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A candidate to try, with the preferences that it was drawn for."""
+
+    decided: Decided
+    weights: tuple[float, ...]
+
+
+@dataclass
+class _Lesson:
+    """What a gradient step learns from: a row a candidate, under preferences."""
+
+    decisions: Tensor
+    weights: Tensor
+    advantages: Tensor
+    drawn: Tensor
+    """Log-probability of each decision when it was drawn; NaN if it was drawn just now."""
+
+
+@dataclass
+class _Memory:
+    """Experiences as arrays, made once for all steps that use them."""
+
+    experiences: list[Experience]
+    decisions: Tensor
+    drawn: Tensor
+    finished: list[int]
+    losses: Matrix
+    excess: Vector
+    predictors: dict[str, Predictor] = field(default_factory=dict[str, Predictor])
+
+
+class Reinforce:
+    """Learns from experiences in the order of their numbers, and proposes candidates."""
+
+    def __init__(self, space: SearchSpace, goal: Goal, settings: Settings) -> None:
+        self.space, self.goal, self.settings = space, goal, settings
+        self.preferences = len(goal.objectives) if goal.pareto else 0
+        self.controller = Controller(space, self.preferences, settings.seed)
+        self.first: Controller | None = None
+        """The controller at the end of phase one: it decides the number of blocks."""
+        self.optimiser = self._new_optimiser()
+        self.absorbed: list[int] = []
+        self._corners = (space.largest, space.smallest)
+
+    def _new_optimiser(self) -> torch.optim.Adam:
+        return torch.optim.Adam(self.controller.parameters(), lr=self.settings.learning_rate)
+
+    def restore(
+        self,
+        controller: Mapping[str, Tensor],
+        first: Mapping[str, Tensor] | None,
+        moments: Mapping[int, Mapping[str, Tensor]],
+    ) -> None:
+        """Take over the weights of both controllers and the optimiser's moments."""
+        self.controller.load_state_dict(controller)
+        self.first = None
+        if first:
+            self.first = Controller(self.space, self.preferences, self.settings.seed)
+            self.first.load_state_dict(first)
+        self.optimiser = self._new_optimiser()
+        groups = self.optimiser.state_dict()["param_groups"]
+        states = {number: dict(state) for number, state in moments.items()}
+        self.optimiser.load_state_dict({"state": states, "param_groups": groups})
+
+    @property
+    def phase(self) -> int:
+        """1 while the number of blocks is learned, 2 afterwards, 0 where both are one."""
+        if not self.settings.phase_one:
+            return 0
+        return 2 if self.first is not None else 1
+
+    # ---------------------------------------------------------------- learning
+
+    def learn(self, experiences: Sequence[Experience]) -> int:
+        """Learn from those that are new; returns how many there were."""
+        known = {e.number: e for e in experiences}
+        new = [number for number in sorted(known) if number not in set(self.absorbed)]
+        for number in new:
+            self.absorbed.append(number)
+            past = [known[n] for n in self.absorbed if n in known]
+            self._learn(past[-_MOST_REPLAYED:])
+            if self.phase == 1 and len(self.absorbed) >= self.settings.phase_one:
+                self._end_phase_one()
+        return len(new)
+
+    def _end_phase_one(self) -> None:
+        self.first = Controller(self.space, self.preferences, self.settings.seed)
+        self.first.load_state_dict(self.controller.state_dict())
+        self.optimiser = self._new_optimiser()
+
+    def _learn(self, past: list[Experience]) -> None:
+        memory = self._memory(past)
+        for number in range(self.settings.updates):
+            generator = self._generator(len(self.absorbed), number + 1)
+            lessons = [self._replay(memory, self._weights(generator))]
+            if self.settings.imagined and memory.predictors:
+                lessons += self._imagine(memory, generator, number + len(self.absorbed))
+            self._update(lessons)
+
+    def _memory(self, past: list[Experience]) -> _Memory:
+        decisions = torch.zeros((len(past), self.controller.steps), dtype=torch.int64)
+        drawn = torch.full((len(past), self.controller.steps), math.nan)
+        for row, experience in enumerate(past):
+            places = self.controller.decisions_of(experience.architecture)
+            decisions[row, : len(places)] = torch.tensor(places)
+            if experience.log_probs:
+                drawn[row, : len(places)] = torch.tensor(experience.log_probs)
+        finished = [row for row, e in enumerate(past) if e.finished(self.goal)]
+        losses = self.goal.losses([past[row].values for row in finished])
+        excess = np.array([self.goal.excess(e.values) for e in past])
+        memory = _Memory(past, decisions, drawn, finished, losses, excess)
+        if self.settings.imagined and len(finished) >= _FEWEST_TO_IMAGINE:
+            memory.predictors = self._predictors(past)
+        return memory
+
+    def _predictors(self, past: Sequence[Experience]) -> dict[str, Predictor]:
+        found: dict[str, Predictor] = {}
+        rows = features([e.architecture for e in past], self.space)
+        for number, name in enumerate(self.goal.names):
+            known = [row for row, e in enumerate(past) if name in e.values]
+            values = [_stretched(name, past[row].values[name]) for row in known]
+            found[name] = Predictor(rows[known], values, self.settings.seed + number)
+        return found
+
+    def _replay(self, memory: _Memory, weights: Tensor) -> _Lesson:
+        """Finished candidates again, with what they are worth under these preferences."""
+        rewards = np.where(memory.excess > 0, -1.0 - np.minimum(memory.excess, 1.0), -1.0)
+        if memory.finished:
+            rewards[memory.finished] = self._rewards(memory, memory.losses, weights)
+        ages = np.arange(len(rewards) - 1, -1, -1)
+        baseline = float(np.average(rewards, weights=self.settings.baseline_decay**ages))
+        asked = weights.expand(len(rewards), -1)
+        return _Lesson(memory.decisions, asked, _scaled(rewards, baseline), memory.drawn)
+
+    def _rewards(self, memory: _Memory, losses: Matrix, weights: Tensor) -> Vector:
+        """Rewards of losses, measured between the best and the worst that was seen."""
+        if self.goal.pareto:
+            low, high = memory.losses.min(0), memory.losses.max(0)
+            scaled = (losses - low) / np.where(high > low, high - low, 1.0)
+            return scalarise(scaled, weights.numpy())
+        seen = self._single(memory.losses)
+        best, worst = float(seen.max()), float(seen.min())
+        return (self._single(losses) - best) / (best - worst if best > worst else 1.0)
+
+    def _single(self, losses: Matrix) -> Vector:
+        """The single reward of each row of losses."""
+        signs = [1.0 if o.minimise else -1.0 for o in self.goal.objectives]
+        rows = losses * np.array(signs)
+        parts = [
+            [o.part(float(value)) for o, value in zip(self.goal.objectives, row, strict=True)]
+            for row in rows
+        ]
+        return np.array(parts).sum(axis=1)
+
+    def _imagine(self, memory: _Memory, generator: torch.Generator, member: int) -> list[_Lesson]:
+        """Candidates drawn now, a group for each of some preferences, judged by one member."""
+        groups = torch.stack([self._weights(generator) for _ in range(_GROUPS)])
+        size = self.settings.imagined
+        asked = groups.repeat_interleave(size, dim=0)
+        blocks = self.blocks(asked)
+        decisions = self.controller.draw_many(len(asked), generator, asked, blocks)
+        rows = features([self._architecture(row) for row in decisions.tolist()], self.space)
+        lessons: list[_Lesson] = []
+        for number, weights in enumerate(groups):
+            part = slice(number * size, (number + 1) * size)
+            rewards = self._predicted(memory, rows[part], weights, member)
+            advantages = _scaled(rewards, float(rewards.mean()))
+            drawn = torch.full(decisions[part].shape, math.nan)
+            lessons.append(_Lesson(decisions[part], asked[part], advantages, drawn))
+        return lessons
+
+    def _predicted(
+        self,
+        memory: _Memory,
+        rows: Vector,
+        weights: Tensor,
+        member: int,
+    ) -> Vector:
+        """The rewards that one member of the predictors expects of rows of features."""
+        table = self._expected(memory, rows, member)
+        rewards = self._rewards(memory, self.goal.losses(table), weights)
+        excess = np.array([self.goal.excess(row) for row in table])
+        return np.where(excess > 0, -1.0 - np.minimum(excess, 1.0), rewards)
+
+    @staticmethod
+    def _expected(memory: _Memory, rows: Vector, member: int) -> list[Values]:
+        """The values that one member of the predictors expects."""
+        values = {
+            name: _shrunk(name, predictor.predict(rows, member))
+            for name, predictor in memory.predictors.items()
+        }
+        return [{name: float(values[name][row]) for name in values} for row in range(len(rows))]
+
+    def _architecture(self, row: list[int]) -> Architecture:
+        count = 2 + self.space.blocks.values[row[BLOCKS]]
+        return self.controller.architecture_of(tuple(row[:count]))
+
+    def _update(self, lessons: Sequence[_Lesson]) -> None:
+        decisions = torch.cat([lesson.decisions for lesson in lessons])
+        weights = torch.cat([lesson.weights for lesson in lessons])
+        scored = self.controller.score(decisions, weights)
+        learned = scored.mask * self._learned_columns()
+        log_probs = (scored.log_probs * learned).sum(1)
+        drawn = torch.cat([lesson.drawn for lesson in lessons])
+        drawn = torch.where(drawn.isnan(), scored.log_probs.detach(), drawn)
+        ratio = (log_probs.detach() - (drawn * learned).sum(1)).exp().clamp_max(_TRUNCATED_AT)
+        advantages = torch.cat([lesson.advantages for lesson in lessons])
+        share = 0.5 ** (len(self.absorbed) / self.settings.entropy_half_life)
+        entropy = (scored.entropies * learned).sum(1).mean()
+        loss = -(ratio * advantages * log_probs).mean() - self.settings.entropy * share * entropy
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.controller.parameters(), 1.0)
+        self.optimiser.step()
+
+    def _learned_columns(self) -> Tensor:
+        """1 for the decisions that this phase learns."""
+        columns = torch.ones(self.controller.steps)
+        if self.phase == 1:
+            columns[BLOCKS + 1 :] = 0.0
+        if self.phase == 2:
+            columns[BLOCKS] = 0.0
+        return columns
+
+    # --------------------------------------------------------------- proposing
+
+    def propose(
+        self, index: int, avoid: Collection[str], experiences: Sequence[Experience]
+    ) -> Proposal:
+        """The candidate number `index`: none of `avoid` (keys), if others are likely at all.
+
+        It is the one of a shortlist of draws that a member of the predictors
+        likes best: another member each time, so that what is uncertain is tried.
+        A search for a front begins with the largest and the smallest
+        architecture: between them lies what a front can span.
+        """
+        if self.goal.pareto and index < len(self._corners):
+            return Proposal(Decided(self._corners[index], ()), ())
+        generator = self._generator(index, 0)
+        drawn: dict[str, Proposal] = {}
+        for _ in range(_REDRAWS):
+            proposals = self._draw(generator)
+            new = [p for p in proposals if p.decided.architecture.key not in avoid]
+            drawn |= {p.decided.architecture.key: p for p in new}
+            if len(drawn) >= self.settings.shortlist:
+                break
+        shortlist = list(drawn.values())[: self.settings.shortlist] or self._draw(generator)[:1]
+        if len(shortlist) == 1:
+            return shortlist[0]
+        memory = self._memory(list(experiences)[-_MOST_REPLAYED:])
+        if not memory.predictors:
+            return shortlist[0]
+        return shortlist[int(self._merits(memory, shortlist, index).argmax())]
+
+    def _draw(self, generator: torch.Generator) -> list[Proposal]:
+        """A draw for each of some preferences, in random order."""
+        asked = torch.stack([self._weights(generator) for _ in range(_GROUPS)])
+        decided = self.controller.draw(len(asked), generator, asked, self.blocks(asked))
+        rows = asked.tolist()
+        return [Proposal(d, tuple(row)) for d, row in zip(decided, rows, strict=True)]
+
+    def _merits(self, memory: _Memory, shortlist: Sequence[Proposal], member: int) -> Vector:
+        """What is expected of proposals: their reward, or what they add to the front."""
+        rows = features([p.decided.architecture for p in shortlist], self.space)
+        if not self.goal.pareto:
+            return self._predicted(memory, rows, torch.zeros(0), member)
+        table = self._expected(memory, rows, member)
+        low, high = memory.losses.min(0), memory.losses.max(0)
+        unit = np.where(high > low, high - low, 1.0)
+        scaled = (self.goal.losses(table) - low) / unit
+        added = volume_added((memory.losses - low) / unit, scaled, self.settings.seed + member)
+        excess = np.array([self.goal.excess(row) for row in table])
+        # Where nothing is added, what is nearest to the ideal.
+        return np.where(excess > 0, -1.0 - excess, added - 1e-3 * scaled.sum(axis=1))
+
+    def blocks(self, asked: Tensor) -> Tensor | None:
+        """The distribution of the number of blocks that phase one left; None before its end."""
+        if self.first is None:
+            return None
+        with torch.no_grad():
+            likely = self.first.block_probabilities(asked)
+        kept = likely * (likely >= _SHARPEN * likely.max(-1, keepdim=True).values)
+        return kept / kept.sum(-1, keepdim=True)
+
+    def _weights(self, generator: torch.Generator) -> Tensor:
+        """Preferences drawn evenly from all that sum to 1."""
+        if not self.preferences:
+            return torch.zeros(0)
+        drawn = -torch.rand(self.preferences, generator=generator).clamp_min(1e-9).log()
+        return drawn / drawn.sum()
+
+    def _generator(self, *parts: int) -> torch.Generator:
+        """A generator of random numbers for one purpose: the same in every process."""
+        seed = np.random.SeedSequence([self.settings.seed, *parts]).generate_state(1)[0]
+        return torch.Generator().manual_seed(int(seed))
+
+
+def _scaled(rewards: Vector, baseline: float) -> Tensor:
+    """Advantages over a baseline, in units of their spread."""
+    return torch.tensor((rewards - baseline) / (rewards.std() + 1e-3), dtype=torch.float32)
+
+
+def _stretched(name: str, value: float) -> float:
+    """Times and sizes are predicted by their logarithms."""
+    return value if name == ACCURACY else math.log(max(value, 1e-9))
+
+
+def _shrunk(name: str, values: Vector) -> Vector:
+    return values if name == ACCURACY else np.exp(values)

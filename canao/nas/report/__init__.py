@@ -1,0 +1,1 @@
+"""The report of a search: one page that needs nothing beside it."""

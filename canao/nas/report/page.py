@@ -1,0 +1,216 @@
+"""The report of a search as one HTML page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from optuna.trial import FrozenTrial, TrialState
+from plotly.offline import get_plotlyjs
+
+from canao.nas.architecture import Architecture
+from canao.nas.attributes import REASON, Candidate, candidates, counts
+from canao.nas.finalists import with_last_measurements
+from canao.nas.objectives import Goal
+from canao.nas.report import figures
+from canao.nas.sampler import CanaoSampler
+from canao.nas.study import Configuration
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from canao.nas.reinforce import Reinforce
+    from canao.nas.search import SearchResult
+
+_VOCABULARY, _POSITIONS = 30522, 512
+_PREFERENCES = 64
+_LONGEST_BAR = 260
+_MOST_FAILURES = 20
+
+
+def write_report(
+    result: SearchResult,
+    configuration: Configuration,
+    kernels: Sequence[Mapping[str, Any]],
+    path: Path,
+) -> None:
+    """Write the page in one step. It holds all that it needs, scripts included."""
+    # Everything from outside (names, reasons) is escaped by the environment.
+    environment = Environment(
+        loader=PackageLoader("canao.nas.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    page = environment.get_template("page.html.j2").render(
+        **_contents(result, configuration, kernels),
+        plotly=Markup(get_plotlyjs()),  # noqa: S704
+    )
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(path)
+
+
+def _contents(
+    result: SearchResult, configuration: Configuration, kernels: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    goal = configuration.goal
+    trials = [t for t in result.study.get_trials(deepcopy=False) if counts(t)]
+    found = with_last_measurements(result.study, candidates(trials, configuration.space))
+    states = Counter(trial.state for trial in trials)
+    return {
+        "task": configuration.task,
+        "study": result.study.study_name,
+        "sampler": configuration.sampler,
+        "seed": configuration.settings.seed,
+        "goal": _goal_text(goal),
+        "count": f"{configuration.space.count:,}",
+        "best": _best(result.best),
+        "pareto": _embedded(figures.pareto_figure(goal, found, result.best)),
+        "progress": _embedded(figures.progress_figure(goal, trials)),
+        "states": {
+            "complete": states[TrialState.COMPLETE],
+            "rejected": states[TrialState.PRUNED],
+            "failed": states[TrialState.FAIL],
+        },
+        "beliefs": _beliefs(result),
+        "kernels": _kernels(kernels),
+        "front": [_front_row(candidate) for candidate in result.pareto],
+        "failures": _failures(trials),
+    }
+
+
+def _goal_text(goal: Goal) -> str:
+    parts = [
+        f"{'least' if o.minimise else 'most'} {o.name}"
+        + (f" (at most {o.budget:g})" if o.budget else "")
+        for o in goal.objectives
+    ]
+    return f"{'Pareto front' if goal.pareto else 'one reward'} of {' and '.join(parts)}"
+
+
+def _best(best: Candidate | None) -> dict[str, Any] | None:
+    if best is None:
+        return None
+    execution, architecture = best.execution, best.architecture
+    facts = [
+        ("accuracy", f"{best.values['accuracy']:.4f}"),
+        ("latency", f"{execution.latency_ms:.2f} ms"),
+        ("blocks", str(architecture.num_blocks)),
+        ("hidden size", f"{architecture.hidden_size} ({architecture.num_heads} heads)"),
+        ("fused layers", f"{execution.fused_layers} of {execution.layers}"),
+        ("CPU utilisation", f"{execution.cpu_utilization:.0%}"),
+        ("memory", f"{execution.peak_bytes / 2**20:.1f} MiB"),
+        ("arithmetic", f"{execution.flops / 1e9:.2f} GFLOP"),
+        ("trial", str(best.number)),
+    ]
+    return {"facts": facts, "layers": _layers(architecture)}
+
+
+def _layers(architecture: Architecture) -> list[dict[str, Any]]:
+    """A row a layer: its sizes and parameters."""
+    hidden, heads = architecture.hidden_size, architecture.num_heads
+    embeddings = (_VOCABULARY + _POSITIONS + 2) * hidden + 2 * hidden
+    rows = [("embeddings", f"{_VOCABULARY} words x {hidden}", embeddings)]
+    for number, size in enumerate(architecture.intermediate_sizes, start=1):
+        attention = 4 * (hidden * hidden + hidden) + 2 * hidden
+        feed_forward = 2 * hidden * size + size + hidden + 2 * hidden
+        width = hidden // heads
+        rows.append((f"block {number} attention", f"{heads} heads x {width}", attention))
+        rows.append((f"block {number} feed-forward", f"{hidden} x {size} x {hidden}", feed_forward))
+    total = sum(count for *_, count in rows)
+    most = max(count for *_, count in rows)
+    return [
+        {
+            "name": name,
+            "sizes": sizes,
+            "parameters": f"{count:,}",
+            "share": f"{count / total:.1%}",
+            "width": round(_LONGEST_BAR * count / most),
+        }
+        for name, sizes, count in rows
+    ]
+
+
+def _beliefs(result: SearchResult) -> dict[str, Markup] | None:
+    sampler = result.study.sampler
+    if not isinstance(sampler, CanaoSampler):
+        return None
+    learner = sampler.learner
+    weights = _preferences(learner)
+    beliefs = learner.controller.beliefs(weights)
+    decided = learner.blocks(weights)
+    if decided is not None:
+        # Phase two draws the number of blocks from what phase one left.
+        beliefs["num_blocks"] = decided.mean(0).tolist()
+    space = learner.space
+    return {
+        "blocks": _embedded(
+            figures.choice_figure(space.blocks.values, beliefs["num_blocks"], "blocks")
+        ),
+        "hidden": _embedded(
+            figures.choice_figure(space.hidden.values, beliefs["hidden_size"], "hidden size")
+        ),
+        "intermediate": _embedded(figures.belief_figure(learner.controller, beliefs)),
+    }
+
+
+def _preferences(learner: Reinforce) -> torch.Tensor:
+    """Preferences spread over all that there are, a row each."""
+    if not learner.preferences:
+        return torch.zeros((_PREFERENCES, 0))
+    generator = torch.Generator().manual_seed(0)
+    drawn = -torch.rand((_PREFERENCES, learner.preferences), generator=generator).log()
+    return drawn / drawn.sum(1, keepdim=True)
+
+
+def _kernels(kernels: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    if not kernels:
+        return None
+    rows = [
+        {
+            "name": row["name"],
+            "variant": row["variant"],
+            "calls": row["calls"],
+            "ms": f"{float(row['ms']):.3f}",
+            "gflops": f"{float(row['gflops']):.1f}",
+            "peak": f"{float(row['peak_fraction']):.0%}",
+        }
+        for row in sorted(kernels, key=lambda row: -float(row["ms"]))
+    ]
+    return {"figure": _embedded(figures.kernel_figure(kernels)), "rows": rows}
+
+
+def _front_row(candidate: Candidate) -> list[tuple[str, bool]]:
+    execution, architecture = candidate.execution, candidate.architecture
+    return [
+        (str(candidate.number), True),
+        (f"{candidate.values['accuracy']:.4f}", True),
+        (f"{execution.latency_ms:.2f}", True),
+        (str(architecture.num_blocks), False),
+        (str(architecture.hidden_size), False),
+        (" ".join(map(str, architecture.intermediate_sizes)), False),
+        (str(execution.fused_layers), True),
+        (f"{execution.cpu_utilization:.0%}", True),
+        (f"{execution.peak_bytes / 2**20:.1f}", True),
+    ]
+
+
+def _failures(trials: Sequence[FrozenTrial]) -> list[tuple[str, int]]:
+    reasons = Counter(
+        str(trial.user_attrs.get(REASON, "unknown"))
+        for trial in trials
+        if trial.state is TrialState.FAIL
+    )
+    return reasons.most_common(_MOST_FAILURES)
+
+
+def _embedded(figure: Figure) -> Markup:
+    """A figure as HTML; plotly escapes what is in its data."""
+    text = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
+    return Markup(text)  # noqa: S704
