@@ -53,7 +53,9 @@ class Settings:
     baseline_decay: float = 0.9
     imagined: int = 8
     """Candidates imagined in each step for each of some preferences; 0 imagines none."""
-    shortlist: int = 32
+    explore: bool = True
+    """Whether half of the shortlist is drawn with all sizes equally likely."""
+    shortlist: int = 64
     """Draws that the predictors choose a proposal from; 1 takes the first."""
 
 
@@ -112,6 +114,7 @@ class Reinforce:
         self.space, self.goal, self.settings = space, goal, settings
         self.preferences = len(goal.objectives) if goal.pareto else 0
         self.controller = Controller(space, self.preferences, settings.seed)
+        self._unlearned = Controller(space, self.preferences, settings.seed)
         self.first: Controller | None = None
         """The controller at the end of phase one: it decides the number of blocks."""
         self.optimiser = self._new_optimiser()
@@ -320,7 +323,7 @@ class Reinforce:
             drawn |= {p.decided.architecture.key: p for p in new}
             if len(drawn) >= self.settings.shortlist:
                 break
-        shortlist = list(drawn.values())[: self.settings.shortlist] or self._draw(generator)[:1]
+        shortlist = list(drawn.values()) or self._draw(generator)[:1]
         if len(shortlist) == 1:
             return shortlist[0]
         memory = self._memory(list(experiences)[-_MOST_REPLAYED:])
@@ -329,9 +332,16 @@ class Reinforce:
         return shortlist[int(self._merits(memory, shortlist, index).argmax())]
 
     def _draw(self, generator: torch.Generator) -> list[Proposal]:
-        """A draw for each of some preferences, in random order."""
+        """A draw for each of some preferences, and as many that only explore.
+
+        Those that explore come from the controller as it was before it learned:
+        all sizes are equally likely.
+        """
         asked = torch.stack([self._weights(generator) for _ in range(_GROUPS)])
         decided = self.controller.draw(len(asked), generator, asked, self.blocks(asked))
+        if self.settings.explore:
+            decided += self._unlearned.draw(len(asked), generator, asked)
+            asked = asked.repeat(2, 1)
         rows = asked.tolist()
         return [Proposal(d, tuple(row)) for d, row in zip(decided, rows, strict=True)]
 

@@ -1,0 +1,37 @@
+"""Stands in for the child that compiles a candidate: what it does follows from the hidden size."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from canao.errors import CanaoError
+from canao.nas.isolate import Job, child_main
+
+FINE, REFUSED, CRASH, HANG, HUNGRY, KILLED, SILENT, TORCH = range(32, 288, 32)
+
+
+def work(job: Job) -> dict[str, Any]:
+    hidden = job["architecture"]["hidden_size"]
+    if hidden == REFUSED:
+        raise CanaoError("operator 'aten.odd' is not supported")
+    if hidden == CRASH:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if hidden == HANG:
+        time.sleep(600)
+    if hidden == HUNGRY:
+        return {"latency_ms": len(bytearray(8 << 30))}
+    if hidden == KILLED:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if hidden == SILENT:
+        os._exit(0)
+    if hidden == TORCH:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried ...")
+    return {"latency_ms": 1.5, "fused_layers": 7}
+
+
+if __name__ == "__main__":
+    sys.exit(child_main(work, sys.argv[1:]))

@@ -1,0 +1,228 @@
+"""Searches that are killed, and several workers on one study: real processes, real databases."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from canao.nas.attributes import INTERRUPTED, KEY, TWIN, WORKER, counts
+from canao.nas.study import open_storage, open_study
+
+TEST = Path(__file__).resolve().parents[2]
+ROOT = TEST.parent
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A search to run in processes."""
+
+    directory: Path
+    storage: str
+    trials: int
+    seconds: float = 0.05
+    sampler: str = "canao"
+    worker: bool = False
+    seed: int = 0
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "trained.log"
+
+    def start(self) -> subprocess.Popen[str]:
+        values = {
+            "storage": self.storage,
+            "out": str(self.directory / "out"),
+            "log": str(self.log),
+            "trials": self.trials,
+            "seconds": self.seconds,
+            "sampler": self.sampler,
+            "worker": self.worker,
+            "seed": self.seed,
+        }
+        path = os.pathsep.join([str(ROOT), str(TEST)])
+        return subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "unit.nas.search_process", json.dumps(values)],
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def study(self) -> optuna.Study:
+        return open_study(open_storage(self.storage), "canao", None)[0]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    (tmp_path / "out").mkdir()
+    return Plan(tmp_path, f"sqlite:///{tmp_path / 'study.sqlite'}", trials=10)
+
+
+def _finished(trials: list[FrozenTrial]) -> dict[int, object]:
+    done = [t for t in trials if t.state is TrialState.COMPLETE]
+    return {t.number: (t.params, t.values, t.datetime_complete) for t in done}
+
+
+def _check(plan: Plan, *, interruptions: int) -> list[FrozenTrial]:
+    """What holds for a study at its end, whatever happened to its workers."""
+    trials = plan.study().get_trials()
+    counted = [t for t in trials if counts(t)]
+    assert len(counted) == plan.trials
+    assert not [t for t in trials if t.state in (TrialState.RUNNING, TrialState.WAITING)]
+    assert all(t.state is TrialState.COMPLETE for t in counted)
+    own = Counter(t.user_attrs[KEY] for t in counted if TWIN not in t.user_attrs)
+    assert set(own.values()) == {1}
+    # A candidate is trained once, and once more for each time that its worker was killed.
+    lost = Counter(t.user_attrs.get(KEY) for t in trials if t.user_attrs.get(INTERRUPTED))
+    trained = Counter(line.split()[0] for line in plan.log.read_text().splitlines())
+    assert all(trained[key] <= 1 + lost[key] for key in trained)
+    assert set(own) <= set(trained)
+    assert sum(lost.values()) <= interruptions
+    assert (plan.directory / "out" / "best" / "found.json").is_file()
+    assert (plan.directory / "out" / "report.html").is_file()
+    assert not list((plan.directory / "out").glob(".*"))
+    return trials
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    said, _ = process.communicate(timeout=280)
+    assert process.returncode == 0, said
+
+
+def _kill_at_random(plan: Plan, times: int, generator: random.Random) -> None:
+    """Start the search, kill it somewhere, and see that what had ended stays."""
+    known: dict[int, object] = {}
+    for _ in range(times):
+        process = plan.start()
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        time.sleep(generator.uniform(0.0, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert said
+        now = _finished(plan.study().get_trials())
+        assert known.items() <= now.items()
+        known = now
+
+
+@pytest.mark.parametrize("sampler", ["canao"])
+def test_a_killed_search_goes_on(plan: Plan, sampler: str) -> None:
+    plan = replace(plan, sampler=sampler)
+    _kill_at_random(plan, 1, random.Random(1))
+    _end(plan.start())
+    _check(plan, interruptions=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_search_killed_twenty_times(plan: Plan) -> None:
+    plan = replace(plan, trials=60, seconds=0.1)
+    _kill_at_random(plan, 20, random.Random(2))
+    _end(plan.start())
+    trials = _check(plan, interruptions=20)
+    assert sum(bool(t.user_attrs.get(INTERRUPTED)) for t in trials) >= 5
+
+
+def _run_two(plan: Plan) -> None:
+    first = plan.start()
+    second = replace(plan, worker=True).start()
+    _end(first)
+    _end(second)
+    trials = _check(plan, interruptions=0)
+    workers = Counter(t.user_attrs[WORKER]["pid"] for t in trials if counts(t))
+    assert len(workers) == 2, workers
+
+
+def test_two_workers_share_a_study(plan: Plan) -> None:
+    _run_two(replace(plan, trials=16, seconds=0.3, sampler="random"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_workers_share_the_controller(plan: Plan) -> None:
+    _run_two(replace(plan, trials=30, seconds=0.3))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_workers_on_postgresql(plan: Plan, postgresql: str) -> None:
+    _run_two(replace(plan, trials=30, seconds=0.3, storage=postgresql))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_survivor_takes_over_from_a_killed_worker(plan: Plan) -> None:
+    plan = replace(plan, trials=30, seconds=0.5)
+    first = plan.start()
+    second = replace(plan, worker=True).start()
+    assert second.stdout is not None
+    while "training" not in second.stdout.readline():
+        pass
+    second.kill()
+    second.communicate()
+    _end(first)
+    trials = _check(plan, interruptions=1)
+    assert sum(bool(t.user_attrs.get(INTERRUPTED)) for t in trials) == 1
+
+
+@pytest.fixture
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The URL of a PostgreSQL database of one's own, on the loopback interface."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name)
+    place = str(found[-1]) if found else None
+    initdb, server = (shutil.which(name, path=place) for name in ("initdb", "postgres"))
+    assert initdb, "this test needs PostgreSQL: apt-get install postgresql"
+    assert server
+    # PostgreSQL refuses to run as root.
+    user = "postgres" if os.geteuid() == 0 else None
+    home = tmp_path_factory.mktemp("postgresql")
+    for path in (home, *home.parents[:3]):
+        path.chmod(0o755)
+    data = home / "data"
+    data.mkdir()
+    if user:
+        shutil.chown(data, user)
+    options = ["-D", str(data), "-U", "canao", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    subprocess.run([initdb, *options], check=True, user=user, cwd="/", capture_output=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = ["-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
+    arguments += ["-c", "unix_socket_directories="]
+    process = subprocess.Popen([server, *arguments], user=user, cwd="/", stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port, process)
+        yield f"postgresql://canao@127.0.0.1:{port}/postgres"
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    import psycopg
+
+    for _ in range(300):
+        assert process.poll() is None, f"PostgreSQL ended at once, run by {getpass.getuser()}"
+        try:
+            psycopg.connect(f"postgresql://canao@127.0.0.1:{port}/postgres").close()
+        except psycopg.OperationalError:
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError("PostgreSQL did not start")
