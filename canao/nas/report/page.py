@@ -212,5 +212,5 @@ def _failures(trials: Sequence[FrozenTrial]) -> list[tuple[str, int]]:
 
 def _embedded(figure: Figure) -> Markup:
     """A figure as HTML; plotly escapes what is in its data."""
-    text = figure.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False})
+    text = figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False})
     return Markup(text)  # noqa: S704
