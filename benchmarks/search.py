@@ -114,9 +114,11 @@ Entry = tuple[str, Goal, Callable[[int, int], Settings], str]
 
 
 def _settings(**values: Any) -> Callable[[int, int], Settings]:
-    return lambda seed, trials: Settings(
-        seed, **{"phase_one": max(4, round(0.2 * trials)), **values}
-    )
+    def make(seed: int, trials: int) -> Settings:
+        given: dict[str, Any] = {"phase_one": max(4, round(0.2 * trials)), **values}
+        return Settings(seed, **given)
+
+    return make
 
 
 ENTRIES: tuple[Entry, ...] = (
