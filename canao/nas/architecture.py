@@ -23,8 +23,8 @@ class Architecture:
         object.__setattr__(self, "intermediate_sizes", tuple(self.intermediate_sizes))
         if not self.intermediate_sizes:
             raise CanaoError("an architecture needs at least one block; give an intermediate size")
-        sizes: tuple[object, ...] = (self.hidden_size, self.num_heads, *self.intermediate_sizes)
-        for size in sizes:
+        sizes = (self.hidden_size, self.num_heads, *self.intermediate_sizes)
+        for size in cast("tuple[object, ...]", sizes):
             # True is an int, but no size.
             if isinstance(size, bool) or not isinstance(size, int) or size < 1:
                 raise CanaoError(
