@@ -77,3 +77,7 @@ class SearchError(CanaoError):
 
 class CandidateError(CanaoError):
     """One architecture failed to compile, crashed, hung or took all memory; the search goes on."""
+
+
+class DivergedError(CanaoError):
+    """The loss of a training is no finite number any more."""

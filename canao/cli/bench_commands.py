@@ -37,6 +37,7 @@ from canao.cli.options import (
     Tune,
     Warmup,
 )
+from canao.cli.results import write_results
 from canao.errors import CanaoError
 
 _MOST_THREADS = 1024
@@ -294,17 +295,8 @@ def _shape(text: str) -> tuple[int, int]:
 
 
 def _write(directory: Path, name: str, text: str, values: dict[str, Any]) -> None:
-    """Write Markdown and JSON, each in one step."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for suffix, content in ((".md", text), (".json", json.dumps(values, indent=1) + "\n")):
-            partial = directory / f".{name}{suffix}.part"
-            partial.write_text(content, encoding="utf-8")
-            partial.replace(directory / f"{name}{suffix}")
-    except OSError as error:
-        raise CanaoError(
-            f"the results cannot be written to {directory} ({error.strerror}); name another --out"
-        ) from error
+    """Write Markdown and JSON."""
+    write_results(directory, name, {".md": text, ".json": json.dumps(values, indent=1) + "\n"})
 
 
 def _show(text: str, values: dict[str, Any], as_json: bool) -> None:

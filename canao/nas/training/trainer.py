@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-from canao.errors import CanaoError
+from canao.errors import DivergedError
 from canao.nas.training.checkpoints import (
     Snapshot,
     last_checkpoint,
@@ -47,10 +47,6 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """The fields, as JSON has them."""
         return asdict(self)
-
-
-class DivergedError(CanaoError):
-    """The loss is no finite number any more."""
 
 
 class ResumableTrainer(Trainer):
@@ -132,13 +128,15 @@ class ResumableTrainer(Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         del model, trial
+        optimizer: Any = self.optimizer
+        scheduler: Any = self.lr_scheduler
         write_checkpoint(
             self._directory,
             Snapshot(
                 step=self.state.global_step,
                 model=self._whole_model().state_dict(),
-                optimizer=self.optimizer.state_dict(),  # pyright: ignore[reportOptionalMemberAccess]
-                scheduler=self.lr_scheduler.state_dict(),  # pyright: ignore[reportOptionalMemberAccess]
+                optimizer=optimizer.state_dict(),
+                scheduler=scheduler.state_dict(),
                 trainer=json.dumps(asdict(self.state), default=str),
             ),
         )
@@ -149,9 +147,11 @@ class ResumableTrainer(Trainer):
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            optimizer, scheduler = read_optimizer(Path(checkpoint))
-            self.optimizer.load_state_dict(optimizer)  # pyright: ignore[reportOptionalMemberAccess]
-            self.lr_scheduler.load_state_dict(scheduler)  # pyright: ignore[reportOptionalMemberAccess]
+            optimizer: Any = self.optimizer
+            scheduler: Any = self.lr_scheduler
+            states = read_optimizer(Path(checkpoint))
+            optimizer.load_state_dict(states[0])
+            scheduler.load_state_dict(states[1])
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:

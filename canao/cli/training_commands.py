@@ -1,0 +1,280 @@
+"""`canao train`, `canao eval` and `canao bench table2`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from canao.cli.models import TuneChoice
+from canao.cli.options import Json, Threads
+from canao.cli.results import write_results
+from canao.errors import CanaoError, MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from canao.nas.training.evaluate import Evaluation, TaskResult
+
+    Told = Callable[[str, int, int], None]
+
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+_GLUE = "glue"
+
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder with a folder for each task (RTE, CoLA, ...), or a task's own."),
+]
+TaskName = Annotated[
+    str,
+    typer.Option(
+        "--task",
+        metavar="NAME|DIR",
+        help="A task of GLUE, rotten-tomatoes, a folder with train.tsv and dev.tsv, or the name of "
+        "a data set that the datasets library has.",
+    ),
+]
+
+
+def train(
+    task: TaskName,
+    out: Annotated[Path, typer.Option(help="Directory for the trained model.")],
+    model: Annotated[
+        Path | None, typer.Option(help="A Hugging Face BERT; all-MiniLM-L6-v2 if left out.")
+    ] = None,
+    data: Data = None,
+    epochs: Annotated[float, typer.Option(min=0.001, help="Passes over the examples.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Decides all that is random.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Examples in a step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0, help="The highest rate.")] = 5e-5,
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
+    held_out: Annotated[
+        bool,
+        typer.Option(
+            "--held-out", help="Keep the examples that architectures are compared on; score those."
+        ),
+    ] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin anew.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fine-tune a model on a task.
+
+    Stopped at any moment, the same command goes on from the last checkpoint.
+    """
+    _need_extra()
+    from canao.nas.training.candidate import default_teacher
+    from canao.nas.training.fine_tune import fine_tune
+    from canao.nas.training.tasks import open_task
+    from canao.nas.training.trainer import Recipe
+
+    opened = open_task(task, data)
+    _tell(opened.notes, as_json)
+    with _bars(as_json) as told:
+        result = fine_tune(
+            model or default_teacher(),
+            opened,
+            directory=out,
+            epochs=epochs,
+            seed=seed,
+            recipe=Recipe(batch, learning_rate, save_every=save_every),
+            everything=not held_out,
+            resume=not restart,
+            progress=told,
+        )
+    if as_json:
+        typer.echo(json.dumps(result.record))
+        return
+    _print_scores(result.scores)
+    seconds, steps = result.record["seconds"], result.record["steps"]
+    _out.print(f"{steps} steps in {seconds:.0f} s; the model is in {out}", soft_wrap=True)
+
+
+def evaluate(
+    what: Annotated[
+        str, typer.Argument(metavar="glue|NAME|DIR", help="GLUE, or one task as for --task.")
+    ],
+    model: Annotated[
+        Path, typer.Option(help="A trained model, or a folder with one a task (rte/, cola/, ...).")
+    ],
+    data: Data = None,
+    task: Annotated[
+        list[str] | None, typer.Option(help="Only this task of GLUE; may be repeated.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What tables call the model.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the results, which `canao bench table2` reads.")
+    ] = None,
+    threads: Threads = None,
+    tune: Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")] = (
+        TuneChoice.off
+    ),
+    as_json: Json = False,
+) -> None:
+    """Official metrics of trained models, in PyTorch and compiled, side by side.
+
+    The exit status is 1 if they differ by more than a tenth of a point.
+    """
+    _need_extra()
+    from canao.nas.training.evaluate import Evaluation
+
+    wanted = task if what == _GLUE and task else _glue_tasks() if what == _GLUE else [what]
+    with _bars(as_json) as told:
+        pairs = [_evaluated(n, model, data, threads, tune, told, skip=not task) for n in wanted]
+    results = tuple(result for result in pairs if result)
+    if not results:
+        raise CanaoError(
+            f"{model} holds no model of a task of {data}; train one: canao train --task NAME "
+            f"--out {model}/NAME"
+        )
+    evaluation = Evaluation(name or model.name, results)
+    _tell([note for result in results for note in result.notes], as_json)
+    if out:
+        write_results(out.parent, out.stem, {".json": json.dumps(evaluation.to_dict(), indent=1)})
+    if as_json:
+        typer.echo(json.dumps(evaluation.to_dict()))
+    else:
+        _print_evaluation(evaluation)
+    if not all(result.agrees for result in results):
+        raise CanaoError("the compiled model is not as accurate as PyTorch's: please report it")
+
+
+def _evaluated(
+    name: str,
+    model: Path,
+    data: Path | None,
+    threads: int | None,
+    tune: TuneChoice,
+    told: Told,
+    *,
+    skip: bool,
+) -> TaskResult | None:
+    """A model on a task; None if a task that nobody asked for by name has no model or no data."""
+    from canao.nas.training.evaluate import evaluate_task, find_model
+    from canao.nas.training.spec import find_spec
+    from canao.nas.training.tasks import open_task
+
+    spec = find_spec(name)
+    place = find_model(model, spec) if spec else model
+    if place is None and skip:
+        return None
+    if place is None:
+        raise CanaoError(f"{model} has no folder {name} with a model; canao train makes one")
+    if spec is not None and skip and data is not None and _trained_for(place) not in (None, name):
+        return None
+    opened = open_task(name, data)
+    return evaluate_task(
+        place,
+        opened,
+        threads=threads,
+        tune=tune.value,  # pyright: ignore[reportArgumentType]
+        progress=told,
+        stage=lambda stage: told(f"{opened.spec.title}: {stage}", 0, 0),
+    )
+
+
+def _trained_for(place: Path) -> str | None:
+    from canao.nas.training.sized_bert import read_config
+
+    return getattr(read_config(place), "finetuning_task", None)
+
+
+def table2(
+    results: Annotated[list[Path], typer.Argument(help="Files that `canao eval --out` wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write the table to, as Markdown and JSON.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the paper's Table 2 with our models beside the paper's.
+
+    With --out the table is written to table2.md and table2.json.
+    """
+    from canao.nas.training.table2 import table_of
+
+    table = table_of(results)
+    text, values = table.to_markdown(), json.dumps(table.to_dict(), indent=1) + "\n"
+    if out:
+        write_results(out, "table2", {".md": text, ".json": values})
+    if as_json:
+        typer.echo(json.dumps(table.to_dict()))
+    else:
+        _out.print(Markdown(text))
+
+
+def _glue_tasks() -> list[str]:
+    from canao.nas.training.spec import TABLE_2
+
+    return list(TABLE_2)
+
+
+def _need_extra() -> None:
+    """An error that names the extra if a part of it is missing, before anything begins."""
+    import importlib.util
+
+    parts = ("accelerate", "datasets", "scipy", "sklearn", "transformers")
+    if any(importlib.util.find_spec(part) is None for part in parts):
+        raise MissingExtraError("training and evaluating models", "nas")
+
+
+def _tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
+    """What was found in files, on standard error."""
+    if not quiet:
+        for note in dict.fromkeys(notes):
+            _err.print(f"[dim]note: {note}[/dim]", soft_wrap=True)
+
+
+@contextmanager
+def _bars(quiet: bool) -> Generator[Told]:
+    """A function that shows how far each thing is, on standard error."""
+    if quiet:
+        yield lambda title, done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=_err, transient=True) as progress:
+        rows: dict[str, Any] = {}
+
+        def told(title: str, done: int, total: int) -> None:
+            if title not in rows:
+                rows[title] = progress.add_task(title)
+            progress.update(rows[title], completed=done, total=total or None)
+
+        yield told
+
+
+def _print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
+    from canao.nas.training.metrics import TITLES
+
+    table = Table("split", "metric", "points", box=None)
+    for split, values in scores.items():
+        for metric, value in values.items():
+            table.add_row(split, TITLES[metric], f"{100 * value:.1f}")
+    _out.print(table)
+
+
+def _print_evaluation(evaluation: Evaluation) -> None:
+    from canao.nas.training.metrics import TITLES
+
+    headings = ("task", "split", "rows", "metric", "PyTorch", "compiled", "logits differ by")
+    table = Table(*headings, box=None, title=evaluation.name)
+    for result in evaluation.results:
+        for split in result.splits:
+            for metric, value in split.pytorch.items():
+                table.add_row(
+                    result.title,
+                    split.split,
+                    str(split.rows),
+                    TITLES[metric],
+                    f"{100 * value:.2f}",
+                    f"{100 * split.compiled[metric]:.2f}",
+                    f"{split.largest_difference:.1e}",
+                )
+    _out.print(table)

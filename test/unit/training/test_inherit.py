@@ -1,0 +1,162 @@
+"""Models made of a teacher's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from unit.training.training_support import WHOLE, config, inputs, save_teacher
+
+from canao.errors import CanaoError
+from canao.nas.architecture import Architecture
+from canao.nas.training.importance import (
+    Importance,
+    feature_loss,
+    measure_importance,
+    task_loss,
+)
+from canao.nas.training.inherit import inherit
+from canao.nas.training.sized_bert import (
+    SizedBertConfig,
+    architecture_of,
+    build_model,
+    load_classifier,
+    load_encoder,
+)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return load_classifier(save_teacher(tmp_path_factory.mktemp("teacher"), noise=0.2)).eval()
+
+
+def _batch() -> dict[str, torch.Tensor]:
+    return {**inputs(8, 9), "labels": torch.arange(8) % 2}
+
+
+@pytest.fixture(scope="module")
+def importance(teacher: Any) -> Importance:
+    return measure_importance(teacher, [_batch()], task_loss)
+
+
+def _logits(model: Any) -> torch.Tensor:
+    with torch.inference_mode():
+        return model(**inputs()).logits
+
+
+def test_the_teacher_s_own_sizes_compute_what_it_does(teacher: Any, importance: Importance) -> None:
+    copy, lineage = inherit(WHOLE, teacher, importance, seed=0)
+    assert torch.equal(_logits(copy), _logits(teacher))
+    assert lineage.blocks == (0, 1, 2)
+    assert lineage.targets() == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "heads", "sizes"),
+    [
+        (32, 4, (24, 48, 8)),
+        (24, 3, (48, 16)),
+        (16, 4, (32,)),
+        (32, 2, (48, 48)),
+        (32, 8, (8,)),
+        (24, 4, (16, 24, 32)),
+    ],
+)
+def test_any_sizes(
+    teacher: Any, importance: Importance, hidden: int, heads: int, sizes: tuple[int, ...]
+) -> None:
+    wanted = Architecture(hidden, heads, sizes)
+    model, lineage = inherit(wanted, teacher, importance, seed=0)
+    assert architecture_of(model.config) == wanted
+    assert len(lineage.blocks) == len(lineage.targets()) == len(sizes)
+    assert lineage.targets()[-1] == 2
+    assert torch.isfinite(_logits(model)).all()
+
+
+def test_units_that_do_nothing_go_first(teacher: Any) -> None:
+    """Half of the feed-forward units and a head are made useless: without them nothing changes."""
+    model, _ = inherit(WHOLE, teacher, measure_importance(teacher, [_batch()], task_loss), seed=0)
+    with torch.no_grad():
+        for layer in model.bert.encoder.layer:
+            layer.output.dense.weight[:, ::2] = 0
+            layer.attention.output.dense.weight[:, 8:16] = 0
+    model.eval()
+    found = measure_importance(model, [_batch()], task_loss)
+    small, _ = inherit(Architecture(32, 4, (24, 24, 24)), model, found, seed=0)
+    torch.testing.assert_close(_logits(small), _logits(model))
+    for block in found.blocks:
+        assert block.values[8:16].abs().max() == 0
+        assert block.values[:8].min() > 0
+
+
+def test_a_block_that_does_nothing_is_dropped_first(teacher: Any) -> None:
+    model, _ = inherit(WHOLE, teacher, measure_importance(teacher, [_batch()], task_loss), seed=0)
+    with torch.no_grad():
+        idle = model.bert.encoder.layer[1]
+        for part in (idle.attention.output, idle.output):
+            part.dense.weight.zero_()
+            part.dense.bias.zero_()
+        # Twice normalising what is normalised changes nothing.
+        before = model.bert.encoder.layer[0].output.LayerNorm
+        for norm in (before, idle.attention.output.LayerNorm, idle.output.LayerNorm):
+            norm.weight.fill_(1)
+            norm.bias.zero_()
+    found = measure_importance(model.eval(), [_batch()], task_loss)
+    assert found.removal[0] == 1
+    small, lineage = inherit(Architecture(32, 4, (48, 48)), model, found, seed=0)
+    assert lineage.blocks == (0, 2)
+    assert lineage.targets() == (1, 2)
+    torch.testing.assert_close(_logits(small), _logits(model), rtol=1e-4, atol=1e-4)
+
+
+def test_importance_without_a_task(teacher: Any) -> None:
+    before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
+    found = measure_importance(teacher, [_batch()], feature_loss)
+    assert found.hidden.shape == (32,)
+    assert sorted(found.removal) == [0, 1, 2]
+    assert min(block.neurons.min() for block in found.blocks) > 0
+    assert all(torch.equal(before[n], t) for n, t in teacher.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "what"),
+    [
+        (Architecture(40, 4, (8,)), "40 hidden dimensions"),
+        (Architecture(32, 4, (49,)), "49 feed-forward units"),
+        (Architecture(32, 4, (8, 8, 8, 8)), "4 blocks"),
+    ],
+)
+def test_larger_than_the_teacher(
+    teacher: Any, importance: Importance, wanted: Architecture, what: str
+) -> None:
+    with pytest.raises(CanaoError, match=f"has {what} and its teacher"):
+        inherit(wanted, teacher, importance, seed=0)
+
+
+def test_saved_and_loaded(tmp_path: Path) -> None:
+    wanted = Architecture(32, 4, (8, 48, 16))
+    model = build_model(wanted, base=config(), labels=2)
+    model.save_pretrained(tmp_path)  # pyright: ignore[reportCallIssue]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    again = load_classifier(tmp_path).eval()
+    assert architecture_of(again.config) == wanted
+    assert torch.equal(_logits(again), _logits(model))
+    encoder = load_encoder(tmp_path).eval()
+    assert architecture_of(encoder.config) == wanted
+
+
+def test_equal_sizes_are_a_plain_bert() -> None:
+    model: Any = build_model(Architecture(32, 4, (16, 16)), base=config())
+    assert type(model).__name__ == "BertModel"
+    assert not isinstance(model.config, SizedBertConfig)
+
+
+def test_random_weights_follow_the_seed() -> None:
+    state = torch.random.get_rng_state()
+    one, same, other = (build_model(Architecture(32, 4, (8, 16)), seed=n) for n in (1, 1, 2))
+    weights = [next(model.parameters()) for model in (one, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert torch.equal(state, torch.random.get_rng_state())
