@@ -126,9 +126,14 @@ def evaluate(
     _need_extra()
     from canao.nas.training.evaluate import Evaluation
 
-    wanted = task if what == _GLUE and task else _glue_tasks() if what == _GLUE else [what]
+    if task and what != _GLUE:
+        raise typer.BadParameter(f"--task chooses among the tasks of glue, not of {what}")
+    wanted = task or (_glue_tasks() if what == _GLUE else [what])
+    lenient = what == _GLUE and not task
     with _bars(as_json) as told:
-        pairs = [_evaluated(n, model, data, threads, tune, told, skip=not task) for n in wanted]
+        pairs = [
+            _evaluated(one, model, data, threads, tune, told, lenient=lenient) for one in wanted
+        ]
     results = tuple(result for result in pairs if result)
     if not results:
         raise CanaoError(
@@ -155,21 +160,25 @@ def _evaluated(
     tune: TuneChoice,
     told: Told,
     *,
-    skip: bool,
+    lenient: bool,
 ) -> TaskResult | None:
-    """A model on a task; None if a task that nobody asked for by name has no model or no data."""
+    """A model on a task; None if nobody asked for the task by name and there is no model for it."""
     from canao.nas.training.evaluate import evaluate_task, find_model
     from canao.nas.training.spec import find_spec
     from canao.nas.training.tasks import open_task
 
     spec = find_spec(name)
     place = find_model(model, spec) if spec else model
-    if place is None and skip:
+    if place is None and lenient:
         return None
     if place is None:
         raise CanaoError(f"{model} has no folder {name} with a model; canao train makes one")
-    if spec is not None and skip and data is not None and _trained_for(place) not in (None, name):
-        return None
+    if lenient and place == model:
+        trained_for = _trained_for(place)
+        if trained_for is None:
+            raise CanaoError(f"{model} does not say which task it was trained on; give --task")
+        if trained_for != name:
+            return None
     opened = open_task(name, data)
     return evaluate_task(
         place,
@@ -235,7 +244,7 @@ def _tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
 @contextmanager
 def _bars(quiet: bool) -> Generator[Told]:
     """A function that shows how far each thing is, on standard error."""
-    if quiet:
+    if quiet or not _err.is_terminal:
         yield lambda title, done, total: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -23,7 +23,7 @@ from canao.nas.training.importance import (
     task_loss,
 )
 from canao.nas.training.inherit import inherit
-from canao.nas.training.runs import Run, fingerprint, open_run
+from canao.nas.training.runs import CONFIG, Run, fingerprint, open_run, read_purpose
 from canao.nas.training.sized_bert import load_classifier, read_config
 from canao.nas.training.tasks import Task
 from canao.nas.training.trainer import Progress, private_randomness, silence
@@ -133,14 +133,12 @@ def _shorter(directory: Path, kind: str, steps: int) -> int:
 
     A training that has begun already keeps what it began with.
     """
-    begun = directory / f"{kind}-{steps}" / "run.json"
-    if begun.is_file():
-        import json
-
-        return int(json.loads(begun.read_text(encoding="utf-8"))["after"])
+    begun = read_purpose(directory / f"{kind}-{steps}")
+    if begun:
+        return int(begun.get("after", 0))
     done = [
         int(path.parent.name.removeprefix(f"{kind}-"))
-        for path in directory.glob(f"{kind}-*/config.json")
+        for path in directory.glob(f"{kind}-*/{CONFIG}")
     ]
     return max((n for n in done if n < steps), default=0)
 

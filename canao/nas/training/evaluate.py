@@ -24,6 +24,11 @@ TOLERANCE = 0.001
 """How far a metric of the compiled model may be from PyTorch's: a tenth of a point."""
 
 
+def close(one: float, other: float) -> bool:
+    """Whether two values of a metric are equal to a tenth of a point."""
+    return abs(one - other) <= TOLERANCE + 1e-9
+
+
 @dataclass(frozen=True)
 class SplitResult:
     """A model on one evaluation split; metrics from 0 to 1 (correlations from -1)."""
@@ -40,7 +45,7 @@ class SplitResult:
     @property
     def agrees(self) -> bool:
         """Whether compiled metrics are PyTorch's, to a tenth of a point."""
-        return all(abs(self.compiled[n] - value) <= TOLERANCE for n, value in self.pytorch.items())
+        return all(close(self.compiled[name], value) for name, value in self.pytorch.items())
 
 
 @dataclass(frozen=True)

@@ -86,16 +86,16 @@ def open_run(directory: Path, purpose: Mapping[str, Any], *, resume: bool = True
 def _claim(directory: Path, purpose: Mapping[str, Any], *, resume: bool) -> None:
     place = directory / _PURPOSE
     wanted = json.loads(json.dumps(purpose))
-    known = _json(place) if place.is_file() else None
-    if known is None and any(path.name != ".lock" for path in directory.iterdir()):
+    known = read_purpose(directory)
+    if not known and any(path.name != ".lock" for path in directory.iterdir()):
         raise CanaoError(f"{directory} holds other files; name a directory that is new or empty")
-    if known is not None and resume and known != wanted:
+    if known and resume and known != wanted:
         changed = [name for name in wanted if known.get(name) != wanted[name]]
         raise CanaoError(
             f"{directory} holds another training (other {', '.join(changed)}); name another "
             "directory, or begin anew (--restart)"
         )
-    if known is not None and not resume:
+    if known and not resume:
         _empty(directory)
     partial = place.with_name(f".{place.name}.part")
     partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
@@ -110,6 +110,12 @@ def _empty(directory: Path) -> None:
             discard(path)
         elif path.name not in (".lock", _PURPOSE):
             path.unlink()
+
+
+def read_purpose(directory: Path) -> dict[str, Any]:
+    """What a training in a directory is for; nothing if there is none."""
+    path = directory / _PURPOSE
+    return _json(path) if path.is_file() else {}
 
 
 def read_record(directory: Path) -> dict[str, Any]:

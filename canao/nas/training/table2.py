@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from canao.errors import InputFileError
+from canao.nas.training.evaluate import close
 from canao.nas.training.metrics import TITLES
 from canao.nas.training.spec import GLUE, TABLE_2, TaskSpec
 from canao.peers.table import markdown_table, number
@@ -128,10 +129,8 @@ def _points(result: Mapping[str, Any]) -> tuple[float, ...]:
 
 
 def _differs(result: Mapping[str, Any]) -> bool:
-    from canao.nas.training.evaluate import TOLERANCE
-
     return any(
-        abs(split["compiled"][name] - value) > TOLERANCE
+        not close(split["compiled"][name], value)
         for split in result["splits"]
         for name, value in split["pytorch"].items()
     )

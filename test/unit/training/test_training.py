@@ -207,8 +207,10 @@ def test_a_stopped_distillation_ends_as_one_that_was_not(teacher: Path, tmp_path
 
 def test_a_teacher_that_knows_no_task(teacher: Path, tmp_path: Path) -> None:
     other = save_teacher(tmp_path / "other", task="something else")
+    # What a random teacher's hidden states say is of little use.
+    recipe = replace(TEACH, hidden=0.01)
     trained = train_candidate(
-        SMALL, task(), other, steps=40, seed=0, directory=tmp_path / "c", recipe=TEACH
+        SMALL, task(), other, steps=60, seed=0, directory=tmp_path / "c", recipe=recipe
     )
     assert trained.accuracy >= 0.8
 
