@@ -63,6 +63,10 @@ def train(
             "--held-out", help="Keep the examples that architectures are compared on; score those."
         ),
     ] = False,
+    float32: Annotated[
+        bool,
+        typer.Option("--float32", help="Do not compute products in bfloat16 where that is fast."),
+    ] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -74,7 +78,7 @@ def train(
     from canao.nas.training.candidate import default_teacher
     from canao.nas.training.fine_tune import fine_tune
     from canao.nas.training.tasks import open_task
-    from canao.nas.training.trainer import Recipe
+    from canao.nas.training.trainer import Recipe, has_fast_bf16
 
     opened = open_task(task, data)
     _tell(opened.notes, as_json)
@@ -85,7 +89,9 @@ def train(
             directory=out,
             epochs=epochs,
             seed=seed,
-            recipe=Recipe(batch, learning_rate, save_every=save_every),
+            recipe=Recipe(
+                batch, learning_rate, save_every=save_every, bf16=not float32 and has_fast_bf16()
+            ),
             everything=not held_out,
             resume=not restart,
             progress=told,

@@ -72,14 +72,17 @@ class Distiller(ResumableTrainer):
     def _hidden_loss(self, mine: Any, theirs: Any, mask: Tensor) -> Tensor:
         """The mean over blocks and real tokens of the squared distance, a dimension."""
         states = (0, *(target + 1 for target in self._lineage.targets()))
-        weights = mask.unsqueeze(-1).to(mine.logits.dtype)
+        weights = mask.unsqueeze(-1).float()
         count = weights.sum() * len(self._dimensions)
         parts = [
-            ((own - theirs.hidden_states[number][..., self._dimensions]).square() * weights).sum()
-            / count
+            (self._difference(own, theirs.hidden_states[number]).square() * weights).sum() / count
             for own, number in zip(mine.hidden_states, states, strict=True)
         ]
         return torch.stack(parts).mean()
+
+    def _difference(self, own: Tensor, whole: Tensor) -> Tensor:
+        # Small differences of large numbers: not in bfloat16.
+        return own.float() - whole[..., self._dimensions].float()
 
 
 def logits_loss(mine: Tensor, theirs: Tensor, temperature: float) -> Tensor:
@@ -88,6 +91,7 @@ def logits_loss(mine: Tensor, theirs: Tensor, temperature: float) -> Tensor:
     Multiplied by the square of the temperature, so that its gradients keep
     their size (Hinton et al. 2015).
     """
+    mine, theirs = mine.float(), theirs.float()
     if mine.shape[-1] == 1:
         return functional.mse_loss(mine, theirs)
     divergence = functional.kl_div(
