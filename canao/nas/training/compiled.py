@@ -39,7 +39,8 @@ class CompiledClassifier:
     ) -> Logits:
         """The logits of every example, in the order of the examples."""
         rows: dict[int, Any] = {}
-        for length, numbers in _by_bucket(data.lengths).items():
+        longest = int(self.model.config.max_position_embeddings)
+        for length, numbers in _by_bucket(data.lengths, longest).items():
             for start in range(0, len(numbers), _BATCH):
                 some = numbers[start : start + _BATCH]
                 batch = _padded([data[n] for n in some], length, pad_id)
@@ -61,11 +62,12 @@ class CompiledClassifier:
         return self._made[length]
 
 
-def _by_bucket(lengths: list[int]) -> dict[int, list[int]]:
+def _by_bucket(lengths: list[int], longest: int) -> dict[int, list[int]]:
     """The numbers of the examples by the length that they are padded to."""
     found: dict[int, list[int]] = {}
     for number, length in enumerate(lengths):
-        found.setdefault(next(size for size in BUCKETS if size >= length), []).append(number)
+        size = next((size for size in BUCKETS if size >= length), longest)
+        found.setdefault(min(size, longest), []).append(number)
     return dict(sorted(found.items()))
 
 

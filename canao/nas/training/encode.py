@@ -53,13 +53,13 @@ def load_tokenizer(path: Path) -> Any:
 
 
 def encode(examples: Examples, tokenizer: Any, spec: TaskSpec) -> Encoded:
-    """The examples as numbers of tokens, cut to the most that the task takes."""
+    """The examples as numbers of tokens, cut to the most that the task and the model take."""
     pairs = None if examples.pairs is None else list(examples.pairs)
     found = tokenizer(
         list(examples.texts),
         pairs,
         truncation=True,
-        max_length=spec.max_length,
+        max_length=min(spec.max_length, tokenizer.model_max_length),
         padding=False,
         return_token_type_ids=True,
     )

@@ -144,24 +144,26 @@ def _head_rows(
     return parts[0].flatten(), parts[1].flatten()
 
 
+_STEM = {
+    # Name: whether its rows, whether its columns are hidden dimensions.
+    "bert.embeddings.word_embeddings.weight": (False, True),
+    "bert.embeddings.position_embeddings.weight": (False, True),
+    "bert.embeddings.token_type_embeddings.weight": (False, True),
+    "bert.embeddings.LayerNorm.weight": (True, False),
+    "bert.embeddings.LayerNorm.bias": (True, False),
+    "bert.pooler.dense.weight": (True, True),
+    "bert.pooler.dense.bias": (True, False),
+    "classifier.weight": (False, True),
+    "classifier.bias": (False, False),
+}
+
+
 def _stem(given: dict[str, Tensor], kept: Tensor) -> dict[str, Tensor]:
     """Everything outside the blocks: embeddings, pooler, classifier."""
     taken: dict[str, Tensor] = {}
-    for name, tensor in given.items():
-        if ".layer." in name:
-            continue
-        part = tensor
-        if name.startswith("bert.embeddings.") and tensor.dim() == 2:
-            part = tensor[:, kept]
-        elif name.startswith("bert.embeddings.LayerNorm"):
-            part = tensor[kept]
-        elif name == "bert.pooler.dense.weight":
-            part = tensor[kept][:, kept]
-        elif name == "bert.pooler.dense.bias":
-            part = tensor[kept]
-        elif name == "classifier.weight":
-            part = tensor[:, kept]
-        taken[name] = part.clone()
+    for name, (rows, columns) in _STEM.items():
+        part = given[name][kept] if rows else given[name]
+        taken[name] = (part[:, kept] if columns else part).clone()
     return taken
 
 
