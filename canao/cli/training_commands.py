@@ -75,9 +75,9 @@ def train(
     Stopped at any moment, the same command goes on from the last checkpoint.
     """
     _need_extra()
-    from canao.nas.training.candidate import default_teacher
     from canao.nas.training.fine_tune import fine_tune
     from canao.nas.training.tasks import open_task
+    from canao.nas.training.teacher import default_teacher
     from canao.nas.training.trainer import Recipe, has_fast_bf16
 
     opened = open_task(task, data)

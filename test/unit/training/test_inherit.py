@@ -118,6 +118,9 @@ def test_importance_without_a_task(teacher: Any) -> None:
     assert sorted(found.removal) == [0, 1, 2]
     assert min(block.neurons.min() for block in found.blocks) > 0
     assert all(torch.equal(before[n], t) for n, t in teacher.state_dict().items())
+    again = Importance.of_tensors(found.tensors())
+    assert again.removal == found.removal
+    assert all(torch.equal(t, again.tensors()[name]) for name, t in found.tensors().items())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,13 @@ LEARN = replace(RECIPE, save_every=1000)
 DISTIL = DistilRecipe(batch_size=8, learning_rate=5e-3, save_every=2)
 TEACH = replace(DISTIL, save_every=1000)
 SMALL = Architecture(24, 3, (16, 8))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CANAO_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
