@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,13 +118,12 @@ def _train(
     steps = int(purpose["steps"]) - int(purpose["after"])
     examples = task.training_examples(everything=final)
     data = encode(examples, teacher.tokenizer, task.spec)
-    start = time.perf_counter()
     # Another order of examples than the shorter training had.
     with private_randomness(seed + int(purpose["after"])):
         model, lineage = inherit(architecture, teacher.model, teacher.importance, seed=seed)
         if before is not None:
             model = load_classifier(before)
-        Distiller(
+        cost = Distiller(
             model,
             data,
             collator(teacher.tokenizer),
@@ -139,9 +137,8 @@ def _train(
             lineage=lineage,
             knows_task=teacher.knows_task,
         ).resume_or_begin()
-    seconds = time.perf_counter() - start
     parts = task.evaluations if final or not task.heldout else {"heldout": task.heldout}
     scores = evaluate_splits(model, teacher.tokenizer, task.spec, parts, progress)
-    record = {**purpose, "seconds": seconds, "scores": scores}
+    record = {**purpose, "seconds": cost.seconds, "losses": cost.losses, "scores": scores}
     run.finish(model, teacher.tokenizer, record)
     return record

@@ -38,6 +38,8 @@ class Snapshot:
     scheduler: Mapping[str, Any]
     trainer: str
     """The Trainer's own state, as JSON."""
+    seconds: float
+    """What the training took so far."""
 
 
 def write_checkpoint(directory: Path, snapshot: Snapshot) -> Path:
@@ -72,6 +74,7 @@ def _write(room: Path, snapshot: Snapshot) -> None:
     settings = {
         "optimizer": snapshot.optimizer["param_groups"],
         "scheduler": dict(snapshot.scheduler),
+        "seconds": snapshot.seconds,
     }
     (room / _SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
     (room / TRAINER_STATE).write_text(snapshot.trainer, encoding="utf-8")
@@ -95,6 +98,11 @@ def read_optimizer(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         number, _, field = name.partition(".")
         state.setdefault(int(number), {})[field] = tensor
     return {"state": state, "param_groups": settings["optimizer"]}, settings["scheduler"]
+
+
+def read_seconds(path: Path) -> float:
+    """What the training had taken at a checkpoint."""
+    return float(json.loads((path / _SETTINGS).read_text(encoding="utf-8"))["seconds"])
 
 
 def restore_random_state(path: Path) -> None:

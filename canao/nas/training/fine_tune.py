@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +74,6 @@ def fine_tune(
             return FineTuned(directory, record["scores"], record)
         tokenizer = load_tokenizer(model)
         steps = max(1, round(epochs * steps_in_epoch(len(examples), recipe.batch_size)))
-        start = time.perf_counter()
         with private_randomness(seed):
             trained = with_head(model, task.spec)
             data = encode(examples, tokenizer, task.spec)
@@ -90,16 +88,15 @@ def fine_tune(
                 progress=progress,
                 title=f"training on {task.spec.title}",
             )
-            loss = trainer.resume_or_begin()
-        seconds = time.perf_counter() - start
+            cost = trainer.resume_or_begin()
         parts = task.evaluations if everything or not task.heldout else {"heldout": task.heldout}
         scores = evaluate_splits(trained, tokenizer, task.spec, parts, progress)
         record = {
             **purpose,
             "examples": len(examples),
             "steps": steps,
-            "seconds": seconds,
-            "loss": loss,
+            "seconds": cost.seconds,
+            "losses": cost.losses,
             "scores": scores,
         }
         run.finish(trained, tokenizer, record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import time
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from canao.nas.training.checkpoints import (
     last_checkpoint,
     read_model,
     read_optimizer,
+    read_seconds,
     restore_random_state,
     write_checkpoint,
 )
@@ -60,6 +62,16 @@ class Recipe:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class TrainingCost:
+    """What a training took and how it went."""
+
+    seconds: float
+    """Over all its parts, if it was stopped; what was lost when it was is left out."""
+    losses: list[list[float]]
+    """Pairs of a step and the mean loss of some ten steps before it."""
+
+
 class ResumableTrainer(Trainer):
     """A Trainer over a fixed list of batches, which goes on exactly where it was stopped."""
 
@@ -78,6 +90,7 @@ class ResumableTrainer(Trainer):
     ) -> None:
         self._schedule = schedule
         self._directory = directory
+        self._seconds_before, self._begun = 0.0, 0.0
         arguments = TrainingArguments(
             output_dir=str(directory),
             max_steps=len(schedule),
@@ -130,11 +143,19 @@ class ResumableTrainer(Trainer):
         """The loss of a batch: cross-entropy, or for scores the squared error."""
         return model(**inputs).loss
 
-    def resume_or_begin(self, *, resume: bool = True) -> float:
-        """Train to the end, from the last checkpoint if there is one; returns the mean loss."""
-        last = last_checkpoint(self._directory) if resume else None
+    def resume_or_begin(self) -> TrainingCost:
+        """Train to the end, from the last checkpoint if there is one."""
+        last = last_checkpoint(self._directory)
+        self._seconds_before = read_seconds(last) if last else 0.0
+        self._begun = time.perf_counter()
         with _quiet():
-            return float(self.train(resume_from_checkpoint=last and str(last)).training_loss)
+            self.train(resume_from_checkpoint=last and str(last))
+        logged = [entry for entry in self.state.log_history if "loss" in entry]
+        losses = [[int(entry["step"]), float(entry["loss"])] for entry in logged]
+        return TrainingCost(self._seconds(), losses)
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._begun
 
     # What transformers writes with pickle and in place, checkpoints.py writes its own way.
 
@@ -150,6 +171,7 @@ class ResumableTrainer(Trainer):
                 optimizer=optimizer.state_dict(),
                 scheduler=scheduler.state_dict(),
                 trainer=json.dumps(asdict(self.state), default=str),
+                seconds=self._seconds(),
             ),
         )
 

@@ -185,6 +185,8 @@ def test_a_candidate_learns_from_its_teacher(teacher: Path, tmp_path: Path) -> N
     assert long.directory == tmp_path / "c" / "search-60"
     record = json.loads((long.directory / "training.json").read_text())
     assert record["after"] == 1, "the longer one began where the shorter one ended"
+    losses = [loss for _, loss in record["losses"]]
+    assert losses[-1] < 0.5 * losses[0]
     final = train_candidate(
         SMALL, task(), tuned, steps=4, seed=0, directory=tmp_path / "c", final=True, recipe=TEACH
     )
