@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from unit.training.training_support import WHOLE, config, inputs, save_teacher
+from unit.training.training_support import WHOLE, config, inputs, save_teacher, spec
 
 from canao.errors import CanaoError
 from canao.nas.architecture import Architecture
+from canao.nas.training.fine_tune import with_head
 from canao.nas.training.importance import (
+    BlockImportance,
     Importance,
     feature_loss,
     measure_importance,
@@ -25,6 +27,7 @@ from canao.nas.training.sized_bert import (
     load_classifier,
     load_encoder,
 )
+from canao.nas.training.teacher import default_teacher
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,17 @@ def test_the_teacher_s_own_sizes_compute_what_it_does(teacher: Any, importance: 
     assert torch.equal(_logits(copy), _logits(teacher))
     assert lineage.blocks == (0, 1, 2)
     assert lineage.targets() == (0, 1, 2)
+
+
+def test_all_of_minilm_computes_what_it_does() -> None:
+    path = default_teacher()
+    whole = with_head(path, spec()).eval()
+    sizes = architecture_of(whole.config)
+    units = torch.ones(sizes.hidden_size)
+    block = BlockImportance(units, units, torch.ones(sizes.intermediate_sizes[0]))
+    alike = Importance(units, (block,) * sizes.num_blocks, tuple(range(sizes.num_blocks)))
+    copy, _ = inherit(sizes, whole, alike, seed=0)
+    assert torch.equal(_logits(copy), _logits(whole))
 
 
 @pytest.mark.parametrize(
