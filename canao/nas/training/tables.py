@@ -10,7 +10,7 @@ from canao.errors import InputFileError, MissingExtraError
 from canao.nas.training.columns import Columns
 
 ENDINGS = (".parquet", ".jsonl", ".json", ".csv")
-_SAVED_SPLITS, _SAVED = "dataset_dict.json", "dataset_info.json"
+_SAVED_SPLITS = "dataset_dict.json"
 
 
 def read_table(path: Path) -> Columns:

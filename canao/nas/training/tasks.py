@@ -90,7 +90,9 @@ def open_task(name: str, data: Path | None = None) -> Task:
         return _known_task(spec, data)
     if Path(name).is_dir():
         return _own_task(Path(name))
-    if data is not None or ("/" in name.strip("/") and Path(name).suffix):
+    if Path(name).exists():
+        raise InputFileError(f"{name} is a file; name the folder that holds train.tsv and dev.tsv")
+    if data is not None:
         raise CanaoError(f"there is no task '{name}'; choose {known_tasks()}, or name a folder")
     return _own(name, read_named(name), name)
 
