@@ -38,7 +38,6 @@ from canao.cli.options import (
     Warmup,
 )
 from canao.cli.results import write_results
-from canao.errors import CanaoError
 
 _MOST_THREADS = 1024
 _out = Console(highlight=False)
