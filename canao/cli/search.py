@@ -42,7 +42,18 @@ class GoalChoice(StrEnum):
 
 
 def search_command(
-    task: Annotated[str, typer.Option(help="The name of a task, or its directory.")],
+    task: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="A task of GLUE, rotten-tomatoes, a folder with train.tsv and dev.tsv, the name "
+            "of a data set that the datasets library has, or a folder of recorded accuracies.",
+        ),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with a folder for each task (RTE, CoLA, ...), or a task's own."),
+    ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Candidates that the study shall have.")] = 50,
     budget_ms: Annotated[
         float | None, typer.Option(min=0.001, help="Most milliseconds that a run may take.")
@@ -71,6 +82,26 @@ def search_command(
     memory_mb: Annotated[
         int | None, typer.Option(min=64, help="MiB that compiling a candidate may take.")
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="A Hugging Face BERT to inherit from; all-MiniLM-L6-v2 if left out."),
+    ] = None,
+    teacher_epochs: Annotated[
+        float,
+        typer.Option(min=0.001, help="Passes of a teacher that does not know the task yet."),
+    ] = 3,
+    steps: Annotated[
+        str, typer.Option(help="Training steps of each rung, fewest first, such as 50,200.")
+    ] = "50,200",
+    final_steps: Annotated[
+        int, typer.Option(min=1, help="Training steps of the one that is chosen.")
+    ] = 1000,
+    training_limit: Annotated[
+        float, typer.Option(min=1, help="Seconds that a rung of a candidate may take.")
+    ] = 3600.0,
+    bfloat16: Annotated[
+        bool, typer.Option("--bfloat16", help="Compute products in bfloat16 while training.")
+    ] = False,
     threads: Threads = 1,
     seq: Seq = 128,
     batch: Batch = 1,
@@ -86,14 +117,19 @@ def search_command(
     try:
         from canao.nas.objectives import default_goal
         from canao.nas.search import search
+        from canao.nas.task_options import TaskOptions
     except ImportError as error:
         raise MissingExtraError("searching for architectures", "nas") from error
     pareto = {GoalChoice.auto: None, GoalChoice.reward: False, GoalChoice.pareto: True}[goal]
+    training = TaskOptions(
+        data, teacher, teacher_epochs, _rungs(steps), final_steps, training_limit, bfloat16
+    )
     with _display(as_json) as progress:
         result = search(
             task,
             budget_ms=budget_ms,
             goal=default_goal(budget_ms, pareto=pareto),
+            training=training,
             trials=trials,
             study=study,
             storage=storage,
@@ -115,6 +151,13 @@ def search_command(
     if result.best is None and not worker:
         typer.echo("canao: no candidate fits the budgets; raise them or add trials", err=True)
         raise typer.Exit(1)
+
+
+def _rungs(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise typer.BadParameter(f"'{text}' is no list of steps; write for instance 50,200")
+    return tuple(map(int, parts))
 
 
 @contextmanager
@@ -167,6 +210,7 @@ def _show(result: SearchResult, worker: bool, as_json: bool) -> None:
             "pareto": [_row(candidate) for candidate in result.pareto],
             "study": result.study.study_name,
             "out": str(result.directory),
+            "facts": dict(result.facts),
         }
         typer.echo(json.dumps(values))
         return
@@ -184,5 +228,18 @@ def _show(result: SearchResult, worker: bool, as_json: bool) -> None:
             " ".join(map(str, architecture.intermediate_sizes)),
         )
     _out.print(table)
+    _compare(result)
     if not worker:
         _out.print(f"report: {result.directory / 'report.html'}", soft_wrap=True)
+
+
+def _compare(result: SearchResult) -> None:
+    """What is known of the best and of its teacher, after the last training."""
+    facts, prefix = result.facts, "teacher's "
+    both = [name for name in facts if prefix + name in facts]
+    if not both:
+        return
+    table = Table("after the last training", "found", "teacher", box=None)
+    for name in both:
+        table.add_row(name, f"{facts[name]:.4g}", f"{facts[prefix + name]:.4g}")
+    _out.print(table)

@@ -63,9 +63,8 @@ def train(
             "--held-out", help="Keep the examples that architectures are compared on; score those."
         ),
     ] = False,
-    float32: Annotated[
-        bool,
-        typer.Option("--float32", help="Do not compute products in bfloat16 where that is fast."),
+    bfloat16: Annotated[
+        bool, typer.Option("--bfloat16", help="Compute products in bfloat16 while training.")
     ] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew.")] = False,
     as_json: Json = False,
@@ -78,7 +77,7 @@ def train(
     from canao.nas.training.fine_tune import fine_tune
     from canao.nas.training.tasks import open_task
     from canao.nas.training.teacher import default_teacher
-    from canao.nas.training.trainer import Recipe, has_fast_bf16
+    from canao.nas.training.trainer import Recipe
 
     opened = open_task(task, data)
     _tell(opened.notes, as_json)
@@ -89,9 +88,7 @@ def train(
             directory=out,
             epochs=epochs,
             seed=seed,
-            recipe=Recipe(
-                batch, learning_rate, save_every=save_every, bf16=not float32 and has_fast_bf16()
-            ),
+            recipe=Recipe(batch, learning_rate, save_every=save_every, bf16=bfloat16),
             everything=not held_out,
             resume=not restart,
             progress=told,

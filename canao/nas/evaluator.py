@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from canao.errors import CandidateError, InputFileError, SearchError
+from canao.errors import CandidateError, InputFileError, MissingExtraError
 from canao.lowering.target import VectorUnit
 from canao.nas.architecture import Architecture
 from canao.nas.space import SearchSpace
+from canao.nas.task_options import TaskOptions
 
+_PARTS = ("accelerate", "datasets", "scipy", "sklearn", "transformers")
 ACCURACIES, SPACE = "accuracies.json", "space.json"
 
 
@@ -29,6 +32,11 @@ class Evaluator(Protocol):
         """Training steps of each rung, fewest first."""
         ...
 
+    @property
+    def reference(self) -> Architecture | None:
+        """What the latency of the best is compared with, if anything."""
+        ...
+
     def space(self, unit: VectorUnit, rows: int) -> SearchSpace:
         """The architectures that it can judge, for a processor and a length of sequences."""
         ...
@@ -36,7 +44,7 @@ class Evaluator(Protocol):
     def accuracy(
         self, architecture: Architecture, *, steps: int, seed: int, directory: Path
     ) -> float:
-        """The accuracy after so many steps, between 0 and 1.
+        """The accuracy after so many steps, at most 1; correlations may be negative.
 
         Training goes on from what `directory` has of fewer steps. Any error
         means that the candidate failed.
@@ -46,7 +54,10 @@ class Evaluator(Protocol):
     def finish(
         self, architecture: Architecture, *, seed: int, directory: Path, out: Path
     ) -> Mapping[str, Any]:
-        """Write the trained model of the best to `out`; returns what its card should tell."""
+        """Write the trained model of the best to `out`; returns what its card should tell.
+
+        A fact and the one named `teacher's` and the same are shown beside each other.
+        """
         ...
 
 
@@ -59,6 +70,7 @@ class RecordedAccuracy:
     """Accuracy by `Architecture.key`."""
     recorded_space: SearchSpace
     fidelities: tuple[int, ...] = (1,)
+    reference: Architecture | None = None
 
     def space(self, unit: VectorUnit, rows: int) -> SearchSpace:
         """See `Evaluator`."""
@@ -103,14 +115,23 @@ def _read_json(path: Path) -> object:
         raise InputFileError(f"{path} cannot be read ({error}); correct it") from error
 
 
-def evaluator_for(task: str | Path | Evaluator) -> Evaluator:
-    """The evaluator of a task: one of one's own, or the directory of a recorded table."""
+def evaluator_for(
+    task: str | Path | Evaluator,
+    directory: Path,
+    options: TaskOptions | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Evaluator:
+    """The evaluator of a task: one of one's own, a recorded table, or real data with a teacher.
+
+    The teacher is fine-tuned in `directory` if it has to be.
+    """
     if not isinstance(task, str | Path):
         return task
-    directory = Path(task)
-    if (directory / ACCURACIES).is_file():
-        return RecordedAccuracy.read(directory)
-    raise SearchError(
-        f"there is no task '{task}'; name a directory with {ACCURACIES} and {SPACE}, or pass an "
-        "Evaluator to canao.search"
-    )
+    if (Path(task) / ACCURACIES).is_file():
+        return RecordedAccuracy.read(Path(task))
+    missing = [name for name in _PARTS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError("training candidates", "nas")
+    from canao.nas.training.task_trainer import TaskTrainer
+
+    return TaskTrainer.for_search(str(task), options or TaskOptions(), directory, progress)

@@ -142,7 +142,7 @@ class DeviceLatency:
         host = Target.host()
         asked = (self.target, self.sequence, self.batch, self.threads, self.tune)
         return digest(
-            "candidate",
+            "classifier",
             architecture.key,
             json.dumps(asked),
             host.cpu,

@@ -13,20 +13,14 @@ _KERNEL = ("name", "variant", "calls", "ms", "gflops", "peak_fraction", "ops")
 
 def compile_and_measure(job: Job) -> dict[str, Any]:
     """The execution of the architecture of a job, as values that JSON has."""
-    import canao
-    from canao.nas.shape_model import shape_inputs, shape_model
+    from transformers import BertConfig
 
-    architecture = Architecture.from_mapping(job["architecture"])
-    sequence, batch = int(job["sequence"]), int(job["batch"])
-    tune: Any = job["tune"]
-    compiled = canao.compile(
-        shape_model(architecture, positions=max(512, sequence)),
-        shape_inputs(sequence, batch),
-        target=job["target"],
-        threads=job["threads"],
-        tune=tune,
-        cache_dir=job["cache_dir"],
-    )
+    from canao.nas.compiling import compile_for
+    from canao.nas.training.sized_bert import build_model
+
+    base = BertConfig(max_position_embeddings=max(512, int(job["sequence"])))
+    model = build_model(Architecture.from_mapping(job["architecture"]), base=base, labels=2)
+    compiled = compile_for(model, job, job["cache_dir"])
     latency = compiled.measure(runs=int(job["runs"]))
     report = compiled.report
     return {

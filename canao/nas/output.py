@@ -18,22 +18,30 @@ from canao.nas.evaluator import Evaluator
 from canao.nas.latency import Execution, LatencyMeter
 from canao.nas.report.page import write_report
 from canao.nas.study import Configuration
+from canao.runtime.cache import Cache
 
 if TYPE_CHECKING:
     from canao.nas.search import SearchResult
 
-BEST, REPORT, CARD = "best", "report.html", "README.md"
+BEST, REPORT, CARD, COMPILED = "best", "report.html", "README.md", "compiled"
+_MODEL = "config.json"
 
 
 def write_output(
-    result: SearchResult, configuration: Configuration, evaluator: Evaluator, meter: LatencyMeter
-) -> None:
-    """Write the best model and the report, each in one step."""
+    result: SearchResult,
+    configuration: Configuration,
+    evaluator: Evaluator,
+    meter: LatencyMeter,
+    cache: Cache,
+) -> dict[str, Any]:
+    """Write the best model and the report, each in one step; returns the facts of the card."""
     try:
         kernels = _kernels(result.best, meter)
         write_report(result, configuration, kernels, result.directory / REPORT)
         if result.best is not None:
-            _write_best(result, result.best, configuration, evaluator, kernels)
+            facts = _latencies(result.best, evaluator, meter)
+            return _write_best(result, result.best, configuration, evaluator, kernels, facts, cache)
+        return {}
     except OSError as error:
         raise SearchError(
             f"the results cannot be written to {result.directory} ({error.strerror}); correct that "
@@ -52,32 +60,51 @@ def _kernels(best: Candidate | None, meter: LatencyMeter) -> tuple[Mapping[str, 
     return ()
 
 
+def _latencies(best: Candidate, evaluator: Evaluator, meter: LatencyMeter) -> dict[str, Any]:
+    """The latency of what the best is compared with, and its own measured right after."""
+    reference = evaluator.reference
+    if reference is None:
+        return {}
+    with suppress(CandidateError):
+        theirs = meter.measure(reference, again=True).latency_ms
+        return {
+            "latency_ms": meter.measure(best.architecture, again=True).latency_ms,
+            "teacher's latency_ms": theirs,
+        }
+    return {}
+
+
 def _write_best(
     result: SearchResult,
     best: Candidate,
     configuration: Configuration,
     evaluator: Evaluator,
     kernels: tuple[Mapping[str, Any], ...],
-) -> None:
+    latencies: Mapping[str, Any],
+    cache: Cache,
+) -> dict[str, Any]:
     """Make the directory beside its place, then put it there by renaming."""
     directory = result.directory
     room = Path(tempfile.mkdtemp(prefix=".best-", dir=directory))
     try:
         new = room / BEST
         new.mkdir()
-        facts = evaluator.finish(
+        told = evaluator.finish(
             best.architecture,
             seed=configuration.settings.seed,
             directory=directory / "candidates" / best.architecture.key,
             out=new,
         )
+        facts = {**told, **latencies}
+        if (new / _MODEL).is_file():
+            _compile(new, configuration.device, cache)
         found = {
             "architecture": json.loads(best.architecture.to_json()),
             "trial": best.number,
             "values": _known(best.values),
             "execution": _known(best.execution.attributes()),
             "kernels": list(kernels),
-            "facts": dict(facts),
+            "facts": facts,
             "search": configuration.to_mapping() | {"study": result.study.study_name},
         }
         (new / "found.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -87,8 +114,21 @@ def _write_best(
         if final.exists():
             final.rename(room / "old")
         new.rename(final)
+        return facts
     finally:
         shutil.rmtree(room, ignore_errors=True)
+
+
+def _compile(directory: Path, device: Mapping[str, Any], cache: Cache) -> None:
+    """Compile the model in a directory as candidates were; `canao.load` reads what is saved."""
+    from canao.nas.compiling import compile_for
+    from canao.nas.training.sized_bert import load_classifier
+
+    compiled = compile_for(load_classifier(directory), device, str(cache.root.parent))
+    try:
+        compiled.save(directory / COMPILED)
+    finally:
+        compiled.close()
 
 
 def _known(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,9 +160,14 @@ def _card(
         "",
         f"Trial {best.number} of {tried} in the study `{result.study.study_name}`: sampler "
         f"`{configuration.sampler}`, seed {configuration.settings.seed}, {goal}.",
-        *(f"- {name}: {value}" for name, value in facts.items()),
+        "",
+        *(f"- {name}: {_shown(value)}" for name, value in facts.items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _shown(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def execution_rows(execution: Execution) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -41,6 +41,7 @@ from canao.nas.study import (
     recover,
     under_way,
 )
+from canao.nas.task_options import TaskOptions
 from canao.nas.trials import TrialRunner
 from canao.runtime.cache import Cache
 from canao.runtime.target import Target
@@ -79,6 +80,8 @@ class SearchResult:
     study: optuna.Study
     directory: Path
     """Where the report and the best model are."""
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the evaluator tells of the best after its last training, and of its teacher."""
 
 
 def search(
@@ -95,6 +98,7 @@ def search(
     goal: Goal | None = None,
     space: SearchSpace | None = None,
     settings: Settings | None = None,
+    training: TaskOptions | None = None,
     threads: int | None = 1,
     sequence: int = 128,
     batch: int = 1,
@@ -109,10 +113,11 @@ def search(
 ) -> SearchResult:
     """Search for the architecture with the best reward on the device at hand.
 
-    `task` says how accuracy is found: the name or directory of a task, or an
-    `Evaluator`. `budget_ms` is the most that a run may take: candidates beyond
-    it are rejected before they are trained. With a budget there is one reward
-    of accuracy and latency, without one a Pareto front, unless `goal` says
+    `task` says how accuracy is found: the name of a task, its directory, or an
+    `Evaluator`; `training` says how candidates for a task are trained.
+    `budget_ms` is the most that a run may take: candidates beyond it are
+    rejected before they are trained. With a budget there is one reward of
+    accuracy and latency, without one a Pareto front, unless `goal` says
     otherwise. `trials` is how many the study shall have when the search ends,
     those that it has already included: a search that was stopped goes on where
     it was. `study` and `storage` (sqlite in `out`, or postgresql://...) name
@@ -127,9 +132,9 @@ def search(
     if sampler not in SAMPLERS:
         raise SearchError(f"there is no sampler '{sampler}'; choose one of {', '.join(SAMPLERS)}")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    evaluator = evaluator_for(task)
     directory = Path(out)
     _make(directory)
+    evaluator = evaluator_for(task, directory, training, _teaching(trials, progress))
     cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
     device = {
         "target": target,
@@ -186,11 +191,22 @@ def search(
     loop.say("measuring the finalists again")
     measure_again(opened, configuration, measured, finalists)
     result = loop.result(directory)
-    loop.say("writing the report")
+    loop.say("training the best to the end, writing the report")
     if isinstance(opened.sampler, CanaoSampler):
         opened.sampler.catch_up(opened)
-    write_output(result, configuration, evaluator, measured)
-    return result
+    facts = write_output(result, configuration, evaluator, measured, cache)
+    return replace(result, facts=facts)
+
+
+def _teaching(
+    trials: int, progress: Callable[[Progress], None] | None
+) -> Callable[[str, int, int], None] | None:
+    """Tells how far a training is that belongs to no trial."""
+    if progress is None:
+        return None
+    return lambda title, done, total: progress(
+        Progress(f"{title}: {done} of {total}", trials, 0, 0, 0, 0, None)
+    )
 
 
 def _make(directory: Path) -> None:

@@ -178,7 +178,7 @@ def train(
         # Whatever training raises is a matter of this candidate; the others go on.
         said = " ".join(str(error).split())
         raise CandidateError(f"training failed: {type(error).__name__}: {said}") from error
-    if not 0.0 <= accuracy <= 1.0:
+    if not -1.0 <= accuracy <= 1.0:
         raise CandidateError(f"training diverged: the accuracy is {accuracy}")
     return accuracy
 

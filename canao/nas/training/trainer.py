@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +29,9 @@ from canao.nas.training.checkpoints import (
     write_checkpoint,
 )
 from canao.nas.training.encode import Encoded, Schedule
-from canao.runtime.target import Target
 
-_FAST_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
 Progress = Callable[[str, int, int], None]
 """Called with what is under way, the steps done and the steps in all."""
-
-
-def has_fast_bf16() -> bool:
-    """Whether the GPU, or where there is none the processor, multiplies bfloat16 itself."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return not _FAST_BF16.isdisjoint(Target.host().features)
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class Recipe:
     weight_decay: float = 0.01
     save_every: int = 50
     """Steps from one checkpoint to the next."""
-    bf16: bool = field(default_factory=lambda: has_fast_bf16())
+    bf16: bool = False
     """Whether products are computed in bfloat16 while training; weights stay in float32."""
 
     def to_dict(self) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class TableEvaluator:
     name: str = "table"
     fidelities: tuple[int, ...] = (100,)
     sizes: SearchSpace = SPACE
+    reference: Architecture | None = None
 
     def space(self, unit: VectorUnit, rows: int) -> SearchSpace:
         return self.sizes

@@ -1,0 +1,32 @@
+"""The child process that trains one candidate: one that hangs or dies takes no search with it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from canao.nas.architecture import Architecture
+from canao.nas.isolate import Job, child_main
+
+
+def train_and_judge(job: Job) -> dict[str, Any]:
+    """The accuracy of the architecture of a job after its steps."""
+    from canao.nas.training.candidate import train_candidate
+    from canao.nas.training.distil import DistilRecipe
+    from canao.nas.training.tasks import open_task
+
+    trained = train_candidate(
+        Architecture.from_mapping(job["architecture"]),
+        open_task(job["task"], Path(job["data"]) if job["data"] else None),
+        Path(job["teacher"]),
+        steps=int(job["steps"]),
+        seed=int(job["seed"]),
+        directory=Path(job["directory"]),
+        recipe=DistilRecipe(**job["recipe"]),
+    )
+    return {"accuracy": trained.accuracy}
+
+
+if __name__ == "__main__":
+    sys.exit(child_main(train_and_judge, sys.argv[1:]))
