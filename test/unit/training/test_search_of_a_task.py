@@ -1,0 +1,134 @@
+"""`canao search` on data of one's own: a teacher, candidates in children, the best handed over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from unit.test_cli import run
+from unit.training.training_support import WHOLE, examples, save_teacher
+
+import canao
+from canao.errors import CandidateError, SearchError
+from canao.nas.architecture import Architecture
+from canao.nas.compiling import example_inputs
+from canao.nas.task_options import TaskOptions
+from canao.nas.training import task_trainer
+from canao.nas.training.columns import Examples
+from canao.nas.training.sized_bert import architecture_of, load_classifier, read_config
+from canao.nas.training.task_trainer import Source, TaskTrainer
+from canao.nas.training.tasks import open_task
+from canao.runtime.target import Target
+
+SMALL = Architecture(24, 3, (16, 8))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CANAO_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_teacher(tmp_path_factory.mktemp("teacher"))
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a task of one's own."""
+    folder = tmp_path_factory.mktemp("data") / "films"
+    folder.mkdir()
+    for name, part in (("train", examples(64, 1)), ("dev", examples(24, 3))):
+        (folder / f"{name}.tsv").write_text(_table(part))
+    return folder
+
+
+def _table(part: Examples) -> str:
+    names = {0.0: "neg", 1.0: "pos"}
+    rows = zip(part.texts, part.labels, strict=True)
+    return "sentence\tlabel\n" + "".join(f"{text}\t{names[label]}\n" for text, label in rows)
+
+
+def test_from_data_to_a_compiled_model(
+    teacher: Path,
+    films: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    arguments = ("--task", films, "--teacher", teacher, "--trials", 1, "--out", out, "--json")
+    more = ("--steps", "2,4", "--final-steps", 4, "--seq", 16, "--finalists", 1)
+    assert run(monkeypatch, "search", *arguments, *more) == 0
+    found = json.loads(capsys.readouterr().out)
+    best, facts = Architecture.from_mapping(found["best"]["architecture"]), found["facts"]
+    for name in ("accuracy (dev)", "teacher's accuracy (dev)"):
+        assert 0 <= facts[name] <= 1
+    assert facts["latency_ms"] > 0
+    assert facts["teacher's latency_ms"] > 0
+    assert architecture_of(read_config(out / "best")) == best
+    assert (out / "best" / "tokenizer.json").is_file()
+    assert "teacher's accuracy (dev)" in (out / "best" / "README.md").read_text()
+    inputs = example_inputs(16, 1, 20)
+    expected = load_classifier(out / "best").eval()(**inputs).logits.detach().numpy()
+    compiled = canao.load(out / "best" / "compiled")(**inputs).logits
+    assert np.allclose(compiled.detach().numpy(), expected, atol=1e-4)
+
+
+def _trainer(films: Path, teacher: Path) -> TaskTrainer:
+    return TaskTrainer(open_task(str(films)), teacher, source=Source(str(films)))
+
+
+def test_a_child_finds_what_this_process_does(films: Path, teacher: Path, tmp_path: Path) -> None:
+    trainer = _trainer(films, teacher)
+    there = trainer.accuracy(SMALL, steps=2, seed=0, directory=tmp_path / "there")
+    here = replace(trainer, source=None)
+    assert there == here.accuracy(SMALL, steps=2, seed=0, directory=tmp_path / "here")
+
+
+def test_a_training_that_hangs(films: Path, teacher: Path, tmp_path: Path) -> None:
+    trainer = replace(_trainer(films, teacher), time_limit=0.2)
+    with pytest.raises(CandidateError, match=r"training hung: it did not end within 0\.2 s"):
+        trainer.accuracy(SMALL, steps=2, seed=0, directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "reason"),
+    [
+        ((), "training crashed"),
+        ((1,), "training failed: the loss is nan"),
+    ],
+)
+def test_a_training_that_dies(
+    films: Path,
+    teacher: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    blocks: tuple[int, ...],
+    reason: str,
+) -> None:
+    monkeypatch.setattr(task_trainer, "CHILD", "unit.training.bad_training")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    wanted = replace(SMALL, intermediate_sizes=(8, *blocks))
+    with pytest.raises(CandidateError, match=reason):
+        _trainer(films, teacher).accuracy(wanted, steps=2, seed=0, directory=tmp_path)
+
+
+def test_the_space_is_what_the_teacher_has_room_for(films: Path, teacher: Path) -> None:
+    trainer = _trainer(films, teacher)
+    space = trainer.space(Target.host().vector_unit, 16)
+    assert space.largest.num_blocks == WHOLE.num_blocks
+    assert space.largest.hidden_size <= WHOLE.hidden_size
+    assert space.head_width == WHOLE.hidden_size // WHOLE.num_heads
+
+
+@pytest.mark.parametrize("steps", [(), (0, 5), (5, 5), (9, 3)])
+def test_steps_that_make_no_rungs(steps: tuple[int, ...]) -> None:
+    with pytest.raises(SearchError, match="make no rungs"):
+        TaskOptions(fidelities=steps)
