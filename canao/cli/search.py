@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -114,6 +115,8 @@ def search_command(
     Run it again with the same --out to go on with a search that was stopped. Any
     number of processes with --worker, on any number of machines, may share a study.
     """
+    # Nothing is fetched unless the user allows it.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         from canao.nas.objectives import default_goal
         from canao.nas.search import search

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -232,6 +233,8 @@ def _need_extra() -> None:
     """An error that names the extra if a part of it is missing, before anything begins."""
     import importlib.util
 
+    # Nothing is fetched unless the user allows it.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     parts = ("accelerate", "datasets", "scipy", "sklearn", "transformers")
     if any(importlib.util.find_spec(part) is None for part in parts):
         raise MissingExtraError("training and evaluating models", "nas")

@@ -40,6 +40,7 @@ def _meter(*_: object, **__: object) -> TableMeter:
     return TableMeter()
 
 
+@pytest.mark.slow
 def test_a_search_on_the_real_device(
     task: Path,
     tmp_path: Path,
@@ -93,7 +94,7 @@ def test_the_page_is_whole_and_escaped(
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (("--task", "nowhere"), 1, "there is no task 'nowhere'"),
+        (("--task", "nowhere"), 1, "'nowhere' is no known task and no folder"),
         (("--task", "nowhere", "--trials", 0), 2, "--trials"),
         (("--task", "nowhere", "--sampler", "best"), 2, "--sampler"),
         ((), 2, "--task"),

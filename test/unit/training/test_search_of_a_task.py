@@ -64,7 +64,7 @@ def test_from_data_to_a_compiled_model(
 ) -> None:
     out = tmp_path / "out"
     arguments = ("--task", films, "--teacher", teacher, "--trials", 1, "--out", out, "--json")
-    more = ("--steps", "2,4", "--final-steps", 4, "--seq", 16, "--finalists", 1)
+    more = ("--steps", 2, "--final-steps", 4, "--seq", 16, "--finalists", 1)
     assert run(monkeypatch, "search", *arguments, *more) == 0
     found = json.loads(capsys.readouterr().out)
     best, facts = Architecture.from_mapping(found["best"]["architecture"]), found["facts"]
