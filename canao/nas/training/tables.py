@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,9 @@ def _datasets() -> Any:
         import datasets
     except ImportError as error:
         raise MissingExtraError("reading files of the datasets library", "nas") from error
+    if os.environ.get("HF_HUB_OFFLINE") == "1":
+        # The library reads that once, and something else may have imported it before it was set.
+        datasets.config.HF_HUB_OFFLINE = True
     datasets.disable_progress_bars()
     return datasets
 
