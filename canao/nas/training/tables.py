@@ -95,11 +95,12 @@ def _datasets() -> Any:
     """The `datasets` library, told to stay silent."""
     try:
         import datasets
+        import datasets.config as settings
     except ImportError as error:
         raise MissingExtraError("reading files of the datasets library", "nas") from error
     if os.environ.get("HF_HUB_OFFLINE") == "1":
         # The library reads that once, and something else may have imported it before it was set.
-        datasets.config.HF_HUB_OFFLINE = True
+        settings.HF_HUB_OFFLINE = True
     datasets.disable_progress_bars()
     return datasets
 
