@@ -94,7 +94,9 @@ int main(void) {
       pthread_join(others[i], &failures);
       if (failures) return 15;
     }
-    /* Numbers of runs begin again after 2^24 of them. */
+    /* Numbers of runs begin again after 2^24 of them. All workers must sleep: to one that is late
+     * the jump would be half of all numbers, and so into the past. */
+    while (atomic_load(&pool->sleepers) < threads - 1) usleep(100);
     canao_place near_end = ((1ull << CANAO_RUN_BITS) - 3) << CANAO_STEP_BITS | STEPS;
     for (int i = 0; i < threads; ++i)
       atomic_store(&pool->shares[i].claimed, near_end << CANAO_TASK_BITS);
