@@ -9,11 +9,18 @@ from canao.peers.compare import Comparison, Row
 _VECTOR_FLAGS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "asimd", "sve")
 
 
+_SHARES = (
+    "*Of peak* counts the operations of products alone, as a part of the measured peak, *of pace* "
+    "as a part of the median rate of multiply-adds alone that the machine gave between the turns "
+    "of the same rounds."
+)
+
+
 def comparison_markdown(comparison: Comparison) -> str:
     """Medians of all peers at a glance, then a table for each model, then versions and routes."""
     sections = [
         "# canao and its peers",
-        conditions(comparison),
+        f"{conditions(comparison)} {_SHARES}",
         *_overviews(comparison),
         *_details(comparison),
         "## Versions and routes",
@@ -38,9 +45,7 @@ def conditions(comparison: Comparison, *, one_shape: bool = True) -> str:
         f"Every peer has a process; {count(comparison.rounds, 'round')}, in each of which every "
         f"peer takes a turn of {count(comparison.burst, 'run')} after 20 ms of rest and one run "
         "that does not count; slow ones run less often. "
-        "Ratios are of medians within these rounds. *Of peak* counts the operations of products "
-        "alone, as a part of the measured peak, *of pace* as a part of the median rate of "
-        "multiply-adds alone that the machine gave between the turns of the same rounds."
+        "Ratios are of medians within these rounds."
     )
 
 

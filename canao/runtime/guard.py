@@ -67,24 +67,34 @@ def _run_child(job: dict[str, Any], cache: Cache, time_limit: float) -> None:
             path.write_text(json.dumps(job), encoding="utf-8")
         except OSError as error:
             raise cache.error(error) from error
-        try:
-            child = subprocess.run(
-                [sys.executable, "-P", "-m", "canao.runtime.guard", str(path)],
-                env=child_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=time_limit,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise ExecutionError(
-                f"the compiled model did not end its first run within {time_limit:g} s and was "
-                "stopped; compile with tune='off' or fewer threads, or report the model"
-            ) from None
+        child = run_module(
+            "canao.runtime.guard",
+            [str(path)],
+            time_limit,
+            f"the compiled model did not end its first run within {time_limit:g} s and was "
+            "stopped; compile with tune='off' or fewer threads, or report the model",
+        )
     if child.returncode:
         raise ExecutionError(_explain(child))
+
+
+def run_module(
+    module: str, arguments: Sequence[str], time_limit: float, too_late: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a module of canao in a child; `ExecutionError(too_late)` if it takes longer."""
+    try:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", module, *arguments],
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=time_limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ExecutionError(too_late) from None
 
 
 def child_environment() -> dict[str, str]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import time
 
 from canao.errors import DeviceError, ExecutionError, ToolchainError
 from canao.runtime.build import Library
 from canao.runtime.cache import Cache, CacheEntry, digest
 from canao.runtime.device import OpenCLDevice
-from canao.runtime.guard import TIME_LIMIT, child_environment
+from canao.runtime.guard import TIME_LIMIT, run_module
 from canao.runtime.opencl.child import REFUSED, UNBUILT
 from canao.runtime.opencl.job import Job
 
@@ -70,22 +68,13 @@ def _build(source: str, job: Job, cache: Cache, key: str, time_limit: float) -> 
 
 def _run_child(arguments: list[str], device: OpenCLDevice, time_limit: float) -> None:
     advice = "update its driver, choose another device, or report the model"
-    try:
-        child = subprocess.run(
-            [sys.executable, "-P", "-m", "canao.runtime.opencl.child", *arguments],
-            env=child_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=time_limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ExecutionError(
-            f"building and running the model on {device.name} did not end within {time_limit:g} s "
-            f"and was stopped; {advice}"
-        ) from None
+    child = run_module(
+        "canao.runtime.opencl.child",
+        arguments,
+        time_limit,
+        f"building and running the model on {device.name} did not end within {time_limit:g} s "
+        f"and was stopped; {advice}",
+    )
     if not child.returncode:
         return
     said = child.stderr.strip()

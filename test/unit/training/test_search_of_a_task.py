@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from unit.test_cli import run
-from unit.training.training_support import WHOLE, examples, save_teacher
+from unit.training.training_support import WHOLE, examples
 
 import canao
 from canao.errors import CandidateError, SearchError
@@ -25,18 +24,6 @@ from canao.nas.training.tasks import open_task
 from canao.runtime.target import Target
 
 SMALL = Architecture(24, 3, (16, 8))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CANAO_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_teacher(tmp_path_factory.mktemp("teacher"))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,18 +31,6 @@ LEARN = replace(RECIPE, save_every=1000)
 DISTIL = DistilRecipe(batch_size=8, learning_rate=5e-3, save_every=2)
 TEACH = replace(DISTIL, save_every=1000)
 SMALL = Architecture(24, 3, (16, 8))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CANAO_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_teacher(tmp_path_factory.mktemp("teacher"))
 
 
 def _weights(directory: Path) -> dict[str, torch.Tensor]:
