@@ -26,11 +26,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #define CANAO_UNUSED __attribute__((unused))
 #define CANAO_LINE 64                /* bytes in a cache line */
 #define CANAO_SPINS 4096             /* pauses before a waiting thread yields */
 #define CANAO_IDLE_NANOSECONDS 80000 /* an idle worker spins this long, then sleeps */
+#define CANAO_WORD (8 * sizeof(unsigned long))
+#define CANAO_WORDS (4096 / CANAO_WORD) /* a bit for each processor */
 
 /* A place is a run (modulo 2^24) and a step of it; a word of claims is a place and
  * the number of tasks claimed there. */
@@ -55,9 +61,18 @@ typedef struct {
 } canao_share;
 
 typedef struct {
+  unsigned long bits[CANAO_WORDS];
+} canao_processors;
+
+typedef struct {
   pthread_t thread;
   canao_pool *pool;
   int tid;
+  /* Guarded by the pool's `sleep`. */
+  long id;                  /* the system's number of the thread; 0 where there is none */
+  int asleep;
+  int sent;                 /* whether it was told to wake where the caller does not run */
+  canao_processors allowed; /* where it could run before it was told */
 } canao_worker;
 
 struct canao_pool {
@@ -183,34 +198,77 @@ CANAO_UNUSED static inline int canao_pool_idle(canao_pool *pool, canao_place pla
   return canao_step_of(place) >= pool->count && !atomic_load(&pool->stop);
 }
 
-/* Waits for a run, or the end: spins for a while, then sleeps. */
-CANAO_UNUSED static canao_place canao_pool_await(canao_pool *pool) {
-  canao_place place;
-  long long end = canao_nanoseconds() + CANAO_IDLE_NANOSECONDS;
-  do {
-    for (int i = 0; i < 64; ++i) {
-      place = atomic_load_explicit(&pool->place, memory_order_acquire);
-      if (!canao_pool_idle(pool, place)) return place;
-      canao_pause();
-    }
-  } while (canao_nanoseconds() < end);
+/* Linux may wake a thread on the processor of the one that wakes it, even if others are
+ * idle, and leave it there for milliseconds: the two then take turns. So a worker that
+ * sleeps is kept off the caller's processor until it has woken. */
+#ifdef __linux__
+CANAO_UNUSED static long canao_thread_id(void) { return syscall(SYS_gettid); }
 
+CANAO_UNUSED static void canao_worker_send(canao_worker *worker) {
+  unsigned here = 0;
+  if (worker->sent || worker->id <= 0 || syscall(SYS_getcpu, &here, NULL, NULL)) return;
+  canao_processors others;
+  memset(&others, 0, sizeof others);
+  if (here / CANAO_WORD >= CANAO_WORDS) return;
+  if (syscall(SYS_sched_getaffinity, worker->id, sizeof others, &others) <= 0) return;
+  worker->allowed = others;
+  others.bits[here / CANAO_WORD] &= ~(1ul << here % CANAO_WORD);
+  /* An error, as where no other processor is allowed, changes nothing. */
+  worker->sent = syscall(SYS_sched_setaffinity, worker->id, sizeof others, &others) == 0;
+}
+
+CANAO_UNUSED static void canao_worker_arrive(const canao_processors *allowed) {
+  syscall(SYS_sched_setaffinity, 0, sizeof *allowed, allowed);
+}
+#else
+CANAO_UNUSED static long canao_thread_id(void) { return 0; }
+CANAO_UNUSED static void canao_worker_send(canao_worker *worker) { (void)worker; }
+CANAO_UNUSED static void canao_worker_arrive(const canao_processors *allowed) { (void)allowed; }
+#endif
+
+/* Sleeps until there is a run, or the end. */
+CANAO_UNUSED static canao_place canao_worker_sleep(canao_worker *worker) {
+  canao_pool *pool = worker->pool;
+  canao_place place;
+  canao_processors allowed;
   /* `sleepers` is raised before `place` is read again, and the caller moves `place`
    * before it reads `sleepers`; both orders are total, so one of the two sees the
    * other and no wake-up is lost. */
   pthread_mutex_lock(&pool->sleep);
   atomic_fetch_add(&pool->sleepers, 1);
+  worker->id = canao_thread_id();
+  worker->asleep = 1;
   while (canao_pool_idle(pool, place = atomic_load(&pool->place)))
     pthread_cond_wait(&pool->wake, &pool->sleep);
+  worker->asleep = 0;
   atomic_fetch_sub(&pool->sleepers, 1);
+  int sent = worker->sent;
+  worker->sent = 0;
+  allowed = worker->allowed;
   pthread_mutex_unlock(&pool->sleep);
+  if (sent) canao_worker_arrive(&allowed);
   return place;
+}
+
+/* Waits for a run, or the end: spins for a while, then sleeps. */
+CANAO_UNUSED static canao_place canao_pool_await(canao_worker *worker) {
+  long long end = canao_nanoseconds() + CANAO_IDLE_NANOSECONDS;
+  do {
+    for (int i = 0; i < 64; ++i) {
+      canao_place place = atomic_load_explicit(&worker->pool->place, memory_order_acquire);
+      if (!canao_pool_idle(worker->pool, place)) return place;
+      canao_pause();
+    }
+  } while (canao_nanoseconds() < end);
+  return canao_worker_sleep(worker);
 }
 
 /* Wakes the workers that sleep. */
 CANAO_UNUSED static void canao_pool_rouse(canao_pool *pool) {
   if (atomic_load(&pool->sleepers) == 0) return;
   pthread_mutex_lock(&pool->sleep);
+  for (int i = 0; i < pool->threads - 1; ++i)
+    if (pool->workers[i].asleep) canao_worker_send(&pool->workers[i]);
   pthread_cond_broadcast(&pool->wake);
   pthread_mutex_unlock(&pool->sleep);
 }
@@ -218,7 +276,7 @@ CANAO_UNUSED static void canao_pool_rouse(canao_pool *pool) {
 CANAO_UNUSED static void *canao_pool_worker(void *argument) {
   canao_worker *worker = (canao_worker *)argument;
   canao_pool *pool = worker->pool;
-  while (!atomic_load(&pool->stop)) canao_pool_work(pool, worker->tid, canao_pool_await(pool));
+  while (!atomic_load(&pool->stop)) canao_pool_work(pool, worker->tid, canao_pool_await(worker));
   return NULL;
 }
 
