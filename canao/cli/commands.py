@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from canao.cli.bench_commands import bench_app
+from canao.cli.distil import distil
 from canao.cli.models import (
     Attention,
     CompileOptions,
@@ -61,6 +62,7 @@ app = typer.Typer(
 app.add_typer(bench_app, name="bench")
 app.command(name="search")(search_command)
 app.command(name="train")(train)
+app.command(name="distil")(distil)
 app.command(name="eval")(evaluate)
 bench_app.command(name="table2")(table2)
 _out = Console(highlight=False)

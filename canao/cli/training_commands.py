@@ -74,15 +74,15 @@ def train(
 
     Stopped at any moment, the same command goes on from the last checkpoint.
     """
-    _need_extra()
+    need_extra()
     from canao.nas.training.fine_tune import fine_tune
     from canao.nas.training.tasks import open_task
     from canao.nas.training.teacher import default_teacher
     from canao.nas.training.trainer import Recipe
 
     opened = open_task(task, data)
-    _tell(opened.notes, as_json)
-    with _bars(as_json) as told:
+    tell(opened.notes, as_json)
+    with bars(as_json) as told:
         result = fine_tune(
             model or default_teacher(),
             opened,
@@ -97,7 +97,7 @@ def train(
     if as_json:
         typer.echo(json.dumps(result.record))
         return
-    _print_scores(result.scores)
+    print_scores(result.scores)
     seconds, steps = result.record["seconds"], result.record["steps"]
     _out.print(f"{steps} steps in {seconds:.0f} s; the model is in {out}", soft_wrap=True)
 
@@ -127,14 +127,14 @@ def evaluate(
 
     The exit status is 1 if they differ by more than a tenth of a point.
     """
-    _need_extra()
+    need_extra()
     from canao.nas.training.evaluate import Evaluation
 
     if task and what != _GLUE:
         raise typer.BadParameter(f"--task chooses among the tasks of glue, not of {what}")
     wanted = task or (_glue_tasks() if what == _GLUE else [what])
     lenient = what == _GLUE and not task
-    with _bars(as_json) as told:
+    with bars(as_json) as told:
         pairs = [
             _evaluated(one, model, data, threads, tune, told, lenient=lenient) for one in wanted
         ]
@@ -145,7 +145,7 @@ def evaluate(
             f"--out {model}/NAME"
         )
     evaluation = Evaluation(name or model.name, results)
-    _tell([note for result in results for note in result.notes], as_json)
+    tell([note for result in results for note in result.notes], as_json)
     if out:
         write_results(out.parent, out.stem, {".json": json.dumps(evaluation.to_dict(), indent=1)})
     if as_json:
@@ -229,7 +229,7 @@ def _glue_tasks() -> list[str]:
     return list(TABLE_2)
 
 
-def _need_extra() -> None:
+def need_extra() -> None:
     """An error that names the extra if a part of it is missing, before anything begins."""
     import importlib.util
 
@@ -240,7 +240,7 @@ def _need_extra() -> None:
         raise MissingExtraError("training and evaluating models", "nas")
 
 
-def _tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
+def tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
     """What was found in files, on standard error."""
     if not quiet:
         for note in dict.fromkeys(notes):
@@ -248,7 +248,7 @@ def _tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
 
 
 @contextmanager
-def _bars(quiet: bool) -> Generator[Told]:
+def bars(quiet: bool) -> Generator[Told]:
     """A function that shows how far each thing is, on standard error."""
     if quiet or not _err.is_terminal:
         yield lambda title, done, total: None
@@ -265,7 +265,7 @@ def _bars(quiet: bool) -> Generator[Told]:
         yield told
 
 
-def _print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
+def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
     from canao.nas.training.metrics import TITLES
 
     table = Table("split", "metric", "points", box=None)

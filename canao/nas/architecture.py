@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
 from canao.errors import CanaoError
+
+_KEY = re.compile(r"h(\d{1,9})-a(\d{1,9})-f(\d{1,9}(?:\.\d{1,9})*)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,18 @@ class Architecture:
         return (
             f"h{self.hidden_size}-a{self.num_heads}-f{'.'.join(map(str, self.intermediate_sizes))}"
         )
+
+    @classmethod
+    def from_key(cls, text: str) -> Architecture:
+        """The architecture that has a key; an error for any other text."""
+        found = _KEY.fullmatch(text)
+        if found is None:
+            raise CanaoError(
+                f"{text!r} names no architecture; write hHIDDEN-aHEADS-fSIZE.SIZE..., a size for "
+                "each block, such as h384-a12-f1536.1536.1536"
+            )
+        hidden, heads, sizes = found.groups()
+        return cls(int(hidden), int(heads), tuple(int(size) for size in sizes.split(".")))
 
     def to_json(self) -> str:
         """The sizes as a JSON object."""

@@ -189,7 +189,7 @@ class TaskTrainer:
             recipe=self.recipe,
             progress=self.progress,
         )
-        _copy_model(trained.directory, out)
+        copy_model(trained.directory, out)
         taught = open_teacher(self.teacher.resolve(), self.task)
         theirs = evaluate_splits(
             taught.model, taught.tokenizer, self.task.spec, self.task.evaluations, self.progress
@@ -211,8 +211,8 @@ def _named(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     }
 
 
-def _copy_model(source: Path, out: Path) -> None:
-    """The files of a model into a directory; the one that makes it a model comes last."""
+def copy_model(source: Path, out: Path) -> None:
+    """Copy a model's files into a directory; the one that makes it a model comes last."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / CONFIG).unlink(missing_ok=True)

@@ -29,6 +29,13 @@ def test_json_keeps_everything(architecture: Architecture) -> None:
 def test_keys_tell_architectures_apart(one: Architecture, other: Architecture) -> None:
     assert (one.key == other.key) == (one == other)
     assert "/" not in one.key
+    assert Architecture.from_key(one.key) == one
+
+
+@pytest.mark.parametrize("text", ["", "h384", "h384-a12-f", "h384-a12-f8.", "../h8-a1-f8", "h8-a1-f8\n"])
+def test_other_texts_are_no_keys(text: str) -> None:
+    with pytest.raises(CanaoError, match="names no architecture"):
+        Architecture.from_key(text)
 
 
 @pytest.mark.parametrize(

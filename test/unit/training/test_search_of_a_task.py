@@ -119,3 +119,50 @@ def test_the_space_is_what_the_teacher_has_room_for(films: Path, teacher: Path) 
 def test_steps_that_make_no_rungs(steps: tuple[int, ...]) -> None:
     with pytest.raises(SearchError, match="make no rungs"):
         TaskOptions(fidelities=steps)
+
+
+def test_a_found_architecture_is_distilled_elsewhere(
+    teacher: Path,
+    films: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = tmp_path / "found.json"
+    found.write_text(json.dumps({"architecture": json.loads(SMALL.to_json())}))
+    arguments = ("distil", "--task", films, "--teacher", teacher, "--steps", 2, "--json")
+    records: list[dict[str, object]] = []
+    for name, sizes in (("a", SMALL.key), ("b", found)):
+        code = run(monkeypatch, *arguments, "--architecture", sizes, "--out", tmp_path / name)
+        assert code == 0
+        assert architecture_of(read_config(tmp_path / name)) == SMALL
+        records.append(json.loads(capsys.readouterr().out))
+    assert records[0]["scores"] == records[1]["scores"]
+    assert records[0]["final"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("h24-a3", None, "names no architecture"),
+        ("none.json", None, "cannot be read"),
+        ("found.json", "{", "cannot be read"),
+        ("found.json", "[]", "has no architecture"),
+    ],
+)
+def test_what_is_no_architecture(
+    name: str,
+    content: str | None,
+    expected: str,
+    films: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sizes = name if content is None and name.startswith("h") else str(tmp_path / name)
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    out = tmp_path / "out"
+    assert run(monkeypatch, "distil", "--task", films, "--architecture", sizes, "--out", out) == 1
+    assert expected in " ".join(capsys.readouterr().err.split())
+    assert not out.exists()
