@@ -12,7 +12,8 @@ from canao.runtime.cache import digest
 from canao.runtime.database import Record, TuningKey
 from canao.runtime.tuning_file import parse_schedule
 
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"0x[0-9A-Fa-f]+|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+"""Sizes, and constants that depend on sizes, such as the reciprocal of a width."""
 
 
 def structure(module: str) -> str:
@@ -47,7 +48,11 @@ class Relatives:
 
 def _distance_of_sizes(one: str, other: str) -> float:
     pairs = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
-    return sum(_ratio(int(a), int(b)) for a, b in pairs)
+    return sum(_ratio(_value(a), _value(b)) for a, b in pairs)
+
+
+def _value(text: str) -> float:
+    return float(int(text, 16)) if text.startswith("0x") else float(text)
 
 
 def nearest(schedules: Sequence[Schedule], wanted: Schedule) -> Schedule:
@@ -68,5 +73,5 @@ def _kind(stage: StageSchedule) -> StageSchedule:
     return replace(stage, tile=(), block=None)
 
 
-def _ratio(a: int, b: int) -> float:
+def _ratio(a: float, b: float) -> float:
     return abs(log2((a + 1) / (b + 1)))

@@ -23,6 +23,9 @@ def stage(tile: tuple[int, int], hoist: bool = False) -> StageSchedule:
 
 def test_structure_is_all_but_sizes() -> None:
     assert structure(PRODUCT) == structure(LARGER)
+    assert structure("1x384xf32 2.604167e-03") == structure("1x320xf32 3.125000e-03")
+    assert structure("1x384xf32 2.604167e-03") == structure("1x256xf32 0.00390625")
+    assert structure("1x384xf32 0x3B2AAAAB") == structure("1x320xf32 0x3B4CCCCD")
     assert structure(PRODUCT) != structure(ELEMENTWISE)
     assert structure(PRODUCT) != structure(PRODUCT.replace("canao.add", "canao.sub"))
 
