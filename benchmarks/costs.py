@@ -108,8 +108,8 @@ def load_and_run(path: str) -> dict[str, float]:
 
 
 def _resident() -> int:
-    with open("/proc/self/smaps_rollup", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("Rss")) * 1024
+    lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Rss")) * 1024
 
 
 def interleaved(paths: dict[int, str], rounds: int) -> dict[int, float]:

@@ -266,6 +266,7 @@ def bars(quiet: bool) -> Generator[Told]:
 
 
 def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
+    """A table of metrics by split, in points."""
     from canao.nas.training.metrics import TITLES
 
     table = Table("split", "metric", "points", box=None)

@@ -32,7 +32,9 @@ def test_keys_tell_architectures_apart(one: Architecture, other: Architecture) -
     assert Architecture.from_key(one.key) == one
 
 
-@pytest.mark.parametrize("text", ["", "h384", "h384-a12-f", "h384-a12-f8.", "../h8-a1-f8", "h8-a1-f8\n"])
+@pytest.mark.parametrize(
+    "text", ["", "h384", "h384-a12-f", "h384-a12-f8.", "../h8-a1-f8", "h8-a1-f8\n"]
+)
 def test_other_texts_are_no_keys(text: str) -> None:
     with pytest.raises(CanaoError, match="names no architecture"):
         Architecture.from_key(text)
