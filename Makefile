@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 
 # Without a C compiler, take the one that PyPI has.
 COMPILER := $(firstword $(foreach name,cc gcc clang,$(shell command -v $(name))))
-RUN_EXTRAS := $(if $(COMPILER),hf,hf,cross)
+RUN_EXTRAS := $(if $(COMPILER),nas,nas,cross)
 DEV_EXTRAS := $(if $(COMPILER),dev,dev,cross)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet $(PIP_FLAGS)
 
@@ -30,8 +30,9 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2, embed sentences, compare with PyTorch
+run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2 and compare it with PyTorch; search for a faster one
 	@$(OFFLINE) $(BIN)/python examples/embed_sentences.py
+	@$(OFFLINE) $(BIN)/python examples/search_reviews.py
 
 test: lint lit ## Check style and types, then run the tests that take minutes at most
 	@$(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS) -m "not slow"

@@ -14,13 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from canao.cli.models import TuneChoice
-from canao.cli.options import Batch, CacheDir, Json, Seq, Threads, Tune
+from canao.cli.models import TargetChoice, TuneChoice
+from canao.cli.options import Batch, CacheDir, Device, Json, Seq, TargetOption, Tune
 from canao.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from canao.nas.attributes import Candidate
-    from canao.nas.search import Progress, SearchResult
+    from canao.nas.progress import Progress
+    from canao.nas.search import SearchResult
 
 _out = Console(highlight=False)
 
@@ -58,6 +59,14 @@ def search_command(
     trials: Annotated[int, typer.Option(min=1, help="Candidates that the study shall have.")] = 50,
     budget_ms: Annotated[
         float | None, typer.Option(min=0.001, help="Most milliseconds that a run may take.")
+    ] = None,
+    speedup: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="The same, as how many times as fast as the teacher."),
+    ] = None,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(min=1, help="Seconds after which no candidate is begun; no end if left out."),
     ] = None,
     goal: Annotated[
         GoalChoice, typer.Option(help="One reward, a Pareto front, or what fits the budget.")
@@ -100,10 +109,17 @@ def search_command(
     training_limit: Annotated[
         float, typer.Option(min=1, help="Seconds that a rung of a candidate may take.")
     ] = 3600.0,
+    training_memory_mb: Annotated[
+        int | None, typer.Option(min=64, help="MiB that a training may take.")
+    ] = None,
     bfloat16: Annotated[
         bool, typer.Option("--bfloat16", help="Compute products in bfloat16 while training.")
     ] = False,
-    threads: Threads = 1,
+    target: TargetOption = TargetChoice.c,
+    device: Device = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Threads of code in C; one if left out.")
+    ] = None,
     seq: Seq = 128,
     batch: Batch = 1,
     tune: Tune = TuneChoice.off,
@@ -125,15 +141,24 @@ def search_command(
         raise MissingExtraError("searching for architectures", "nas") from error
     pareto = {GoalChoice.auto: None, GoalChoice.reward: False, GoalChoice.pareto: True}[goal]
     training = TaskOptions(
-        data, teacher, teacher_epochs, _rungs(steps), final_steps, training_limit, bfloat16
+        data=data,
+        teacher=teacher,
+        teacher_epochs=teacher_epochs,
+        fidelities=_rungs(steps),
+        final_steps=final_steps,
+        time_limit=training_limit,
+        bf16=bfloat16,
+        memory_bytes=_bytes(training_memory_mb),
     )
     with _display(as_json) as progress:
         result = search(
             task,
-            budget_ms=budget_ms,
-            goal=default_goal(budget_ms, pareto=pareto),
+            target=target.value,
+            device=device,
+            goal=default_goal(budget_ms, speedup=speedup, pareto=pareto),
             training=training,
             trials=trials,
+            time_budget=time_budget,
             study=study,
             storage=storage,
             sampler=sampler.value,
@@ -142,7 +167,7 @@ def search_command(
             worker=worker,
             finalists=finalists,
             time_limit=time_limit,
-            memory_bytes=None if memory_mb is None else memory_mb * 2**20,
+            memory_bytes=_bytes(memory_mb),
             threads=threads,
             sequence=seq,
             batch=batch,
@@ -154,6 +179,10 @@ def search_command(
     if result.best is None and not worker:
         typer.echo("canao: no candidate fits the budgets; raise them or add trials", err=True)
         raise typer.Exit(1)
+
+
+def _bytes(megabytes: int | None) -> int | None:
+    return None if megabytes is None else megabytes * 2**20
 
 
 def _rungs(text: str) -> tuple[int, ...]:
@@ -179,16 +208,26 @@ def _progress_table(progress: Progress) -> Table:
     from rich.progress_bar import ProgressBar
 
     table = Table.grid(padding=(0, 2))
-    table.add_row("now", progress.stage)
+    trial = "" if progress.trial is None else f"trial {progress.trial}: "
+    table.add_row("now", trial + progress.stage)
     counts = (
         f"{progress.done} of {progress.trials} trials: {progress.complete} complete, "
         f"{progress.rejected} rejected, {progress.failed} failed"
     )
-    table.add_row("budget", f"{max(0, progress.trials - progress.done)} trials left")
+    table.add_row("budget", _left(progress))
     table.add_row("done", counts)
     table.add_row("", ProgressBar(total=progress.trials, completed=progress.done, width=50))
     table.add_row("best", "none yet" if progress.best is None else _line(progress.best))
     return table
+
+
+def _left(progress: Progress) -> str:
+    """What is left of the budget of trials, and of time if that is limited."""
+    trials = f"{max(0, progress.trials - progress.done)} trials left"
+    if progress.seconds_left is None:
+        return trials
+    minutes, seconds = divmod(round(progress.seconds_left), 60)
+    return f"{trials}, {minutes}:{seconds:02d} min to begin them in"
 
 
 def _line(candidate: Candidate) -> str:
@@ -238,11 +277,12 @@ def _show(result: SearchResult, worker: bool, as_json: bool) -> None:
 
 def _compare(result: SearchResult) -> None:
     """What is known of the best and of its teacher, after the last training."""
-    facts, prefix = result.facts, "teacher's "
-    both = [name for name in facts if prefix + name in facts]
-    if not both:
+    from canao.nas.report.page import compared
+
+    rows = compared(result.facts)
+    if not rows:
         return
     table = Table("after the last training", "found", "teacher", box=None)
-    for name in both:
-        table.add_row(name, f"{facts[name]:.4g}", f"{facts[prefix + name]:.4g}")
+    for row in rows:
+        table.add_row(*row)
     _out.print(table)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from canao.nas.device import target_of
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -19,13 +21,13 @@ _FIRST_WORD = 1000
 def compile_for(
     model: nn.Module, device: Mapping[str, Any], cache_dir: str | None = None
 ) -> CompiledModel:
-    """The model compiled for target, threads, tuning, length and batch of a search."""
+    """The model compiled for the device, threads, tuning, length and batch of a search."""
     import canao
 
     return canao.compile(
         model.eval(),
         example_inputs(int(device["sequence"]), int(device["batch"]), _vocabulary(model)),
-        target=device["target"],
+        target=target_of(device),
         threads=device["threads"],
         tune=device["tune"],
         cache_dir=cache_dir,

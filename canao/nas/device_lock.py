@@ -1,4 +1,4 @@
-"""Who may use a device: one measurement alone, or any number of trainings.
+"""Who may use this machine: one measurement alone, or any number of trainings.
 
 Both take the door first and keep it while they wait for the room, so that a
 measurement that waits lets no new training pass. The locks belong to open
@@ -15,26 +15,29 @@ from pathlib import Path
 
 from canao.errors import CacheError
 
+_DOOR, _ROOM = "device.door.lock", "device.room.lock"
+"""One pair for all devices: trainings keep the cores busy that every measurement needs."""
+
 
 @contextmanager
-def measuring(directory: Path, device: str) -> Generator[int]:
-    """Have a device alone. Gives a descriptor: a child that inherits it keeps the lock too."""
-    with _held(directory, device, fcntl.LOCK_EX) as descriptor:
+def measuring(directory: Path) -> Generator[int]:
+    """Have the machine alone. Gives a descriptor: a child that inherits it keeps the lock too."""
+    with _held(directory, fcntl.LOCK_EX) as descriptor:
         yield descriptor
 
 
 @contextmanager
-def training(directory: Path, device: str) -> Generator[int]:
-    """Use a device beside other trainings, while nothing is measured on it."""
-    with _held(directory, device, fcntl.LOCK_SH) as descriptor:
+def training(directory: Path) -> Generator[int]:
+    """Use the machine beside other trainings, while nothing is measured on it."""
+    with _held(directory, fcntl.LOCK_SH) as descriptor:
         yield descriptor
 
 
 @contextmanager
-def _held(directory: Path, device: str, kind: int) -> Generator[int]:
-    door = _open(directory / f"{device}.door.lock")
+def _held(directory: Path, kind: int) -> Generator[int]:
+    door = _open(directory / _DOOR)
     try:
-        room = _open(directory / f"{device}.room.lock")
+        room = _open(directory / _ROOM)
         try:
             fcntl.flock(door, fcntl.LOCK_EX)
             fcntl.flock(room, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Mapping
@@ -37,8 +38,17 @@ class Evaluator(Protocol):
         """What the latency of the best is compared with, if anything."""
         ...
 
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """All that accuracies follow from, as JSON has it: the workers of a study must agree."""
+        ...
+
     def space(self, unit: VectorUnit, rows: int) -> SearchSpace:
         """The architectures that it can judge, for a processor and a length of sequences."""
+        ...
+
+    def prepare(self) -> None:
+        """Make what trials need and takes long, such as a teacher; called before the first."""
         ...
 
     def accuracy(
@@ -54,7 +64,11 @@ class Evaluator(Protocol):
     def finish(
         self, architecture: Architecture, *, seed: int, directory: Path, out: Path
     ) -> Mapping[str, Any]:
-        """Write the trained model of the best to `out`; returns what its card should tell.
+        """Write the trained model of the best to `out`; returns what its card should tell."""
+        ...
+
+    def compare(self, model: Path, device: Mapping[str, Any], cache_dir: Path) -> Mapping[str, Any]:
+        """How good a model that `finish` wrote is, in PyTorch and compiled for a device.
 
         A fact and the one named `teacher's` and the same are shown beside each other.
         """
@@ -72,9 +86,18 @@ class RecordedAccuracy:
     fidelities: tuple[int, ...] = (1,)
     reference: Architecture | None = None
 
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """See `Evaluator`."""
+        rows = json.dumps(dict(self.table), sort_keys=True)
+        return {"table": hashlib.sha256(rows.encode()).hexdigest()}
+
     def space(self, unit: VectorUnit, rows: int) -> SearchSpace:
         """See `Evaluator`."""
         return self.recorded_space
+
+    def prepare(self) -> None:
+        """See `Evaluator`."""
 
     def accuracy(
         self, architecture: Architecture, *, steps: int, seed: int, directory: Path
@@ -90,6 +113,10 @@ class RecordedAccuracy:
     ) -> Mapping[str, Any]:
         """There are no weights to write: a table has none."""
         return {"accuracy from": ACCURACIES}
+
+    def compare(self, model: Path, device: Mapping[str, Any], cache_dir: Path) -> Mapping[str, Any]:
+        """There is no model to compare."""
+        return {}
 
     @staticmethod
     def read(directory: Path) -> RecordedAccuracy:
@@ -123,7 +150,7 @@ def evaluator_for(
 ) -> Evaluator:
     """The evaluator of a task: one of one's own, a recorded table, or real data with a teacher.
 
-    The teacher is fine-tuned in `directory` if it has to be.
+    The teacher will be fine-tuned in `directory` if it has to be.
     """
     if not isinstance(task, str | Path):
         return task

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial
 
-from canao.nas.attributes import TWIN, rung_accuracy, values_of
+from canao.nas.attributes import TWIN, is_void, rung_accuracy, values_of
 from canao.nas.objectives import ACCURACY, Goal, Values, dominated_by
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ class HalvingPruner(BasePruner):
     def stops(self, trial: FrozenTrial, others: Iterable[FrozenTrial], steps: int) -> bool:
         """Whether a trial does worse after so many steps than the best part of all."""
         own = self._values(trial, steps)
-        known = [self._values(t, steps) for t in others if TWIN not in t.user_attrs]
+        # A trial that was interrupted is run again, and would count twice.
+        own_results = (t for t in others if TWIN not in t.user_attrs and not is_void(t))
+        known = [self._values(t, steps) for t in own_results]
         rows = [row for row in known if row is not None]
         if own is None or len(rows) + 1 < self.factor:
             return False

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import canao
 from canao.errors import CandidateError
 from canao.nas.architecture import Architecture
+from canao.nas.device import target_of
 from canao.nas.device_lock import measuring
 from canao.nas.isolate import run_in_child
 from canao.runtime.cache import Cache, digest
 from canao.runtime.database import lowering_digest
-from canao.runtime.target import Target
 
 CHILD = "canao.nas.latency_child"
 TIME_LIMIT = 300.0
@@ -32,6 +32,8 @@ class Execution:
     layers: int = 0
     """Layers after fusion."""
     cpu_utilization: float = 0.0
+    gpu_utilization: float | None = None
+    """Time in which an OpenCL device ran kernels over wall time; None for code in C."""
     peak_bytes: int = 0
     flops: int = 0
     threads: int = 1
@@ -39,6 +41,13 @@ class Execution:
     target: str = ""
     kernels: tuple[Mapping[str, Any], ...] = ()
     """Name, variant, calls, milliseconds and part of the peak rate of each kernel."""
+
+    @property
+    def utilization(self) -> str:
+        """How busy what ran it was, for people."""
+        if self.gpu_utilization is None:
+            return f"{self.cpu_utilization:.0%}"
+        return f"{self.gpu_utilization:.0%} (device)"
 
     def attributes(self) -> dict[str, Any]:
         """What is kept with a trial: everything but the kernels."""
@@ -76,6 +85,8 @@ class DeviceLatency:
     batch: int = 1
     threads: int | None = None
     tune: str = "off"
+    device: str | None = None
+    """The name of an OpenCL device."""
     runs: int = 50
     time_limit: float = TIME_LIMIT
     memory_bytes: int | None = None
@@ -83,21 +94,16 @@ class DeviceLatency:
     child: str = CHILD
 
     @property
-    def device(self) -> str:
-        """The name of the device's locks."""
-        return f"device-{self.target}"
-
-    @property
     def locks(self) -> Path:
-        """The directory of the device's locks."""
-        return self.cache.root / "locks"
+        """The directory of the machine's locks."""
+        return locks_in(self.cache)
 
     def measure(self, architecture: Architecture, *, again: bool = False) -> Execution:
         """See `LatencyMeter`."""
         known = None if again else self._remembered(architecture)
         if known is not None:
             return known
-        with measuring(self.locks, self.device) as lock:
+        with measuring(self.locks) as lock:
             # Another worker may have measured it while this one waited.
             known = None if again else self._remembered(architecture)
             if known is not None:
@@ -114,6 +120,7 @@ class DeviceLatency:
             "batch": self.batch,
             "threads": self.threads,
             "tune": self.tune,
+            "device": self.device,
             "runs": self.runs,
             "cache_dir": str(self.cache.root.parent),
         }
@@ -139,14 +146,20 @@ class DeviceLatency:
             return None
 
     def _key(self, architecture: Architecture) -> str:
-        host = Target.host()
+        target = target_of({"target": self.target, "device": self.device})
         asked = (self.target, self.sequence, self.batch, self.threads, self.tune)
+        device = target.device.identity if target.device else ()
         return digest(
             "classifier",
             architecture.key,
-            json.dumps(asked),
-            host.cpu,
-            " ".join(host.features),
+            json.dumps(asked + device),
+            target.cpu,
+            " ".join(target.features),
             canao.__version__,
             lowering_digest(),
         )
+
+
+def locks_in(cache: Cache) -> Path:
+    """Where the locks of this machine's devices are: searches with one cache share them."""
+    return cache.root / "locks"

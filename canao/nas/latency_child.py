@@ -28,6 +28,7 @@ def compile_and_measure(job: Job) -> dict[str, Any]:
         "fused_layers": report.fused_layers,
         "layers": report.layers_after,
         "cpu_utilization": report.cpu_utilization,
+        "gpu_utilization": report.gpu_utilization,
         "peak_bytes": report.peak_bytes,
         "flops": report.flops,
         "threads": latency.threads,

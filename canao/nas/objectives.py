@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -34,6 +34,8 @@ class Objective:
     budget: float | None = None
     weight: float = 1.0
     """Its part in a single reward."""
+    speedup: float | None = None
+    """With it the budget is what the teacher takes, divided by this, once that is measured."""
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
@@ -44,6 +46,13 @@ class Objective:
             raise SearchError(f"the budget {self.budget} of {self.name} is not a positive number")
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise SearchError(f"the weight {self.weight} of {self.name} is not a positive number")
+        speedup = self.speedup
+        if speedup is None:
+            return
+        if self.name != LATENCY or not self.minimise:
+            raise SearchError(f"a speedup is one of {LATENCY}, which is minimised; not {self.name}")
+        if not (math.isfinite(speedup) and speedup > 0):
+            raise SearchError(f"the speedup {speedup} is not a positive number")
 
     @property
     def direction(self) -> str:
@@ -89,6 +98,20 @@ class Goal:
     def directions(self) -> list[str]:
         """The directions of an Optuna study."""
         return [o.direction for o in self.objectives] if self.pareto else ["maximize"]
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether a budget follows from the latency of the teacher, which is not known yet."""
+        return any(o.speedup is not None and o.budget is None for o in self.objectives)
+
+    def beside(self, latency_ms: float) -> Goal:
+        """With the budgets that follow from the latency of the teacher."""
+        return replace(self, objectives=tuple(_beside(o, latency_ms) for o in self.objectives))
+
+    def without_budgets(self) -> Goal:
+        """Without the budgets that follow from a latency."""
+        kept = (replace(o, budget=None) if o.speedup else o for o in self.objectives)
+        return replace(self, objectives=tuple(kept))
 
     def told(self, values: Values) -> list[float]:
         """What a study is told of a finished candidate."""
@@ -138,11 +161,24 @@ class Goal:
             raise SearchError(f"{found!r} is not a goal of a search") from error
 
 
-def default_goal(budget_ms: float | None = None, *, pareto: bool | None = None) -> Goal:
-    """Accuracy and latency: one reward if there is a budget, a front if there is none."""
-    latency = Objective(LATENCY, minimise=True, budget=budget_ms, weight=_LATENCY_WEIGHT)
-    front = budget_ms is None if pareto is None else pareto
-    return Goal((Objective(ACCURACY), latency), front)
+def _beside(objective: Objective, latency_ms: float) -> Objective:
+    if objective.speedup is None:
+        return objective
+    return replace(objective, budget=latency_ms / objective.speedup)
+
+
+def default_goal(
+    budget_ms: float | None = None, *, speedup: float | None = None, pareto: bool | None = None
+) -> Goal:
+    """Accuracy and latency: one reward if there is a budget, a front if there is none.
+
+    The budget is so many milliseconds, or the teacher's latency divided by `speedup`.
+    """
+    if budget_ms is not None and speedup is not None:
+        raise SearchError("a budget and a speedup both limit the latency; give one of them")
+    latency = Objective(LATENCY, True, budget_ms, _LATENCY_WEIGHT, speedup)
+    free = budget_ms is None and speedup is None
+    return Goal((Objective(ACCURACY), latency), free if pareto is None else pareto)
 
 
 def scalarise(losses: Matrix, weights: npt.ArrayLike) -> npt.NDArray[np.float64]:

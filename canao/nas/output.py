@@ -6,16 +6,17 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canao.errors import CandidateError, SearchError
 from canao.nas.attributes import Candidate
+from canao.nas.device_lock import training
 from canao.nas.evaluator import Evaluator
-from canao.nas.latency import Execution, LatencyMeter
+from canao.nas.latency import LatencyMeter, locks_in
 from canao.nas.report.page import write_report
 from canao.nas.study import Configuration
 from canao.runtime.cache import Cache
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 BEST, REPORT, CARD, COMPILED = "best", "report.html", "README.md", "compiled"
 _MODEL = "config.json"
+_USE = (
+    "```python",
+    "import canao",
+    "",
+    f'model = canao.load("{COMPILED}")  # input_ids, attention_mask, token_type_ids of one shape',
+    "```",
+)
 
 
 def write_output(
@@ -33,15 +41,31 @@ def write_output(
     evaluator: Evaluator,
     meter: LatencyMeter,
     cache: Cache,
-) -> dict[str, Any]:
-    """Write the best model and the report, each in one step; returns the facts of the card."""
+) -> SearchResult:
+    """Write the best model and the report, each in one step; returns the result with its facts.
+
+    The report is written before the last training too: should that fail, what
+    was found is there.
+    """
+    report = result.directory / REPORT
     try:
         kernels = _kernels(result.best, meter)
-        write_report(result, configuration, kernels, result.directory / REPORT)
-        if result.best is not None:
-            facts = _latencies(result.best, evaluator, meter)
-            return _write_best(result, result.best, configuration, evaluator, kernels, facts, cache)
-        return {}
+        write_report(result, configuration, kernels, report)
+        if result.best is None:
+            return result
+        latencies = _latencies(result.best, evaluator, meter)
+        with training(locks_in(cache)):
+            facts = _write_best(
+                result, result.best, configuration, evaluator, kernels, latencies, cache
+            )
+        result = replace(result, facts=facts)
+        write_report(result, configuration, kernels, report)
+        return result
+    except CandidateError as error:
+        raise SearchError(
+            f"the best candidate could not be made to the end: {error}; what was found is in "
+            f"{report}, and the same search, started again, tries only this again"
+        ) from error
     except OSError as error:
         raise SearchError(
             f"the results cannot be written to {result.directory} ({error.strerror}); correct that "
@@ -94,9 +118,11 @@ def _write_best(
             directory=directory / "candidates" / best.architecture.key,
             out=new,
         )
-        facts = {**told, **latencies}
+        scores: Mapping[str, Any] = {}
         if (new / _MODEL).is_file():
             _compile(new, configuration.device, cache)
+            scores = evaluator.compare(new, configuration.device, cache.root.parent)
+        facts = {**told, **scores, **latencies}
         found = {
             "architecture": json.loads(best.architecture.to_json()),
             "trial": best.number,
@@ -108,7 +134,9 @@ def _write_best(
         }
         (new / "found.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         (new / "architecture.json").write_text(best.architecture.to_json() + "\n", encoding="utf-8")
-        (new / CARD).write_text(_card(result, best, configuration, facts), encoding="utf-8")
+        contents = {path.name for path in new.iterdir()}
+        card = _card(result, best, configuration, facts, contents)
+        (new / CARD).write_text(card, encoding="utf-8")
         final = directory / BEST
         if final.exists():
             final.rename(room / "old")
@@ -140,6 +168,7 @@ def _card(
     best: Candidate,
     configuration: Configuration,
     facts: Mapping[str, Any],
+    contents: Collection[str],
 ) -> str:
     """The model card: what the model is and how it was found."""
     execution, architecture = best.execution, best.architecture
@@ -161,16 +190,18 @@ def _card(
         f"`{configuration.sampler}`, seed {configuration.settings.seed}, {goal}.",
         "",
         *(f"- {name}: {_shown(value)}" for name, value in facts.items()),
+        *(f"- {name}: {_shown(value)}" for name, value in _trained_with(configuration)),
     ]
+    if COMPILED in contents:
+        lines += ["", "## How it is used", "", *_USE]
     return "\n".join(lines) + "\n"
+
+
+def _trained_with(configuration: Configuration) -> list[tuple[str, object]]:
+    """What candidates were trained with, for people."""
+    names = {"steps": "steps of each rung", "teacher_epochs": "epochs of the teacher"}
+    return [(names[n], v) for n, v in configuration.training.items() if n in names]
 
 
 def _shown(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def execution_rows(execution: Execution) -> dict[str, Any]:
-    """An execution for people: what is known of it, without kernels."""
-    values = asdict(execution)
-    del values["kernels"]
-    return _known(values)

@@ -3,70 +3,48 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
 
-from canao.errors import CandidateError, SearchError
-from canao.nas.attributes import (
-    REASON,
-    Candidate,
-    candidates,
-    counts,
-    pareto_front,
-    within,
-)
+from canao.errors import SearchError
+from canao.nas.attributes import Candidate, candidates, pareto_front
+from canao.nas.device import device_options, target_of
+from canao.nas.device_lock import training as training_on
 from canao.nas.evaluator import Evaluator, evaluator_for
 from canao.nas.finalists import measure_again, with_last_measurements
 from canao.nas.halving import HalvingPruner
-from canao.nas.latency import DeviceLatency, LatencyMeter
+from canao.nas.latency import DeviceLatency, LatencyMeter, locks_in
+from canao.nas.loop import Loop
 from canao.nas.objectives import Goal, default_goal
 from canao.nas.output import write_output
+from canao.nas.progress import Narrator, Progress, best_of
 from canao.nas.reinforce import Settings
 from canao.nas.sampler import SAMPLERS, CanaoSampler, make_sampler
 from canao.nas.space import SearchSpace
 from canao.nas.study import (
     CONFIGURATION,
     Configuration,
-    ended,
-    interrupt,
+    check_same,
     open_storage,
     open_study,
     recover,
-    under_way,
 )
 from canao.nas.task_options import TaskOptions
 from canao.nas.trials import TrialRunner
 from canao.runtime.cache import Cache
-from canao.runtime.target import Target
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
-_FAILURES_IN_A_ROW = 10
 _PHASE_ONE_SHARE = 0.2
 _WORKER_WAITS = 60.0
 """Seconds that a worker waits for the study it shall work for."""
-_POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a search is."""
-
-    stage: str
-    trials: int
-    done: int
-    complete: int
-    rejected: int
-    failed: int
-    best: Candidate | None
 
 
 @dataclass(frozen=True)
@@ -88,8 +66,11 @@ def search(
     task: str | Path | Evaluator,
     *,
     target: str = "c",
+    device: str | None = None,
     budget_ms: float | None = None,
+    speedup: float | None = None,
     trials: int = 50,
+    time_budget: float | None = None,
     study: str = "canao",
     storage: str | None = None,
     sampler: Literal["canao", "tpe", "nsgaii", "random"] | str = "canao",
@@ -99,7 +80,7 @@ def search(
     space: SearchSpace | None = None,
     settings: Settings | None = None,
     training: TaskOptions | None = None,
-    threads: int | None = 1,
+    threads: int | None = None,
     sequence: int = 128,
     batch: int = 1,
     tune: Literal["off", "default", "full"] | str = "off",
@@ -116,97 +97,106 @@ def search(
     `task` says how accuracy is found: the name of a task, its directory, or an
     `Evaluator`; `training` says how candidates for a task are trained.
     `budget_ms` is the most that a run may take: candidates beyond it are
-    rejected before they are trained. With a budget there is one reward of
-    accuracy and latency, without one a Pareto front, unless `goal` says
-    otherwise. `trials` is how many the study shall have when the search ends,
-    those that it has already included: a search that was stopped goes on where
-    it was. `study` and `storage` (sqlite in `out`, or postgresql://...) name
-    where trials are kept; any number of workers (`worker=True`) may share them.
-    Candidates are compiled for `target`, `threads`, `sequence`, `batch` with
+    rejected before they are trained; `speedup` makes it what the teacher takes,
+    divided by that. With either there is one reward of accuracy and latency,
+    without a Pareto front, unless `goal` says otherwise. `trials` is how many
+    the study shall have when the search ends, those that it has already
+    included: a search that was stopped goes on where it was. After
+    `time_budget` seconds no trial is begun, nor one that would likely end
+    later, once there is something to show; the last training comes on top.
+    `study` and `storage` (sqlite in `out`, or postgresql://...) name where
+    trials are kept; any number of workers (`worker=True`) may share them.
+    Candidates are compiled for `target` ("c" or "opencl", then for `device`, by
+    number, kind or name), `threads` (one if left out), `sequence`, `batch` with
     `tune`; each has `time_limit` seconds and `memory_bytes` for that.
     `finalists` are measured again at the end. The report and the best model are
     written to `out`.
     """
-    if trials < 1:
-        raise SearchError(f"trials={trials} makes no search; ask for at least 1")
-    if sampler not in SAMPLERS:
-        raise SearchError(f"there is no sampler '{sampler}'; choose one of {', '.join(SAMPLERS)}")
+    _check(trials, sampler, time_budget)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    options = None
+    if not worker:
+        options = device_options(
+            target, device, threads=threads, sequence=sequence, batch=batch, tune=tune
+        )
     directory = Path(out)
     _make(directory)
-    evaluator = evaluator_for(task, directory, training, _teaching(trials, progress))
+    narrator = Narrator(trials, progress, time_budget)
     cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
-    device = {
-        "target": target,
-        "sequence": sequence,
-        "batch": batch,
-        "threads": threads,
-        "tune": tune,
-    }
-    wanted = Configuration(
-        space=space or evaluator.space(Target.host().vector_unit, sequence * batch),
-        goal=goal or default_goal(budget_ms),
-        settings=settings or Settings(seed, phase_one=_phase_one(trials)),
-        sampler=sampler,
-        task=evaluator.name,
-        device=device,
-    )
-    place = open_storage(storage or f"sqlite:///{directory / 'study.sqlite'}")
-    opened, configuration = open_study(
-        place, study, None if worker else _resumed(place, study, wanted), _WORKER_WAITS
-    )
-    if configuration.task != evaluator.name:
-        raise SearchError(
-            f"the study '{study}' is for the task '{configuration.task}', not "
-            f"'{evaluator.name}'; name its task, or another --study"
+    teller = None if progress is None else narrator.step
+
+    def evaluator_of(options: TaskOptions) -> Evaluator:
+        return evaluator_for(task, directory, options, teller)
+
+    def meter_for(options: Mapping[str, Any]) -> LatencyMeter:
+        limits: dict[str, Any] = {"time_limit": time_limit, "memory_bytes": memory_bytes}
+        return meter or DeviceLatency(cache, **options, **limits)
+
+    def configuration_of(evaluator: Evaluator, known: Configuration | None) -> Configuration:
+        assert options is not None
+        unit = target_of(options).vector_unit
+        wanted = Configuration(
+            space=space or evaluator.space(unit, sequence * batch),
+            goal=goal or default_goal(budget_ms, speedup=speedup),
+            settings=settings or Settings(seed, phase_one=_phase_one(trials)),
+            sampler=sampler,
+            task=evaluator.name,
+            device=options,
+            training=evaluator.training,
         )
-    opened.sampler = make_sampler(
+        return _settled(wanted, known, evaluator, meter_for(options), narrator.say)
+
+    url = storage or f"sqlite:///{directory / 'study.sqlite'}"
+    asked = training or TaskOptions()
+    if worker:
+        opened = _join(url, study, asked, evaluator_of)
+    else:
+        opened = _begin(url, study, evaluator_of(asked), configuration_of)
+    configuration, evaluator = opened.configuration, opened.evaluator
+    narrator.study, narrator.configuration = opened.study, configuration
+    with training_on(locks_in(cache)):
+        evaluator.prepare()
+    opened.study.sampler = make_sampler(
         configuration.sampler,
         configuration.space,
         configuration.goal,
         configuration.settings,
-        len(opened.get_trials(deepcopy=False)),
+        len(opened.study.get_trials(deepcopy=False)),
     )
-    measured = meter or DeviceLatency(
-        cache, **configuration.device, time_limit=time_limit, memory_bytes=memory_bytes
-    )
-    loop = _Loop(opened, place, configuration, trials, progress)
+    measured = meter_for(configuration.device)
     runner = TrialRunner(
-        study=opened,
+        study=opened.study,
         configuration=configuration,
         evaluator=evaluator,
         meter=measured,
         pruner=HalvingPruner(configuration.goal, evaluator.fidelities),
         trials=trials,
         directory=directory / "candidates",
-        locks=cache.root / "locks",
-        device=f"device-{configuration.device['target']}",
-        say=loop.say,
-        recover=loop.recover,
+        locks=locks_in(cache),
+        say=narrator.say,
+        recover=partial(recover, opened.study, opened.storage),
     )
-    loop.run(runner)
+    loop = Loop(opened.study, opened.storage, runner, trials, narrator)
+    loop.run()
     if worker:
-        return loop.result(directory)
-    loop.wait_for_others(runner)
-    loop.say("measuring the finalists again")
-    measure_again(opened, configuration, measured, finalists)
-    result = loop.result(directory)
-    loop.say("training the best to the end, writing the report")
-    if isinstance(opened.sampler, CanaoSampler):
-        opened.sampler.catch_up(opened)
-    facts = write_output(result, configuration, evaluator, measured, cache)
-    return replace(result, facts=facts)
+        return _result(opened, directory)
+    loop.wait_for_others()
+    narrator.say("measuring the finalists again")
+    measure_again(opened.study, configuration, measured, finalists)
+    result = _result(opened, directory)
+    narrator.say("training the best to the end, writing the report")
+    if isinstance(opened.study.sampler, CanaoSampler):
+        opened.study.sampler.catch_up(opened.study)
+    return write_output(result, configuration, evaluator, measured, cache)
 
 
-def _teaching(
-    trials: int, progress: Callable[[Progress], None] | None
-) -> Callable[[str, int, int], None] | None:
-    """Tells how far a training is that belongs to no trial."""
-    if progress is None:
-        return None
-    return lambda title, done, total: progress(
-        Progress(f"{title}: {done} of {total}", trials, 0, 0, 0, 0, None)
-    )
+def _check(trials: int, sampler: str, time_budget: float | None) -> None:
+    if trials < 1:
+        raise SearchError(f"trials={trials} makes no search; ask for at least 1")
+    if time_budget is not None and not time_budget > 0:
+        raise SearchError(f"time_budget={time_budget} leaves no time; give seconds above 0")
+    if sampler not in SAMPLERS:
+        raise SearchError(f"there is no sampler '{sampler}'; choose one of {', '.join(SAMPLERS)}")
 
 
 def _make(directory: Path) -> None:
@@ -218,126 +208,90 @@ def _make(directory: Path) -> None:
         ) from error
 
 
-def _phase_one(trials: int) -> int:
-    return max(4, round(_PHASE_ONE_SHARE * trials))
+# ------------------------------------------------------------------ opening a study
 
 
-def _resumed(storage: RDBStorage, name: str, wanted: Configuration) -> Configuration:
-    """What is asked for, with the length of phase one that the study began with.
-
-    It follows from the number of trials, and that may grow.
-    """
-    with suppress(KeyError, SearchError):
-        known = optuna.load_study(study_name=name, storage=storage)
-        found = Configuration.from_mapping(known.user_attrs.get(CONFIGURATION))
-        settings = replace(wanted.settings, phase_one=found.settings.phase_one)
-        return replace(wanted, settings=settings)
-    return wanted
-
-
-@dataclass
-class _Loop:
-    """Asks for trials until the study has enough of them."""
+@dataclass(frozen=True)
+class _Opened:
+    """A study, with what judges its candidates."""
 
     study: optuna.Study
     storage: RDBStorage
     configuration: Configuration
-    trials: int
-    progress: Callable[[Progress], None] | None
-
-    def run(self, runner: TrialRunner) -> None:
-        """Run trials until no more are needed that no other worker runs."""
-        failures = 0
-        while True:
-            self.recover()
-            if ended(self.study) + self._running() >= self.trials:
-                return
-            self.say("choosing a candidate")
-            self._one(runner)
-            last = self._mine(runner)
-            failed = last is not None and last.state is TrialState.FAIL and counts(last)
-            failures = failures + 1 if failed else 0
-            if failures >= _FAILURES_IN_A_ROW and last is not None:
-                raise SearchError(
-                    f"the last {failures} candidates all failed, the last one because: "
-                    f"{last.user_attrs.get(REASON)}; correct that and start the search again, "
-                    "it goes on where it was"
-                )
-
-    def _one(self, runner: TrialRunner) -> None:
-        current: list[optuna.Trial] = []
-
-        def objective(trial: optuna.Trial) -> float | list[float]:
-            current.append(trial)
-            try:
-                return runner(trial)
-            except (KeyboardInterrupt, SystemExit):
-                frozen = self.storage.get_trial(trial._trial_id)  # pyright: ignore[reportPrivateUsage]
-                interrupt(self.study, self.storage, frozen)
-                raise
-
-        self.study.optimize(objective, n_trials=1, catch=(CandidateError,))
-
-    def _mine(self, runner: TrialRunner) -> FrozenTrial | None:
-        """The trial that this worker ran last."""
-        own = [
-            t
-            for t in self.study.get_trials(deepcopy=False)
-            if t.user_attrs.get("worker") == runner.mark
-        ]
-        return own[-1] if own else None
-
-    def wait_for_others(self, runner: TrialRunner) -> None:
-        """Wait until the trials of other workers have ended; run what they leave behind."""
-        while under_way(self.study):
-            self.say("waiting for other workers")
-            self.recover()
-            if ended(self.study) + self._running() < self.trials:
-                self.run(runner)
-            elif not self._running():
-                return
-            else:
-                time.sleep(_POLL_SECONDS)
-
-    def _running(self) -> int:
-        return len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-
-    def recover(self) -> int:
-        """Take back the trials of workers that are gone."""
-        return recover(self.study, self.storage)
-
-    def say(self, stage: str) -> None:
-        """Tell how far the search is."""
-        if self.progress is None:
-            return
-        trials = [t for t in self.study.get_trials(deepcopy=False) if counts(t)]
-        by_state = [t.state for t in trials]
-        self.progress(
-            Progress(
-                stage=stage,
-                trials=self.trials,
-                done=len(trials),
-                complete=by_state.count(TrialState.COMPLETE),
-                rejected=by_state.count(TrialState.PRUNED),
-                failed=by_state.count(TrialState.FAIL),
-                best=best_of(self.configuration.goal, candidates(trials, self._space)),
-            )
-        )
-
-    @property
-    def _space(self) -> SearchSpace:
-        return self.configuration.space
-
-    def result(self, directory: Path) -> SearchResult:
-        """What was found so far."""
-        goal = self.configuration.goal
-        found = candidates(self.study.get_trials(deepcopy=False), self._space)
-        found = with_last_measurements(self.study, found)
-        return SearchResult(
-            best_of(goal, found), tuple(pareto_front(goal, found)), self.study, directory
-        )
+    evaluator: Evaluator
 
 
-def best_of(goal: Goal, found: Sequence[Candidate]) -> Candidate | None:
-    """The candidate with the highest reward within the budgets."""
-    return max(within(goal, found), key=lambda c: goal.reward(c.values), default=None)
+def _begin(
+    url: str,
+    name: str,
+    evaluator: Evaluator,
+    configuration_of: Callable[[Evaluator, Configuration | None], Configuration],
+) -> _Opened:
+    """A study that is new, or that was begun with the same settings."""
+    storage = open_storage(url)
+    wanted = configuration_of(evaluator, _known(storage, name))
+    study, configuration = open_study(storage, name, wanted)
+    return _Opened(study, storage, configuration, evaluator)
+
+
+def _join(
+    url: str, name: str, options: TaskOptions, evaluator_of: Callable[[TaskOptions], Evaluator]
+) -> _Opened:
+    """A study that was started elsewhere: it says what its workers do."""
+    storage = open_storage(url)
+    study, configuration = open_study(storage, name, None, _WORKER_WAITS)
+    evaluator = evaluator_of(options.of_study(configuration.training))
+    check_same(
+        name,
+        configuration,
+        replace(configuration, task=evaluator.name, training=evaluator.training),
+    )
+    return _Opened(study, storage, configuration, evaluator)
+
+
+def _known(storage: RDBStorage, name: str) -> Configuration | None:
+    """What the study of that name was begun with; None if there is none."""
+    with suppress(KeyError, SearchError):
+        study = optuna.load_study(study_name=name, storage=storage)
+        return Configuration.from_mapping(study.user_attrs.get(CONFIGURATION))
+    return None
+
+
+def _settled(
+    wanted: Configuration,
+    known: Configuration | None,
+    evaluator: Evaluator,
+    meter: LatencyMeter,
+    say: Callable[[str], None],
+) -> Configuration:
+    """What is asked for, with all that was settled when the study began.
+
+    That is the length of phase one, which follows from the number of trials, and
+    that may grow; and the budget that follows from the latency of the teacher.
+    """
+    if known is not None:
+        settings = replace(wanted.settings, phase_one=known.settings.phase_one)
+        wanted = replace(wanted, settings=settings)
+        if known.goal.without_budgets() == wanted.goal:
+            wanted = replace(wanted, goal=known.goal)
+    if not wanted.goal.needs_reference:
+        return wanted
+    if evaluator.reference is None:
+        raise SearchError(f"{wanted.task} has no teacher to be faster than; give a budget")
+    say("compiling and measuring the teacher")
+    latency = meter.measure(evaluator.reference).latency_ms
+    return replace(wanted, goal=wanted.goal.beside(latency))
+
+
+def _phase_one(trials: int) -> int:
+    return max(4, round(_PHASE_ONE_SHARE * trials))
+
+
+def _result(opened: _Opened, directory: Path) -> SearchResult:
+    """What was found so far."""
+    goal, space = opened.configuration.goal, opened.configuration.space
+    found = candidates(opened.study.get_trials(deepcopy=False), space)
+    found = with_last_measurements(opened.study, found)
+    return SearchResult(
+        best_of(goal, found), tuple(pareto_front(goal, found)), opened.study, directory
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -9,7 +10,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +32,7 @@ _HEARTBEAT, _GRACE = 15, 90
 """Seconds between signs of life of a worker, and without one until it is given up."""
 _BUSY = 120.0
 _ATTEMPTS = 5
-_STORED = ("space", "goal", "settings", "sampler", "task", "device")
+_STORED = ("space", "goal", "settings", "sampler", "task", "device", "training")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Configuration:
     task: str
     device: Mapping[str, Any]
     """How candidates are compiled and measured: target, threads, length, batch, tuning."""
+    training: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What accuracies follow from (`Evaluator.training`): steps, teacher, examples, recipe."""
 
     def to_mapping(self) -> dict[str, Any]:
         """The configuration as values that JSON has."""
@@ -55,6 +58,7 @@ class Configuration:
             "sampler": self.sampler,
             "task": self.task,
             "device": dict(self.device),
+            "training": json.loads(json.dumps(dict(self.training))),
         }
 
     @staticmethod
@@ -69,6 +73,8 @@ class Configuration:
                 str(values["sampler"]),
                 str(values["task"]),
                 dict(values["device"]),
+                # Studies that were begun before this was kept say nothing of it.
+                dict(values.get("training", {})),
             )
         except (TypeError, KeyError, ValueError) as error:
             raise SearchError(f"{found!r} is not the configuration of a search") from error
@@ -136,7 +142,7 @@ def open_study(
         raise SearchError(f"the study '{name}' is none of canao's; choose another --study")
     configuration = Configuration.from_mapping(found)
     if wanted is not None:
-        _check_same(name, configuration, wanted)
+        check_same(name, configuration, wanted)
     return study, configuration
 
 
@@ -163,20 +169,32 @@ def _load_or_create(
         time.sleep(0.5)
 
 
-def _check_same(name: str, found: Configuration, wanted: Configuration) -> None:
+def check_same(name: str, found: Configuration, wanted: Configuration) -> None:
+    """An error that names the first difference, unless a study is what is wanted."""
     was, now = found.to_mapping(), wanted.to_mapping()
-    changed = [part for part in _STORED if was[part] != now[part]]
+    changed = [part for part in _STORED if was[part] != now[part] and was[part] != {}]
     if changed:
         part = changed[0]
+        place, before, after = _difference(was[part], now[part])
         raise SearchError(
-            f"the study '{name}' was started with another {part} ({_short(was[part])}, now "
-            f"{_short(now[part])}); choose another --study, or ask for the same"
+            f"the study '{name}' was started with another {part} ({place}{_short(before)}, now "
+            f"{_short(after)}); choose another --study, or ask for the same"
         )
+
+
+def _difference(was: Any, now: Any) -> tuple[str, object, object]:
+    """Where two values first differ, and what is there in each."""
+    if not (isinstance(was, Mapping) and isinstance(now, Mapping)):
+        return "", was, now
+    left, right = cast("Mapping[str, Any]", was), cast("Mapping[str, Any]", now)
+    name = next(n for n in {**left, **right} if left.get(n) != right.get(n))
+    place, before, after = _difference(left.get(name), right.get(name))
+    return f"{name} {place}", before, after
 
 
 def _short(value: object) -> str:
     text = str(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 # ------------------------------------------------------------------ trials left behind

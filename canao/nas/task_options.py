@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from canao.errors import SearchError
 
@@ -27,6 +29,8 @@ class TaskOptions:
     """Seconds that a rung of a candidate may take."""
     bf16: bool = False
     """Whether products are computed in bfloat16 while training."""
+    memory_bytes: int | None = None
+    """Memory that a training may take; no limit if None."""
 
     def __post_init__(self) -> None:
         steps = self.fidelities
@@ -35,3 +39,15 @@ class TaskOptions:
                 f"steps {','.join(map(str, steps))} make no rungs; give whole numbers from 1 on, "
                 "each larger than the one before, such as 50,200"
             )
+
+    def of_study(self, training: Mapping[str, Any]) -> TaskOptions:
+        """These options, with what a study says of its trainings: its workers obey that."""
+        if not training:
+            return self
+        return replace(
+            self,
+            fidelities=tuple(training["steps"]),
+            final_steps=int(training["final_steps"]),
+            teacher_epochs=training["teacher_epochs"] or self.teacher_epochs,
+            bf16=bool(training["recipe"]["bf16"]),
+        )

@@ -52,8 +52,7 @@ class TrialRunner:
     directory: Path
     """Where candidates are trained: a directory each."""
     locks: Path
-    """Where the locks of the device are."""
-    device: str
+    """Where the locks of the machine are."""
     say: Say
     recover: Callable[[], int]
     mark: dict[str, object] = field(default_factory=worker_mark)
@@ -100,7 +99,7 @@ class TrialRunner:
         rungs: dict[str, float] = {}
         for steps in self.evaluator.fidelities:
             self.say(f"training {architecture.key} for {steps} steps")
-            with training(self.locks, self.device):
+            with training(self.locks):
                 rungs[str(steps)] = train(
                     self.evaluator,
                     architecture,

@@ -80,9 +80,17 @@ def _contents(
         },
         "beliefs": _beliefs(result),
         "kernels": _kernels(kernels),
+        "comparison": compared(result.facts),
         "front": [_front_row(candidate) for candidate in result.pareto],
         "failures": _failures(trials),
     }
+
+
+def compared(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What is known of the best and of its teacher alike: name, the one, the other."""
+    prefix = "teacher's "
+    both = [name for name in facts if prefix + name in facts]
+    return [(name, f"{facts[name]:.4g}", f"{facts[prefix + name]:.4g}") for name in both]
 
 
 def _goal_text(goal: Goal) -> str:
@@ -104,7 +112,7 @@ def _best(best: Candidate | None) -> dict[str, Any] | None:
         ("blocks", str(architecture.num_blocks)),
         ("hidden size", f"{architecture.hidden_size} ({architecture.num_heads} heads)"),
         ("fused layers", f"{execution.fused_layers} of {execution.layers}"),
-        ("CPU utilisation", f"{execution.cpu_utilization:.0%}"),
+        ("utilisation", execution.utilization),
         ("memory", f"{execution.peak_bytes / 2**20:.1f} MiB"),
         ("arithmetic", f"{execution.flops / 1e9:.2f} GFLOP"),
         ("trial", str(best.number)),
@@ -196,7 +204,7 @@ def _front_row(candidate: Candidate) -> list[tuple[str, bool]]:
         (str(architecture.hidden_size), False),
         (" ".join(map(str, architecture.intermediate_sizes)), False),
         (str(execution.fused_layers), True),
-        (f"{execution.cpu_utilization:.0%}", True),
+        (execution.utilization, True),
         (f"{execution.peak_bytes / 2**20:.1f}", True),
     ]
 

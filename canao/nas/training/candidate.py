@@ -32,6 +32,14 @@ class Trained:
     seconds: float = 0.0
     """What this training took, the steps before it left out."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Accuracy, directory and seconds, as JSON has them."""
+        return {
+            "accuracy": self.accuracy,
+            "directory": str(self.directory),
+            "seconds": self.seconds,
+        }
+
 
 def train_candidate(
     architecture: Architecture,

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from canao.nas.architecture import Architecture
-from canao.nas.isolate import Job, child_main
+from canao.nas.isolate import Job, child_main, progress_of
 
 
 def train_and_judge(job: Job) -> dict[str, Any]:
-    """The accuracy of the architecture of a job after its steps."""
+    """Accuracy, seconds and directory of the architecture of a job after its steps."""
     from canao.nas.training.candidate import train_candidate
     from canao.nas.training.distil import DistilRecipe
     from canao.nas.training.tasks import open_task
@@ -23,9 +23,11 @@ def train_and_judge(job: Job) -> dict[str, Any]:
         steps=int(job["steps"]),
         seed=int(job["seed"]),
         directory=Path(job["directory"]),
+        final=bool(job["final"]),
         recipe=DistilRecipe(**job["recipe"]),
+        progress=progress_of(job),
     )
-    return {"accuracy": trained.accuracy}
+    return trained.to_dict()
 
 
 if __name__ == "__main__":

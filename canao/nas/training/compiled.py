@@ -43,7 +43,7 @@ class CompiledClassifier:
         for length, numbers in _by_bucket(data.lengths, longest).items():
             for start in range(0, len(numbers), _BATCH):
                 some = numbers[start : start + _BATCH]
-                batch = _padded([data[n] for n in some], length, pad_id)
+                batch = _padded([data[n] for n in some], (_BATCH, length), pad_id)
                 logits = self._for(length, batch)(**batch).logits.detach().numpy()
                 # The last batch is filled up with rows of padding.
                 rows |= dict(zip(some, np.array(logits[: len(some)]), strict=True))
@@ -62,6 +62,28 @@ class CompiledClassifier:
         return self._made[length]
 
 
+def predict_compiled(
+    compiled: Any,
+    data: Encoded,
+    shape: tuple[int, int],
+    pad_id: int,
+    progress: Callable[[int], None] | None = None,
+) -> Logits:
+    """The logits of every example, by a model compiled for one shape: rows and tokens.
+
+    No example may be longer.
+    """
+    rows: list[Any] = []
+    for start in range(0, len(data), shape[0]):
+        some = [data[n] for n in range(start, min(start + shape[0], len(data)))]
+        logits = compiled(**_padded(some, shape, pad_id)).logits.detach().numpy()
+        # The result of a run is gone with the next one.
+        rows += list(np.array(logits[: len(some)]))
+        if progress:
+            progress(len(rows))
+    return np.stack(rows).astype(np.float64)
+
+
 def _by_bucket(lengths: list[int], longest: int) -> dict[int, list[int]]:
     """The numbers of the examples by the length that they are padded to."""
     found: dict[int, list[int]] = {}
@@ -71,13 +93,13 @@ def _by_bucket(lengths: list[int], longest: int) -> dict[int, list[int]]:
     return dict(sorted(found.items()))
 
 
-def _padded(rows: list[dict[str, Any]], length: int, pad_id: int) -> dict[str, torch.Tensor]:
-    """A batch of `_BATCH` rows of `length` tokens; rows that are missing have one real token."""
+def _padded(
+    rows: list[dict[str, Any]], shape: tuple[int, int], pad_id: int
+) -> dict[str, torch.Tensor]:
+    """A batch of so many rows and tokens; rows that are missing have one real token."""
     names = ("input_ids", "attention_mask", "token_type_ids")
     fill = {"input_ids": pad_id}
-    batch = {
-        name: torch.full((_BATCH, length), fill.get(name, 0), dtype=torch.int64) for name in names
-    }
+    batch = {name: torch.full(shape, fill.get(name, 0), dtype=torch.int64) for name in names}
     batch["attention_mask"][len(rows) :, 0] = 1
     for number, row in enumerate(rows):
         for name in names:

@@ -6,28 +6,30 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from canao.errors import CanaoError
+from canao.errors import CanaoError, CandidateError, SearchError
 from canao.lowering.target import VectorUnit
 from canao.nas.architecture import Architecture
-from canao.nas.isolate import run_in_child
+from canao.nas.isolate import Told, run_in_child
 from canao.nas.space import SearchSpace, space_within
 from canao.nas.task_options import TaskOptions
 from canao.nas.training.candidate import train_candidate
 from canao.nas.training.distil import DistilRecipe
-from canao.nas.training.fine_tune import evaluate_splits, fine_tune, knows
-from canao.nas.training.runs import CONFIG
+from canao.nas.training.fine_tune import fine_tune, knows
+from canao.nas.training.runs import CONFIG, fingerprint
 from canao.nas.training.sized_bert import architecture_of, read_config
 from canao.nas.training.tasks import Task, open_task
-from canao.nas.training.teacher import default_teacher, open_teacher
-from canao.nas.training.trainer import Progress, Recipe
+from canao.nas.training.teacher import default_teacher
+from canao.nas.training.trainer import Recipe
 
 CHILD = "canao.nas.training.candidate_child"
+TEACHER_CHILD = "canao.nas.training.teacher_child"
+JUDGE_CHILD = "canao.nas.training.judge_child"
 _TEACHER = "teacher"
 
 
@@ -38,81 +40,68 @@ class Source:
     name: str
     data: Path | None = None
 
+    def job(self) -> dict[str, Any]:
+        """The part of a job that names the task."""
+        return {"task": self.name, "data": str(self.data) if self.data else None}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a teacher is made of a model that does not know its task."""
+
+    model: Path
+    epochs: float = 3
+    seed: int = 0
+    recipe: Recipe = field(default_factory=Recipe)
+
 
 @dataclass(frozen=True)
 class TaskTrainer:
-    """Trains candidates for a task with what a teacher knows of it."""
+    """Trains candidates for a task with what a teacher knows of it.
+
+    With a `source` each training is done in a child process, which may crash,
+    hang or take all memory; without, in this one.
+    """
 
     task: Task
     teacher: Path
-    """A BERT; best one that was fine-tuned on the task, as `with_teacher` makes it."""
+    """A BERT; best one that was fine-tuned on the task."""
     fidelities: tuple[int, ...] = (50, 200)
     """Steps of each round, fewest first."""
     final_steps: int = 1000
     """Steps of the one that is chosen."""
-    recipe: DistilRecipe | None = None
-    progress: Progress | None = None
+    recipe: DistilRecipe = field(default_factory=DistilRecipe)
+    progress: Told | None = None
     source: Source | None = None
-    """With it each candidate is trained in a child process, which may crash or hang."""
     time_limit: float = 3600.0
-    """Seconds that such a child may take."""
+    """Seconds that a child may take for a round."""
+    memory_bytes: int | None = None
+    """Memory that a child may take; no limit if None."""
+    tuning: Tuning | None = None
+    """With it `prepare` makes the teacher."""
 
     @classmethod
     def for_search(
-        cls, name: str, options: TaskOptions, directory: Path, progress: Progress | None = None
+        cls, name: str, options: TaskOptions, directory: Path, progress: Told | None = None
     ) -> TaskTrainer:
-        """The trainer of a search: the task is opened, its teacher is made in `directory`.
-
-        Searches that share the directory wait for the one that makes the teacher.
-        """
+        """The trainer of a search; `prepare` makes its teacher in `directory` if it has to."""
         task = open_task(name, options.data)
-        with filelock.FileLock(directory / f".{_TEACHER}.lock"):
-            trainer = cls.with_teacher(
-                task,
-                options.teacher or default_teacher(),
-                directory / _TEACHER,
-                epochs=options.teacher_epochs,
-                recipe=Recipe(bf16=options.bf16),
-                progress=progress,
-            )
-        return replace(
-            trainer,
+        model = options.teacher or default_teacher()
+        tuning = None
+        if not knows(read_config(model), task.spec):
+            tuning = Tuning(model, options.teacher_epochs, recipe=Recipe(bf16=options.bf16))
+        return cls(
+            task,
+            directory / _TEACHER if tuning else model,
             fidelities=options.fidelities,
             final_steps=options.final_steps,
             recipe=DistilRecipe(bf16=options.bf16),
+            progress=progress,
             source=Source(name, options.data),
             time_limit=options.time_limit,
+            memory_bytes=options.memory_bytes,
+            tuning=tuning,
         )
-
-    @classmethod
-    def with_teacher(
-        cls,
-        task: Task,
-        model: Path,
-        directory: Path,
-        *,
-        epochs: float = 3,
-        seed: int = 0,
-        recipe: Recipe | None = None,
-        progress: Progress | None = None,
-    ) -> TaskTrainer:
-        """With that teacher, fine-tuned in `directory` first if it does not know the task.
-
-        It is not shown the examples that architectures are compared on.
-        """
-        if not knows(read_config(model), task.spec):
-            tuned = fine_tune(
-                model,
-                task,
-                directory=directory,
-                epochs=epochs,
-                seed=seed,
-                recipe=recipe,
-                everything=False,
-                progress=progress,
-            )
-            model = tuned.directory
-        return cls(task, model, progress=progress)
 
     @property
     def name(self) -> str:
@@ -120,95 +109,163 @@ class TaskTrainer:
         return self.task.spec.title
 
     @property
+    def _model(self) -> Path:
+        """What the teacher is, or is made of."""
+        return self.tuning.model if self.tuning else self.teacher
+
+    @property
     def largest(self) -> Architecture:
         """The teacher's sizes, which no candidate may exceed."""
-        return architecture_of(read_config(self.teacher))
+        return architecture_of(read_config(self._model))
 
     @property
     def reference(self) -> Architecture:
         """The found model is compared with its teacher."""
         return self.largest
 
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """What accuracies follow from: examples, the model that the teacher is made of, steps."""
+        return {
+            "examples": self.task.digest,
+            "teacher": fingerprint(self._model),
+            "teacher_epochs": self.tuning.epochs if self.tuning else 0,
+            "steps": list(self.fidelities),
+            "final_steps": self.final_steps,
+            "recipe": self.recipe.to_dict(),
+        }
+
     def space(self, unit: VectorUnit, rows: int) -> SearchSpace:
         """The teacher and what is smaller, in steps that are cheap on a processor."""
         return space_within(self.largest, unit, rows=rows)
+
+    def prepare(self) -> None:
+        """Make the teacher, without the examples that architectures are compared on.
+
+        Searches that share its directory wait for the one that makes it.
+        `SearchError` if that fails; the next call goes on from its last checkpoint.
+        """
+        tuning = self.tuning
+        if tuning is None:
+            return
+        self.teacher.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(self.teacher.parent / f".{_TEACHER}.lock"):
+            # One that is finished is only looked at.
+            if self.source is None or (self.teacher / CONFIG).is_file():
+                tune(tuning, self.task, self.teacher, self.progress)
+                return
+            job = {
+                **self.source.job(),
+                "model": str(tuning.model),
+                "epochs": tuning.epochs,
+                "seed": tuning.seed,
+                "recipe": tuning.recipe.to_dict(),
+                "directory": str(self.teacher),
+            }
+            try:
+                self._run(TEACHER_CHILD, job, "fine-tuning the teacher", None)
+            except CandidateError as error:
+                raise SearchError(
+                    f"{error}; correct that and start the search again: it goes on from the last "
+                    f"checkpoint in {self.teacher}"
+                ) from error
 
     def accuracy(
         self, architecture: Architecture, *, steps: int, seed: int, directory: Path
     ) -> float:
         """The task's first metric after so many steps, on the examples held out.
 
-        Training goes on from what `directory` has of fewer steps. With a
-        `source` it is a child process that trains; `CandidateError` if it
-        crashes, hangs or fails.
+        Training goes on from what `directory` has of fewer steps.
+        `CandidateError` if a child crashes, hangs or fails.
         """
-        if self.source is not None:
-            return self._accuracy_in_child(self.source, architecture, steps, seed, directory)
-        return train_candidate(
-            architecture,
-            self.task,
-            self.teacher,
-            steps=steps,
-            seed=seed,
-            directory=directory,
-            recipe=self.recipe,
-            progress=self.progress,
-        ).accuracy
-
-    def _accuracy_in_child(
-        self, source: Source, architecture: Architecture, steps: int, seed: int, directory: Path
-    ) -> float:
-        job = {
-            "architecture": json.loads(architecture.to_json()),
-            "task": source.name,
-            "data": str(source.data) if source.data else None,
-            "teacher": str(self.teacher),
-            "steps": steps,
-            "seed": seed,
-            "directory": str(directory),
-            "recipe": (self.recipe or DistilRecipe()).to_dict(),
-        }
-        found = run_in_child(CHILD, job, what="training", time_limit=self.time_limit)
+        found = self._train(architecture, steps, seed, directory, final=False)
         return float(found["accuracy"])
 
     def finish(
         self, architecture: Architecture, *, seed: int, directory: Path, out: Path
     ) -> Mapping[str, Any]:
-        """Train on all examples for `final_steps`, write the model to `out`, return its scores.
-
-        Those of the teacher are beside them.
-        """
-        trained = train_candidate(
-            architecture,
-            self.task,
-            self.teacher,
-            steps=self.final_steps,
-            seed=seed,
-            directory=directory,
-            final=True,
-            recipe=self.recipe,
-            progress=self.progress,
-        )
-        copy_model(trained.directory, out)
-        taught = open_teacher(self.teacher.resolve(), self.task)
-        theirs = evaluate_splits(
-            taught.model, taught.tokenizer, self.task.spec, self.task.evaluations, self.progress
-        )
+        """Train on all examples for `final_steps` and write the model to `out`."""
+        found = self._train(architecture, self.final_steps, seed, directory, final=True)
+        copy_model(Path(found["directory"]), out)
         return {
             "steps": self.final_steps,
-            "seconds": round(trained.seconds, 1),
-            **_named(trained.scores),
-            **{f"teacher's {name}": value for name, value in _named(theirs).items()},
+            "seconds": round(float(found["seconds"]), 1),
             **{f"note {n}": note for n, note in enumerate(self.task.notes, 1)},
         }
 
+    def _train(
+        self, architecture: Architecture, steps: int, seed: int, directory: Path, *, final: bool
+    ) -> Mapping[str, Any]:
+        """Accuracy, seconds and directory of a trained candidate."""
+        if self.source is None:
+            trained = train_candidate(
+                architecture,
+                self.task,
+                self.teacher,
+                steps=steps,
+                seed=seed,
+                directory=directory,
+                final=final,
+                recipe=self.recipe,
+                progress=self.progress,
+            )
+            return trained.to_dict()
+        job = {
+            **self.source.job(),
+            "architecture": json.loads(architecture.to_json()),
+            "teacher": str(self.teacher),
+            "steps": steps,
+            "seed": seed,
+            "directory": str(directory),
+            "final": final,
+            "recipe": self.recipe.to_dict(),
+        }
+        return self._run(CHILD, job, "training", None if final else self.time_limit)
 
-def _named(scores: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    return {
-        f"{metric} ({split})": value
-        for split, values in scores.items()
-        for metric, value in values.items()
-    }
+    def compare(self, model: Path, device: Mapping[str, Any], cache_dir: Path) -> Mapping[str, Any]:
+        """The official metrics of a model and of the teacher, in PyTorch and compiled."""
+        found = self._judge(model, device, cache_dir)
+        theirs = self._judge(self.teacher, device, cache_dir)
+        return {**found, **{f"teacher's {name}": value for name, value in theirs.items()}}
+
+    def _judge(self, model: Path, device: Mapping[str, Any], cache_dir: Path) -> dict[str, Any]:
+        if self.source is None:
+            from canao.nas.training.judge import judge
+
+            return judge(model, self.task, device, str(cache_dir), self.progress)
+        job = {
+            **self.source.job(),
+            "model": str(model),
+            "device": dict(device),
+            "cache_dir": str(cache_dir),
+        }
+        return self._run(JUDGE_CHILD, job, "evaluating", None)
+
+    def _run(
+        self, module: str, job: Mapping[str, Any], what: str, time_limit: float | None
+    ) -> dict[str, Any]:
+        return run_in_child(
+            module,
+            job,
+            what=what,
+            time_limit=time_limit,
+            memory_bytes=self.memory_bytes,
+            progress=self.progress,
+        )
+
+
+def tune(tuning: Tuning, task: Task, directory: Path, progress: Told | None = None) -> None:
+    """Make a teacher in a directory; one that is finished there is kept."""
+    fine_tune(
+        tuning.model,
+        task,
+        directory=directory,
+        epochs=tuning.epochs,
+        seed=tuning.seed,
+        recipe=tuning.recipe,
+        everything=False,
+        progress=progress,
+    )
 
 
 def copy_model(source: Path, out: Path) -> None:

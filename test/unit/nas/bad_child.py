@@ -9,9 +9,9 @@ import time
 from typing import Any
 
 from canao.errors import CanaoError
-from canao.nas.isolate import Job, child_main
+from canao.nas.isolate import Job, child_main, progress_of
 
-FINE, REFUSED, CRASH, HANG, HUNGRY, KILLED, SILENT, TORCH = range(32, 288, 32)
+FINE, REFUSED, CRASH, HANG, HUNGRY, KILLED, SILENT, TORCH, TELLING = range(32, 320, 32)
 
 
 def work(job: Job) -> dict[str, Any]:
@@ -30,6 +30,11 @@ def work(job: Job) -> dict[str, Any]:
         os._exit(0)
     if hidden == TORCH:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried ...")
+    if hidden == TELLING:
+        tell = progress_of(job)
+        for step in range(4):
+            if tell is not None:
+                tell("counting", step, 3)
     return {"latency_ms": 1.5, "fused_layers": 7}
 
 

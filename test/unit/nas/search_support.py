@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class TableMeter:
 
     seconds: float = 0.0
     asked: int = 0
+    factor: float = 1.0
 
     def measure(self, architecture: Architecture, *, again: bool = False) -> Execution:
         self.asked += 1
@@ -51,7 +52,7 @@ class TableMeter:
             "peak_fraction": 0.5,
         }
         return Execution(
-            latency_of(architecture),
+            self.factor * latency_of(architecture),
             fused_layers=5 * architecture.num_blocks,
             layers=6 * architecture.num_blocks,
             cpu_utilization=0.9,
@@ -72,6 +73,10 @@ class TableEvaluator:
     fidelities: tuple[int, ...] = (100,)
     sizes: SearchSpace = SPACE
     reference: Architecture | None = None
+    training: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def prepare(self) -> None:
+        pass
 
     def space(self, unit: VectorUnit, rows: int) -> SearchSpace:
         return self.sizes
@@ -90,3 +95,6 @@ class TableEvaluator:
     ) -> Mapping[str, Any]:
         (out / "weights.txt").write_text(architecture.key)
         return {"accuracy from": "a formula"}
+
+    def compare(self, model: Path, device: Mapping[str, Any], cache_dir: Path) -> Mapping[str, Any]:
+        return {}

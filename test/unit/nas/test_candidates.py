@@ -17,6 +17,7 @@ from unit.nas.search_support import SPACE, TableEvaluator, TableMeter, latency_o
 from canao.errors import CandidateError, SearchError
 from canao.nas.architecture import Architecture
 from canao.nas.device_lock import measuring
+from canao.nas.isolate import run_in_child
 from canao.nas.latency import DeviceLatency
 from canao.nas.search import search
 from canao.nas.space import SearchSpace, Sizes
@@ -52,7 +53,7 @@ def test_a_bad_candidate_has_a_reason(
         meter.measure(Architecture(hidden, 1, (8,)))
     assert reason in str(caught.value)
     # The lock is free again.
-    with measuring(meter.locks, meter.device):
+    with measuring(meter.locks):
         pass
 
 
@@ -65,6 +66,23 @@ def test_a_good_candidate_is_measured_once(tmp_path: Path, monkeypatch: pytest.M
     assert meter.measure(fine) == found
     with pytest.raises(TypeError):
         meter.measure(fine, again=True)
+
+
+def test_a_child_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(TEST))
+    told: list[tuple[str, int, int]] = []
+    job = {"architecture": {"hidden_size": bad_child.TELLING}}
+    run_in_child(
+        "unit.nas.bad_child",
+        job,
+        what="it",
+        time_limit=None,
+        progress=lambda *row: told.append(row),
+    )
+    assert told[-1] == ("counting", 3, 3)
+    assert told == sorted(told)
+    # Where nobody listens it tells nothing.
+    run_in_child("unit.nas.bad_child", job, what="it", time_limit=None)
 
 
 def test_the_search_goes_on_after_bad_candidates(
@@ -197,7 +215,7 @@ _HOLD = """
 import json, pathlib, sys, time
 from canao.nas.device_lock import measuring, training
 kind, directory, log = sys.argv[1:]
-with {"m": measuring, "t": training}[kind](pathlib.Path(directory), "device"):
+with {"m": measuring, "t": training}[kind](pathlib.Path(directory)):
     start = time.monotonic()
     time.sleep(0.3)
     row = [kind, start, time.monotonic()]

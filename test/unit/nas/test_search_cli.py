@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.nas.search_support import TableEvaluator, TableMeter, accuracy_of
+from optuna.trial import TrialState
+from unit.nas.search_support import SPACE, TableEvaluator, TableMeter, accuracy_of, latency_of
 from unit.test_cli import run
 
 import canao
-from canao.errors import SearchError
+from canao.errors import DeviceError, SearchError
 from canao.nas import search as search_module
 from canao.nas.architecture import Architecture
+from canao.nas.progress import Progress
 from canao.nas.sampler import SAMPLERS
 from canao.nas.space import SearchSpace, Sizes
 
@@ -138,6 +140,7 @@ def test_a_study_belongs_to_what_it_was_started_with(tmp_path: Path) -> None:
         ({"sampler": "random"}, "sampler"),
         ({"space": TINY}, "space"),
         ({"threads": 2}, "device"),
+        ({"speedup": 2.0}, "goal"),
     ):
         with pytest.raises(SearchError, match=f"was started with another {part}"):
             _search(tmp_path, **values)
@@ -169,3 +172,80 @@ def test_every_sampler_searches(tmp_path: Path, sampler: str) -> None:
     values = [candidate.values["accuracy"] for candidate in result.pareto]
     assert times == sorted(times)
     assert values == sorted(values)
+
+
+def test_time_for_trials_ends(tmp_path: Path) -> None:
+    """No trial is begun after the time for them, but one is complete; later the study goes on."""
+    result = _search(tmp_path, trials=6, time_budget=1e-3)
+    assert len(result.study.get_trials()) == 1
+    assert result.best is not None
+    # One that waits for a worker is left to the next search.
+    result.study.enqueue_trial(SPACE.parameters_of(SPACE.smallest))
+    assert len(_search(tmp_path, time_budget=1e-3).study.get_trials()) == 2
+    told: list[Progress] = []
+    result = _search(tmp_path, time_budget=1e9, progress=told.append)
+    trials = result.study.get_trials()
+    assert [t.state for t in trials] == [TrialState.COMPLETE] * 6
+    assert {row.trial for row in told} == {None, 1, 2, 3, 4, 5}
+    assert [row.done for row in told] == sorted(row.done for row in told)
+    assert all(row.best for row in told if row.done)
+    assert all(row.seconds_left is not None and row.seconds_left > 1e8 for row in told)
+    with pytest.raises(SearchError, match="leaves no time"):
+        _search(tmp_path, time_budget=0.0)
+
+
+def test_a_budget_that_follows_from_the_teacher(tmp_path: Path) -> None:
+    def search(**values: Any) -> Any:
+        evaluator = TableEvaluator(reference=SPACE.largest)
+        given: dict[str, Any] = {"trials": 8, "meter": TableMeter(), "cache_dir": tmp_path}
+        return canao.search(evaluator, out=tmp_path / "out", speedup=2.0, **given | values)
+
+    found = search().best
+    assert found.execution.latency_ms <= latency_of(SPACE.largest) / 2
+    # What was settled when the study began holds, though the teacher seems slower now.
+    assert search(meter=TableMeter(factor=3.0)).best.number == found.number
+    with pytest.raises(SearchError, match=r"another goal \(objectives"):
+        search(speedup=3.0)
+    with pytest.raises(SearchError, match="give one of them"):
+        search(budget_ms=1.0)
+    with pytest.raises(SearchError, match="no teacher to be faster than"):
+        _search(tmp_path / "other", speedup=2.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"target": "cuda"}, "there is no target 'cuda'; choose one of c, opencl"),
+        ({"device": "cpu"}, "ask for the target opencl too"),
+        ({"target": "opencl", "threads": 2}, "threads=2 has no meaning for OpenCL"),
+    ],
+)
+def test_devices_that_make_no_sense(tmp_path: Path, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SearchError, match=message):
+        _search(tmp_path, **values)
+    assert not (tmp_path / "study.sqlite").exists()
+
+
+def test_a_missing_device(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="no OpenCL device is called 'no such'"):
+        _search(tmp_path, target="opencl", device="no such")
+
+
+def test_a_search_on_opencl(tmp_path: Path) -> None:
+    """One candidate compiled for a device and measured there; another device is another study."""
+    tiny = SearchSpace(Sizes(1, 1), Sizes(32, 32), Sizes(64, 64))
+    given: dict[str, Any] = {"trials": 1, "sequence": 8, "finalists": 1, "meter": None}
+    evaluator = TableEvaluator(sizes=tiny)
+    out: dict[str, Any] = {"out": tmp_path / "out", "cache_dir": tmp_path / "cache"}
+    result = canao.search(evaluator, target="opencl", device="cpu", **out, **given)
+    assert result.best is not None
+    execution = result.best.execution
+    assert execution.latency_ms > 0
+    assert execution.target == canao.Target.opencl("cpu").title
+    assert execution.gpu_utilization is not None
+    kept = json.loads((tmp_path / "out" / "best" / "found.json").read_text())
+    device = canao.Target.opencl("cpu").device
+    assert device is not None
+    assert kept["search"]["device"]["device"] == device.name
+    with pytest.raises(SearchError, match=r"another device \(target opencl, now c\)"):
+        canao.search(evaluator, **out, **given)

@@ -1,4 +1,7 @@
-"""Stands in for the child that trains a candidate: one block crashes it, two make it diverge."""
+"""Stands in for children that train: how many blocks a candidate has says what becomes of it.
+
+One block crashes it, two make it diverge, three take all memory.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,14 @@ from canao.nas.isolate import Job, child_main
 
 
 def work(job: Job) -> dict[str, Any]:
-    if len(job["architecture"]["intermediate_sizes"]) == 1:
+    blocks = len(job["architecture"]["intermediate_sizes"]) if "architecture" in job else 1
+    if blocks == 1:
         os.kill(os.getpid(), signal.SIGSEGV)
+    if blocks == 3:
+        import torch
+
+        held = [torch.ones(1 << 28) for _ in range(64)]
+        return {"accuracy": float(held[0][0])}
     raise DivergedError("the loss is nan at step 1; lower the learning rate")
 
 

@@ -8,18 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from optuna.trial import TrialState
+from unit.nas.search_support import TableMeter
 from unit.test_cli import run
-from unit.training.training_support import WHOLE, examples
+from unit.training.training_support import WHOLE, examples, save_teacher
 
 import canao
-from canao.errors import CandidateError, SearchError
+from canao.errors import CanaoError, CandidateError, SearchError
 from canao.nas.architecture import Architecture
 from canao.nas.compiling import example_inputs
+from canao.nas.space import SearchSpace, Sizes
 from canao.nas.task_options import TaskOptions
 from canao.nas.training import task_trainer
 from canao.nas.training.columns import Examples
+from canao.nas.training.fine_tune import knows
 from canao.nas.training.sized_bert import architecture_of, load_classifier, read_config
-from canao.nas.training.task_trainer import Source, TaskTrainer
+from canao.nas.training.task_trainer import Source, TaskTrainer, Tuning
 from canao.nas.training.tasks import open_task
 from canao.runtime.target import Target
 
@@ -42,6 +46,11 @@ def _table(part: Examples) -> str:
     return "sentence\tlabel\n" + "".join(f"{text}\t{names[label]}\n" for text, label in rows)
 
 
+def _arguments(films: Path, teacher: Path, out: Path) -> tuple[object, ...]:
+    arguments = ("--task", films, "--teacher", teacher, "--trials", 1, "--out", out, "--json")
+    return (*arguments, "--steps", 2, "--final-steps", 4, "--seq", 16, "--finalists", 1)
+
+
 def test_from_data_to_a_compiled_model(
     teacher: Path,
     films: Path,
@@ -50,22 +59,59 @@ def test_from_data_to_a_compiled_model(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    arguments = ("--task", films, "--teacher", teacher, "--trials", 1, "--out", out, "--json")
-    more = ("--steps", 2, "--final-steps", 4, "--seq", 16, "--finalists", 1)
-    assert run(monkeypatch, "search", *arguments, *more) == 0
+    arguments = _arguments(films, teacher, out)
+    with monkeypatch.context() as patch:
+        _children(patch, CHILD="unit.training.crash_at_the_end")
+        assert run(monkeypatch, "search", *arguments) == 1
+    said = capsys.readouterr().err
+    assert "could not be made to the end: training crashed (SIGSEGV)" in said
+    assert (out / "report.html").is_file()
+    assert not (out / "best").exists()
+    # The same search tries that again, and nothing else.
+    assert run(monkeypatch, "search", *arguments) == 0
     found = json.loads(capsys.readouterr().out)
     best, facts = Architecture.from_mapping(found["best"]["architecture"]), found["facts"]
     for name in ("accuracy (dev)", "teacher's accuracy (dev)"):
         assert 0 <= facts[name] <= 1
+        compiled = name.replace("(dev)", "(dev, compiled)")
+        assert facts[compiled] == pytest.approx(facts[name], abs=0.001)
     assert facts["latency_ms"] > 0
     assert facts["teacher's latency_ms"] > 0
     assert architecture_of(read_config(out / "best")) == best
     assert (out / "best" / "tokenizer.json").is_file()
     assert "teacher's accuracy (dev)" in (out / "best" / "README.md").read_text()
+    assert "After the last training" in (out / "report.html").read_text()
     inputs = example_inputs(16, 1, 20)
     expected = load_classifier(out / "best").eval()(**inputs).logits.detach().numpy()
     compiled = canao.load(out / "best" / "compiled")(**inputs).logits
     assert np.allclose(compiled.detach().numpy(), expected, atol=1e-4)
+    _check_settings(arguments, monkeypatch, capsys)
+
+
+def _check_settings(
+    arguments: tuple[object, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Other settings of training are an error; a worker takes them from the study."""
+    for option, value, message in (
+        ("--steps", "2,3", "another training (steps [2], now [2, 3])"),
+        ("--final-steps", 5, "another training (final_steps 4, now 5)"),
+        ("--bfloat16", None, "another training (recipe bf16 False, now True)"),
+        ("--seed", 1, "another settings (seed 0, now 1)"),
+    ):
+        more = (option,) if value is None else (option, value)
+        assert run(monkeypatch, "search", *arguments, *more) == 1
+        assert message in capsys.readouterr().err
+    worker = (*arguments, "--worker", "--steps", "2,3", "--final-steps", 5)
+    assert run(monkeypatch, "search", *worker) == 0
+
+
+def _children(patch: pytest.MonkeyPatch, **children: str) -> None:
+    """Let modules of the tests stand in for children."""
+    for name, module in children.items():
+        patch.setattr(task_trainer, name, module)
+    patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
 
 
 def _trainer(films: Path, teacher: Path) -> TaskTrainer:
@@ -90,6 +136,7 @@ def test_a_training_that_hangs(films: Path, teacher: Path, tmp_path: Path) -> No
     [
         ((), "training crashed"),
         ((1,), "training failed: the loss is nan"),
+        ((1, 1), "training ran out of memory"),
     ],
 )
 def test_a_training_that_dies(
@@ -100,11 +147,64 @@ def test_a_training_that_dies(
     blocks: tuple[int, ...],
     reason: str,
 ) -> None:
-    monkeypatch.setattr(task_trainer, "CHILD", "unit.training.bad_training")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    _children(monkeypatch, CHILD="unit.training.bad_training")
     wanted = replace(SMALL, intermediate_sizes=(8, *blocks))
+    trainer = replace(_trainer(films, teacher), memory_bytes=4 << 30)
     with pytest.raises(CandidateError, match=reason):
-        _trainer(films, teacher).accuracy(wanted, steps=2, seed=0, directory=tmp_path)
+        trainer.accuracy(wanted, steps=2, seed=0, directory=tmp_path)
+
+
+def test_a_real_training_without_memory(films: Path, teacher: Path, tmp_path: Path) -> None:
+    trainer = replace(_trainer(films, teacher), memory_bytes=200 << 20)
+    with pytest.raises(CandidateError, match="training ran out of memory"):
+        trainer.accuracy(SMALL, steps=2, seed=0, directory=tmp_path)
+
+
+def test_a_search_goes_on_after_trainings_that_die(
+    films: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _children(monkeypatch, CHILD="unit.training.bad_training")
+    trainer = replace(_trainer(films, teacher), memory_bytes=4 << 30)
+    result = canao.search(
+        trainer,
+        trials=4,
+        sampler="random",
+        space=SearchSpace(Sizes(1, 3), Sizes(16, 32, 8), Sizes(16, 48, 16), head_width=8),
+        out=tmp_path,
+        meter=TableMeter(),
+        cache_dir=tmp_path / "cache",
+    )
+    trials = result.study.get_trials()
+    assert [t.state for t in trials] == [TrialState.FAIL] * 4
+    blocks = {1: "crashed (SIGSEGV)", 2: "the loss is nan", 3: "ran out of memory"}
+    for trial in trials:
+        assert blocks[trial.params["num_blocks"]] in trial.user_attrs["reason"]
+    assert any(trial.params["num_blocks"] == 3 for trial in trials)
+
+
+def test_a_teacher_whose_training_crashes(
+    films: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _children(monkeypatch, TEACHER_CHILD="unit.training.bad_training")
+    trainer = replace(
+        _trainer(films, teacher), teacher=tmp_path / "teacher", tuning=Tuning(teacher)
+    )
+    with pytest.raises(SearchError, match=r"fine-tuning the teacher crashed \(SIGSEGV\); correct"):
+        trainer.prepare()
+
+
+def test_a_teacher_is_made_in_a_child(films: Path, tmp_path: Path) -> None:
+    model = save_teacher(tmp_path / "model", task="something else")
+    told: list[tuple[str, int, int]] = []
+    options = TaskOptions(teacher=model, teacher_epochs=0.5)
+    trainer = TaskTrainer.for_search(str(films), options, tmp_path, lambda *row: told.append(row))
+    trainer.prepare()
+    assert trainer.teacher == tmp_path / "teacher"
+    assert knows(read_config(trainer.teacher), trainer.task.spec)
+    assert told
+    trainer.prepare()
+    with pytest.raises(CanaoError, match="holds another training"):
+        replace(trainer, tuning=Tuning(model, epochs=1)).prepare()
 
 
 def test_the_space_is_what_the_teacher_has_room_for(films: Path, teacher: Path) -> None:
