@@ -10,9 +10,9 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from canao.errors import CandidateError, SearchError
-from canao.nas.attributes import REASON, SECONDS, WORKER, counts
+from canao.nas.attributes import INTERRUPTED, REASON, SECONDS, WORKER, counts, is_void
 from canao.nas.progress import Narrator
-from canao.nas.study import ended, interrupt, recover, under_way
+from canao.nas.study import ended, queue_again, recover, under_way
 from canao.nas.trials import TrialRunner
 
 _FAILURES_IN_A_ROW = 10
@@ -51,18 +51,35 @@ class Loop:
                 )
 
     def _one(self) -> None:
+        """Run one trial; one that is interrupted is queued again."""
+        begun: list[optuna.Trial] = []
+        stops: list[BaseException] = []
+
         def objective(trial: optuna.Trial) -> float | list[float]:
+            begun.append(trial)
             self.narrator.trial = trial.number
             try:
                 return self.runner(trial)
-            except (KeyboardInterrupt, SystemExit):
-                frozen = self.storage.get_trial(trial._trial_id)  # pyright: ignore[reportPrivateUsage]
-                interrupt(self.study, self.storage, frozen)
-                raise
+            except (KeyboardInterrupt, SystemExit) as stop:
+                stops.append(stop)
+                trial.set_user_attr(INTERRUPTED, True)
+                raise CandidateError("it was interrupted") from stop
             finally:
                 self.narrator.trial = None
 
-        self.study.optimize(objective, n_trials=1, catch=(CandidateError,))
+        try:
+            self.study.optimize(objective, n_trials=1, catch=(CandidateError,))
+        except ValueError:
+            # Optuna's word for a trial that another worker gave up meanwhile, because this one
+            # was silent for long: its candidate is queued again.
+            if not begun or not is_void(self._stored(begun[0])):
+                raise
+        if stops:
+            queue_again(self.study, self._stored(begun[0]))
+            raise stops[0]
+
+    def _stored(self, trial: optuna.Trial) -> FrozenTrial:
+        return self.storage.get_trial(trial._trial_id)  # pyright: ignore[reportPrivateUsage]
 
     def _is_late(self) -> bool:
         """Whether a trial as long as the longest so far would end after the time for trials.

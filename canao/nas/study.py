@@ -182,14 +182,24 @@ def check_same(name: str, found: Configuration, wanted: Configuration) -> None:
         )
 
 
-def _difference(was: Any, now: Any) -> tuple[str, object, object]:
+def _difference(was: object, now: object) -> tuple[str, object, object]:
     """Where two values first differ, and what is there in each."""
-    if not (isinstance(was, Mapping) and isinstance(now, Mapping)):
+    left, right = _parts(was), _parts(now)
+    if not left or not right:
         return "", was, now
-    left, right = cast("Mapping[str, Any]", was), cast("Mapping[str, Any]", now)
     name = next(n for n in {**left, **right} if left.get(n) != right.get(n))
     place, before, after = _difference(left.get(name), right.get(name))
     return f"{name} {place}", before, after
+
+
+def _parts(value: object) -> Mapping[str, object]:
+    """The parts of a value that has some; lists of numbers are shown whole."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, object]", value)
+    rows = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
+    if all(isinstance(row, Mapping) for row in rows):
+        return {str(number): row for number, row in enumerate(rows)}
+    return {}
 
 
 def _short(value: object) -> str:
@@ -258,10 +268,15 @@ def interrupt(study: optuna.Study, storage: RDBStorage, trial: FrozenTrial) -> b
             return False
     except UpdateFinishedTrialError:
         return False  # another worker was quicker, or the trial ended after all
+    queue_again(study, trial)
+    return True
+
+
+def queue_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Let the next worker that is free run a trial's candidate, if it had come to one."""
     if KEY in trial.user_attrs:
         kept = {name: trial.user_attrs[name] for name in (LOG_PROBS,) if name in trial.user_attrs}
         study.enqueue_trial(trial.params, user_attrs={**kept, RETRY: trial.number})
-    return True
 
 
 def ended(study: optuna.Study) -> int:

@@ -21,6 +21,7 @@ from canao.nas.task_options import TaskOptions
 from canao.nas.training.candidate import train_candidate
 from canao.nas.training.distil import DistilRecipe
 from canao.nas.training.fine_tune import fine_tune, knows
+from canao.nas.training.judge import judge
 from canao.nas.training.runs import CONFIG, fingerprint
 from canao.nas.training.sized_bert import architecture_of, read_config
 from canao.nas.training.tasks import Task, open_task
@@ -224,22 +225,19 @@ class TaskTrainer:
 
     def compare(self, model: Path, device: Mapping[str, Any], cache_dir: Path) -> Mapping[str, Any]:
         """The official metrics of a model and of the teacher, in PyTorch and compiled."""
-        found = self._judge(model, device, cache_dir)
-        theirs = self._judge(self.teacher, device, cache_dir)
-        return {**found, **{f"teacher's {name}": value for name, value in theirs.items()}}
-
-    def _judge(self, model: Path, device: Mapping[str, Any], cache_dir: Path) -> dict[str, Any]:
+        both = (model, self.teacher)
         if self.source is None:
-            from canao.nas.training.judge import judge
-
-            return judge(model, self.task, device, str(cache_dir), self.progress)
-        job = {
-            **self.source.job(),
-            "model": str(model),
-            "device": dict(device),
-            "cache_dir": str(cache_dir),
-        }
-        return self._run(JUDGE_CHILD, job, "evaluating", None)
+            scores = [judge(m, self.task, device, str(cache_dir), self.progress) for m in both]
+        else:
+            job = {
+                **self.source.job(),
+                "models": [str(m) for m in both],
+                "device": dict(device),
+                "cache_dir": str(cache_dir),
+            }
+            scores = self._run(JUDGE_CHILD, job, "evaluating", None)["scores"]
+        found, theirs = scores
+        return {**found, **{f"teacher's {name}": value for name, value in theirs.items()}}
 
     def _run(
         self, module: str, job: Mapping[str, Any], what: str, time_limit: float | None

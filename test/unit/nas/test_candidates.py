@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 from unit.nas import bad_child
@@ -21,6 +22,7 @@ from canao.nas.isolate import run_in_child
 from canao.nas.latency import DeviceLatency
 from canao.nas.search import search
 from canao.nas.space import SearchSpace, Sizes
+from canao.nas.study import interrupt, open_storage
 from canao.runtime.cache import Cache
 
 TEST = Path(__file__).resolve().parents[2]
@@ -191,6 +193,28 @@ def test_little_training_first(tmp_path: Path) -> None:
     assert any("others did better" in t.user_attrs["reason"] for t in stopped)
     assert result.best is not None
     assert "100" in result.best.rungs
+
+
+def test_a_trial_that_was_given_up_meanwhile(tmp_path: Path) -> None:
+    """A worker that was silent for long finds its trial given away, and goes on with others."""
+    storage = open_storage(f"sqlite:///{tmp_path / 'study.sqlite'}")
+
+    class Trainer(TableEvaluator):
+        def accuracy(
+            self, architecture: Architecture, *, steps: int, seed: int, directory: Path
+        ) -> float:
+            study = optuna.load_study(study_name="canao", storage=storage)
+            (running,) = study.get_trials(states=(TrialState.RUNNING,))
+            if running.number == 0:
+                interrupt(study, storage, running)
+            return super().accuracy(architecture, steps=steps, seed=seed, directory=directory)
+
+    result = search(
+        Trainer(), trials=3, out=tmp_path, meter=TableMeter(), cache_dir=tmp_path / "cache"
+    )
+    states = [t.state for t in result.study.get_trials()]
+    assert states == [TrialState.FAIL, *[TrialState.COMPLETE] * 3]
+    assert result.study.get_trials()[1].user_attrs["retry_of"] == 0
 
 
 def test_equal_candidates_cost_nothing(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from unit.training.training_support import save_teacher
 
-from canao.nas.attributes import INTERRUPTED, KEY, RUNGS, TWIN, WORKER, counts
+from canao.nas.attributes import INTERRUPTED, KEY, RETRY, RUNGS, TWIN, WORKER, counts
 from canao.nas.study import open_storage, open_study
 
 TEST = Path(__file__).resolve().parents[2]
@@ -138,6 +138,23 @@ def test_a_killed_search_goes_on(plan: Plan, sampler: str) -> None:
     _kill_at_random(plan, 1, random.Random(1))
     _end(plan.start())
     _check(plan, interruptions=1)
+
+
+def test_a_search_stopped_by_hand_goes_on(plan: Plan) -> None:
+    plan = replace(plan, trials=4, seconds=0.5)
+    process = plan.start()
+    assert process.stdout is not None
+    while "training" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=280)
+    assert process.returncode
+    assert said.strip().endswith("KeyboardInterrupt")
+    (lost,) = [t for t in plan.study().get_trials() if t.user_attrs.get(INTERRUPTED)]
+    assert lost.state is TrialState.FAIL
+    _end(plan.start())
+    trials = _check(plan, interruptions=1)
+    assert [t.params for t in trials if t.user_attrs.get(RETRY) == lost.number] == [lost.params]
 
 
 @pytest.mark.slow

@@ -149,7 +149,7 @@ def test_a_training_that_dies(
 ) -> None:
     _children(monkeypatch, CHILD="unit.training.bad_training")
     wanted = replace(SMALL, intermediate_sizes=(8, *blocks))
-    trainer = replace(_trainer(films, teacher), memory_bytes=4 << 30)
+    trainer = replace(_trainer(films, teacher), memory_bytes=2 << 30)
     with pytest.raises(CandidateError, match=reason):
         trainer.accuracy(wanted, steps=2, seed=0, directory=tmp_path)
 
@@ -164,7 +164,7 @@ def test_a_search_goes_on_after_trainings_that_die(
     films: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _children(monkeypatch, CHILD="unit.training.bad_training")
-    trainer = replace(_trainer(films, teacher), memory_bytes=4 << 30)
+    trainer = replace(_trainer(films, teacher), memory_bytes=2 << 30)
     result = canao.search(
         trainer,
         trials=4,
