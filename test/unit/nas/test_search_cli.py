@@ -140,7 +140,6 @@ def test_a_study_belongs_to_what_it_was_started_with(tmp_path: Path) -> None:
         ({"sampler": "random"}, "sampler"),
         ({"space": TINY}, "space"),
         ({"threads": 2}, "device"),
-        ({"speedup": 2.0}, "goal"),
     ):
         with pytest.raises(SearchError, match=f"was started with another {part}"):
             _search(tmp_path, **values)
