@@ -36,7 +36,7 @@ def evaluator_of(values: dict[str, Any]) -> Evaluator:
 
     recipe = DistilRecipe(batch_size=8, learning_rate=5e-3, save_every=2)
     teacher = Path(values["teacher"])
-    return TaskTrainer(task(), teacher, fidelities=(4, 20), final_steps=40, recipe=recipe)
+    return TaskTrainer(task(), teacher, fidelities=(4, 20), final_steps=20, recipe=recipe)
 
 
 def main(text: str) -> None:

@@ -112,7 +112,11 @@ def _check(plan: Plan, *, interruptions: int) -> list[FrozenTrial]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    said, _ = process.communicate(timeout=280)
+    """Wait for a search to end well; the test's own time limit is the only one."""
+    try:
+        said, _ = process.communicate()
+    finally:
+        process.kill()
     assert process.returncode == 0, said
 
 
@@ -147,7 +151,7 @@ def test_a_search_stopped_by_hand_goes_on(plan: Plan) -> None:
     while "training" not in process.stdout.readline():
         pass
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=280)
+    said, _ = process.communicate()
     assert process.returncode
     assert said.strip().endswith("KeyboardInterrupt")
     (lost,) = [t for t in plan.study().get_trials() if t.user_attrs.get(INTERRUPTED)]
@@ -162,7 +166,7 @@ def test_a_search_stopped_by_hand_goes_on(plan: Plan) -> None:
 def test_a_search_killed_twenty_times(plan: Plan) -> None:
     """Real trainings with a checkpoint every other step: it ends as one that nobody killed."""
     teacher = save_teacher(plan.directory / "teacher")
-    plan = replace(plan, trials=40, teacher=teacher)
+    plan = replace(plan, trials=30, teacher=teacher)
     _kill_at_random(plan, 20, random.Random(2))
     _end(plan.start())
     trials = _check(plan, interruptions=20)
