@@ -150,7 +150,9 @@ def _compile(directory: Path, device: Mapping[str, Any], cache: Cache) -> None:
     """Compile the model in a directory as candidates were; `canao.load` reads what is saved."""
     from canao.nas.compiling import compile_for
     from canao.nas.training.sized_bert import load_classifier
+    from canao.nas.training.trainer import silence
 
+    silence()
     compiled = compile_for(load_classifier(directory), device, str(cache.root.parent))
     try:
         compiled.save(directory / COMPILED)

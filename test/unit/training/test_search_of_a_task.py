@@ -15,6 +15,7 @@ from unit.training.training_support import WHOLE, examples, save_teacher
 
 import canao
 from canao.errors import CanaoError, CandidateError, SearchError
+from canao.nas import search as search_module
 from canao.nas.architecture import Architecture
 from canao.nas.compiling import example_inputs
 from canao.nas.space import SearchSpace, Sizes
@@ -62,6 +63,8 @@ def test_from_data_to_a_compiled_model(
     arguments = _arguments(films, teacher, out)
     with monkeypatch.context() as patch:
         _children(patch, CHILD="unit.training.crash_at_the_end")
+        # The teacher will be measured in earnest; that is slow enough.
+        patch.setattr(search_module, "DeviceLatency", lambda *_, **__: TableMeter())
         assert run(monkeypatch, "search", *arguments) == 1
     said = capsys.readouterr().err
     assert "could not be made to the end: training crashed (SIGSEGV)" in said
