@@ -40,7 +40,7 @@ def distil(
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Decides all that is random.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Examples in a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(min=0, help="The highest rate.")] = 3e-4,
+    learning_rate: Annotated[float, typer.Option(min=0, help="The highest rate.")] = 1e-4,
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
     held_out: Annotated[
         bool,

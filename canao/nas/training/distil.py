@@ -17,7 +17,7 @@ from canao.nas.training.trainer import Recipe, ResumableTrainer
 class DistilRecipe(Recipe):
     """How a model is distilled: the weights of the parts of the loss."""
 
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     hidden: float = 1.0
     """Squared distance of hidden states from the teacher's."""
     logits: float = 1.0

@@ -2,8 +2,7 @@
 
 Widths: the first-order Taylor estimate of what the loss loses without a unit,
 (activation x gradient) summed over an example's tokens, squared, summed over
-examples (Molchanov et al. 2017; Michel et al. 2019). Layers: the change of the
-last hidden states without them, removed one after another (as ShortGPT).
+examples (Molchanov et al. 2017; Michel et al. 2019). Blocks: `kept_blocks.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Batch = Mapping[str, Tensor]
+from canao.nas.training.kept_blocks import (
+    Batch,
+    Blocks,
+    Outputs,
+    best_blocks,
+    last_states,
+    without_labels,
+)
+
 _UNITS = ("scores", "values", "neurons")
 
 
@@ -39,17 +46,17 @@ class Importance:
     hidden: Tensor
     """Of the dimensions that all blocks read and write, shape (hidden size,)."""
     blocks: tuple[BlockImportance, ...]
-    removal: tuple[int, ...]
-    """The blocks in the order in which they are best removed."""
+    kept: tuple[Blocks, ...]
+    """The blocks to keep if there are 1, 2, ... of them."""
 
-    def kept_blocks(self, count: int) -> tuple[int, ...]:
-        """The blocks that are left when there are `count`, in their order."""
-        gone = set(self.removal[: len(self.blocks) - count])
-        return tuple(n for n in range(len(self.blocks)) if n not in gone)
+    def kept_blocks(self, count: int) -> Blocks:
+        """The `count` blocks to keep, in their order."""
+        return self.kept[count - 1]
 
     def tensors(self) -> dict[str, Tensor]:
         """All of it as tensors by name, from which `of_tensors` makes it again."""
-        found = {"hidden": self.hidden, "removal": torch.tensor(self.removal)}
+        found = {"hidden": self.hidden}
+        found |= {f"kept.{len(kept)}": torch.tensor(kept) for kept in self.kept}
         for number, block in enumerate(self.blocks):
             found |= {f"{number}.{name}": getattr(block, name) for name in _UNITS}
         return found
@@ -57,12 +64,13 @@ class Importance:
     @classmethod
     def of_tensors(cls, found: Mapping[str, Tensor]) -> Importance:
         """The importance that `tensors` gave."""
-        removal = tuple(int(number) for number in found["removal"])
+        count = sum(name.startswith("kept.") for name in found)
         blocks = tuple(
             BlockImportance(*(found[f"{number}.{name}"] for name in _UNITS))
-            for number in range(len(removal))
+            for number in range(count)
         )
-        return cls(found["hidden"], blocks, removal)
+        kept = tuple(tuple(map(int, found[f"kept.{number}"])) for number in range(1, count + 1))
+        return cls(found["hidden"], blocks, kept)
 
 
 def measure_importance(
@@ -70,11 +78,14 @@ def measure_importance(
     batches: Iterable[Batch],
     loss: Callable[[Any, Batch], Tensor],
     progress: Callable[[], None] = lambda: None,
+    *,
+    outputs: Outputs = last_states,
 ) -> Importance:
     """The importance of a BERT's units for a loss, over batches of examples.
 
     `model` is a `BertModel` or has one as `bert`; `loss` computes a scalar from
-    it and a batch. The model is left as it was.
+    it and a batch, `outputs` what the model should still say without some of
+    its blocks. The model is left as it was.
     """
     taken = list(batches)
     encoder = getattr(model, "bert", model)
@@ -82,7 +93,7 @@ def measure_importance(
     model.eval()
     try:
         sums = _taylor_sums(model, encoder, taken, loss, progress)
-        removal = _removal_order(encoder, taken[0], progress)
+        kept = best_blocks(model, taken, outputs, progress)
     finally:
         model.train(training)
         model.zero_grad()
@@ -99,7 +110,7 @@ def measure_importance(
         )
         for n in range(count)
     )
-    return Importance(hidden, blocks, removal)
+    return Importance(hidden, blocks, kept)
 
 
 def _points(encoder: Any) -> dict[str, nn.Module]:
@@ -156,33 +167,6 @@ def _captured(points: Mapping[str, nn.Module], seen: dict[str, Tensor]) -> Gener
             handle.remove()
 
 
-def _removal_order(encoder: Any, batch: Batch, progress: Callable[[], None]) -> tuple[int, ...]:
-    """Blocks, the one first without which the last hidden states change least, and so on."""
-    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
-    layers = list(encoder.encoder.layer)
-    mask = inputs["attention_mask"].unsqueeze(-1)
-
-    def hidden(kept: Sequence[int]) -> Tensor:
-        encoder.encoder.layer = nn.ModuleList([layers[n] for n in kept])
-        with torch.no_grad():
-            return encoder(**inputs).last_hidden_state * mask
-
-    try:
-        kept = list(range(len(layers)))
-        whole = hidden(kept)
-        removed: list[int] = []
-        while len(kept) > 1:
-            changes = {
-                n: (hidden([k for k in kept if k != n]) - whole).square().sum().item() for n in kept
-            }
-            removed.append(min(kept, key=lambda n: changes[n]))
-            kept.remove(removed[-1])
-            progress()
-        return (*removed, *kept)
-    finally:
-        encoder.encoder.layer = nn.ModuleList(layers)
-
-
 def task_loss(model: Any, batch: Batch) -> Tensor:
     """The loss of a model with a classifier, summed over the examples."""
     return model(**batch).loss * len(batch["labels"])
@@ -194,10 +178,9 @@ def feature_loss(model: Any, batch: Batch) -> Tensor:
     Its gradient reaches all that the last hidden states depend on; the
     direction is another one for each example and always the same.
     """
-    inputs = {name: tensor for name, tensor in batch.items() if name != "labels"}
     encoder = getattr(model, "bert", model)
-    hidden = encoder(**inputs).last_hidden_state
-    mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+    hidden = encoder(**without_labels(batch)).last_hidden_state
+    mask = batch["attention_mask"].unsqueeze(-1).to(hidden.dtype)
     mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
     generator = torch.Generator().manual_seed(0)
     return (mean * torch.randn(mean.shape, generator=generator).to(mean)).sum()

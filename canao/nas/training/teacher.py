@@ -22,6 +22,7 @@ from canao.nas.training.importance import (
     measure_importance,
     task_loss,
 )
+from canao.nas.training.kept_blocks import logits
 from canao.nas.training.runs import fingerprint
 from canao.nas.training.sized_bert import read_config
 from canao.nas.training.tasks import Task
@@ -30,7 +31,7 @@ from canao.runtime.cache import Cache, digest
 
 _PROBE_BATCHES, _PROBE_SIZE = 4, 16
 _SEED = 0
-_METHOD = "1"
+_METHOD = "2"
 """Changes with the way in which importance is measured."""
 _FILE = "importance.safetensors"
 
@@ -105,7 +106,9 @@ def _opened(path: Path, mark: str, held: _ByDigest) -> Teacher:
 def _measured(model: Any, tokenizer: Any, task: Task, *, knows_task: bool) -> Importance:
     examples = task.training_examples(everything=False)
     probes = _probes(encode(examples, tokenizer, task.spec), collator(tokenizer))
-    return measure_importance(model, probes, task_loss if knows_task else feature_loss)
+    if knows_task:
+        return measure_importance(model, probes, task_loss, outputs=logits)
+    return measure_importance(model, probes, feature_loss)
 
 
 def _probes(data: Encoded, collate: Any) -> list[dict[str, torch.Tensor]]:

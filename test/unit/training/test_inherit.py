@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from unit.training.training_support import WHOLE, config, inputs, save_teacher, spec
 
 from canao.errors import CanaoError
@@ -20,6 +22,7 @@ from canao.nas.training.importance import (
     task_loss,
 )
 from canao.nas.training.inherit import inherit
+from canao.nas.training.kept_blocks import best_blocks, logits
 from canao.nas.training.sized_bert import (
     SizedBertConfig,
     architecture_of,
@@ -62,7 +65,8 @@ def test_all_of_minilm_computes_what_it_does() -> None:
     sizes = architecture_of(whole.config)
     units = torch.ones(sizes.hidden_size)
     block = BlockImportance(units, units, torch.ones(sizes.intermediate_sizes[0]))
-    alike = Importance(units, (block,) * sizes.num_blocks, tuple(range(sizes.num_blocks)))
+    kept = tuple(tuple(range(count)) for count in range(1, sizes.num_blocks + 1))
+    alike = Importance(units, (block,) * sizes.num_blocks, kept)
     copy, _ = inherit(sizes, whole, alike, seed=0)
     assert torch.equal(_logits(copy), _logits(whole))
 
@@ -118,22 +122,38 @@ def test_a_block_that_does_nothing_is_dropped_first(teacher: Any) -> None:
             norm.weight.fill_(1)
             norm.bias.zero_()
     found = measure_importance(model.eval(), [_batch()], task_loss)
-    assert found.removal[0] == 1
+    assert found.kept_blocks(2) == (0, 2)
     small, lineage = inherit(Architecture(32, 4, (48, 48)), model, found, seed=0)
     assert lineage.blocks == (0, 2)
     assert lineage.targets() == (1, 2)
     torch.testing.assert_close(_logits(small), _logits(model), rtol=1e-4, atol=1e-4)
 
 
+def test_blocks_that_are_kept_say_most_of_what_all_say(teacher: Any) -> None:
+    """The choices that the search follows are as good as all of them, for so few blocks."""
+    whole = logits(teacher, _batch())
+    found = best_blocks(teacher, [_batch()], logits, lambda: None)
+    layers = list(teacher.bert.encoder.layer)
+    for count, kept in enumerate(found, 1):
+        distances: dict[tuple[int, ...], float] = {}
+        for blocks in combinations(range(3), count):
+            teacher.bert.encoder.layer = nn.ModuleList([layers[n] for n in blocks])
+            with torch.no_grad():
+                distances[blocks] = (logits(teacher, _batch()) - whole).square().sum().item()
+        teacher.bert.encoder.layer = nn.ModuleList(layers)
+        assert kept == min(distances, key=lambda blocks: distances[blocks])
+
+
 def test_importance_without_a_task(teacher: Any) -> None:
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
     found = measure_importance(teacher, [_batch()], feature_loss)
     assert found.hidden.shape == (32,)
-    assert sorted(found.removal) == [0, 1, 2]
+    assert [len(kept) for kept in found.kept] == [1, 2, 3]
+    assert found.kept_blocks(3) == (0, 1, 2)
     assert min(block.neurons.min() for block in found.blocks) > 0
     assert all(torch.equal(before[n], t) for n, t in teacher.state_dict().items())
     again = Importance.of_tensors(found.tensors())
-    assert again.removal == found.removal
+    assert again.kept == found.kept
     assert all(torch.equal(t, again.tensors()[name]) for name, t in found.tensors().items())
 
 
