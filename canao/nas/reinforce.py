@@ -23,7 +23,8 @@ from torch import Tensor
 
 from canao.nas.architecture import Architecture
 from canao.nas.controller import BLOCKS, Controller, Decided
-from canao.nas.objectives import ACCURACY, Goal, Matrix, Values, scalarise, volume_added
+from canao.nas.objectives import ACCURACY, LATENCY, Goal, Matrix, Values, scalarise, volume_added
+from canao.nas.opening import opening
 from canao.nas.predictor import Predictor, Vector, features
 from canao.nas.space import SearchSpace
 
@@ -119,7 +120,6 @@ class Reinforce:
         """The controller at the end of phase one: it decides the number of blocks."""
         self.optimiser = self._new_optimiser()
         self.absorbed: list[int] = []
-        self._corners = (space.largest, space.smallest)
 
     def _new_optimiser(self) -> torch.optim.Adam:
         return torch.optim.Adam(self.controller.parameters(), lr=self.settings.learning_rate)
@@ -310,11 +310,14 @@ class Reinforce:
 
         It is the one of a shortlist of draws that a member of the predictors
         likes best: another member each time, so that what is uncertain is tried.
-        A search for a front begins with the largest and the smallest
-        architecture: between them lies what a front can span.
+        The first ones are those of `opening.py`.
         """
-        if self.goal.pareto and index < len(self._corners):
-            return Proposal(Decided(self._corners[index], ()), ())
+        latencies = [
+            (e.architecture, e.values[LATENCY]) for e in experiences if LATENCY in e.values
+        ]
+        first = opening(index, self.space, self.goal, latencies)
+        if first is not None and first.key not in avoid:
+            return Proposal(Decided(first, ()), ())
         generator = self._generator(index, 0)
         drawn: dict[str, Proposal] = {}
         for _ in range(_REDRAWS):

@@ -77,14 +77,15 @@ class SearchSpace:
     @property
     def largest(self) -> Architecture:
         """The architecture with the highest bound everywhere."""
-        return self._uniform(self.blocks.high, self.hidden.high, self.intermediate.high)
+        return self.uniform(self.blocks.high, self.hidden.high, self.intermediate.high)
 
     @property
     def smallest(self) -> Architecture:
         """The architecture with the lowest bound everywhere."""
-        return self._uniform(self.blocks.low, self.hidden.low, self.intermediate.low)
+        return self.uniform(self.blocks.low, self.hidden.low, self.intermediate.low)
 
-    def _uniform(self, blocks: int, hidden: int, size: int) -> Architecture:
+    def uniform(self, blocks: int, hidden: int, size: int) -> Architecture:
+        """So many blocks, all with the same feed-forward size."""
         return Architecture(hidden, self.heads(hidden), (size,) * blocks)
 
     def heads(self, hidden_size: int) -> int:

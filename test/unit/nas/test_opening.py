@@ -1,0 +1,41 @@
+"""What a search begins with."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from canao.nas.objectives import default_goal
+from canao.nas.opening import multiply_adds, opening, shrunk
+from canao.nas.space import SearchSpace, Sizes
+
+SPACE = SearchSpace(Sizes(2, 6), Sizes(96, 384, 32), Sizes(96, 1536, 96))
+BUDGET = default_goal(10.0)
+
+
+def test_a_front_begins_at_its_ends() -> None:
+    goal = default_goal()
+    found = [opening(number, SPACE, goal, []) for number in range(3)]
+    assert found == [SPACE.largest, SPACE.smallest, None]
+
+
+def test_with_a_budget_the_largest_tells_how_far_to_shrink() -> None:
+    assert opening(0, SPACE, BUDGET, []) == SPACE.largest
+    assert opening(1, SPACE, BUDGET, []) is None, "its latency is not known"
+    measured = [(SPACE.smallest, 1.0), (SPACE.largest, 20.0)]
+    found = [opening(number, SPACE, BUDGET, measured) for number in range(1, 6)]
+    assert found[-1] is None
+    keys = [architecture.key for architecture in found if architecture]
+    assert keys == [
+        "h320-a10-f672.672.672.672.672.672",
+        "h384-a12-f288.288.288.288.288.288",
+        "h256-a8-f1056.1056.1056.1056.1056.1056",
+        "h384-a12-f1536.1536",
+    ]
+
+
+@given(st.floats(0.01, 1.5))
+def test_all_are_in_the_space_and_small_enough(share: float) -> None:
+    for architecture in shrunk(SPACE, share):
+        assert architecture in SPACE
+        assert multiply_adds(architecture) <= share * multiply_adds(SPACE.largest)
