@@ -43,7 +43,8 @@ def shrunk(space: SearchSpace, share: float) -> list[Architecture]:
     """Architectures that take at most a share of the multiply-adds of the largest.
 
     With all blocks: the feed-forward size narrowed more than the hidden size,
-    alone, and in proportion to it; and with fewer blocks of full width. Those that do not exist in the space are left out.
+    alone, and in proportion to it; and with fewer blocks of full width. Those that
+    do not exist in the space are left out.
     """
     most = share * multiply_adds(space.largest)
     narrow = _narrowed(space, most)
