@@ -19,7 +19,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -127,7 +127,7 @@ def interleaved(paths: dict[int, str], rounds: int) -> dict[int, float]:
 
 
 @contextmanager
-def neighbour() -> Iterator[None]:
+def neighbour() -> Generator[None]:
     """A process that keeps one core busy."""
     process = multiprocessing.get_context("spawn").Process(target=_spin, daemon=True)
     process.start()
