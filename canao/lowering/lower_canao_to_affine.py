@@ -8,25 +8,38 @@ buffers and calls them in order, values between layers in `memref.alloc`s.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
+import numpy as np
+from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
     ArrayAttr,
     FunctionType,
     IntegerAttr,
+    MemRefType,
     ModuleOp,
     StringAttr,
+    f16,
     i64,
 )
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.printer import Printer
+from xdsl.rewriter import InsertPoint
 
-from canao.dialects.canao import LayerOp, PackOp, WeightOp
+from canao.dialects.canao import (
+    CastOp,
+    ConstantOp,
+    LayerOp,
+    MaximumOp,
+    MinimumOp,
+    PackOp,
+    WeightOp,
+)
 from canao.dialects.canao.types import shape_of
 from canao.errors import VerificationError
 from canao.lowering.check_schedule import prove_schedule
@@ -37,6 +50,7 @@ from canao.lowering.layout import Panels
 from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.schedule import Schedule
 from canao.lowering.target import VectorUnit, vector_unit
+from canao.transforms.halve_storage import LARGEST_HALF, half_values, halves_of
 from canao.transforms.outline_weights import WEIGHT_NAMES
 
 Slot = tuple[str, int | None]
@@ -67,6 +81,8 @@ class ModuleLowering:
     device: DeviceModel | None = None
     kernels: list[Kernel] = field(default_factory=list[Kernel])
     calls: list[int] = field(default_factory=list[int])
+    halves: frozenset[SSAValue] = frozenset()
+    """The values of `@main` that lie in memory as halves."""
 
     def run(self, module: ModuleOp) -> None:
         """Replaces the layers of `@main` by kernels and calls."""
@@ -75,10 +91,12 @@ class ModuleLowering:
             raise VerificationError("the module has no function @main to lower")
         main = functions["main"]
         layers = _layers(main)
+        self.halves = half_values(layers)
         self._emit_kernels(layers)
         slots = self._slots(layers)
         if "prepare" in functions:
-            _pack_weights(functions["prepare"], slots)
+            halves = {slot for slot, op in slots.items() if op.result in self.halves}
+            _pack_weights(functions["prepare"], slots, halves)
         lowered = self._lower_main(main, layers, slots)
         for kernel in self.kernels:
             module.body.block.insert_op_before(kernel.function, main)
@@ -134,9 +152,9 @@ class ModuleLowering:
         source = main.body.block
         returned = source.last_op
         assert returned is not None
-        inputs = [flat_memref(a) for a in source.args]
-        weights = [flat_memref(op.result, _slot_size(slot, op)) for slot, op in slots.items()]
-        outputs = [flat_memref(v) for v in returned.operands]
+        inputs = [self._buffer(a) for a in source.args]
+        weights = [self._buffer(op.result, _slot_size(slot, op)) for slot, op in slots.items()]
+        outputs = [self._buffer(v) for v in returned.operands]
         block = Block(arg_types=[*inputs, *weights, *outputs])
         memory: dict[SSAValue, SSAValue] = {}
         memory.update(zip(source.args, block.args, strict=False))
@@ -150,7 +168,8 @@ class ModuleLowering:
                 slot_args[mine[n]] if n in mine else memory[v] for n, v in enumerate(layer.inputs)
             ]
             for value in layer.outs:
-                memory[value] = targets[value] if value in targets else _allocate(block, value)
+                kind = self._buffer(value)
+                memory[value] = targets[value] if value in targets else _allocate(block, kind)
                 arguments.append(memory[value])
             symbol = self.kernels[number].function.sym_name.data
             block.add_op(func.CallOp(symbol, arguments, []))
@@ -160,6 +179,9 @@ class ModuleLowering:
         for name, types in counts.items():
             lowered.attributes[f"canao.{name}"] = IntegerAttr(len(types), i64)
         return lowered
+
+    def _buffer(self, value: SSAValue, elements: int | None = None) -> MemRefType:
+        return flat_memref(value, elements, half=value in self.halves)
 
 
 def _layers(main: func.FuncOp) -> list[LayerOp]:
@@ -181,10 +203,13 @@ def _layers(main: func.FuncOp) -> list[LayerOp]:
 
 
 def _key(layer: LayerOp, constant: Sequence[bool]) -> str:
-    """Equal for layers that can share a kernel: their text, and which inputs are weights."""
+    """Equal for layers that can share a kernel.
+
+    It has their text, which inputs are weights, and what lies in memory as halves.
+    """
     text = StringIO()
     Printer(text, print_generic_format=True).print_region(layer.body)
-    return f"{text.getvalue()} {list(constant)}"
+    return f"{text.getvalue()} {list(constant)} {list(halves_of(layer))}"
 
 
 def _slot_size(slot: Slot, weight: WeightOp) -> int | None:
@@ -194,15 +219,16 @@ def _slot_size(slot: Slot, weight: WeightOp) -> int | None:
     return Panels(rows, columns, slot[1]).size
 
 
-def _allocate(block: Block, value: SSAValue) -> SSAValue:
-    kind = flat_memref(value)
+def _allocate(block: Block, kind: MemRefType) -> SSAValue:
     op = memref.AllocOp.get(kind.element_type, 64, kind.get_shape())
     block.add_op(op)
     return op.memref
 
 
-def _pack_weights(prepare: func.FuncOp, slots: dict[Slot, WeightOp]) -> None:
-    """Makes `@prepare` return exactly the slots, packed where asked for."""
+def _pack_weights(
+    prepare: func.FuncOp, slots: dict[Slot, WeightOp], halves: Collection[Slot]
+) -> None:
+    """Makes `@prepare` return exactly the slots, packed where asked for, some as halves."""
     block = prepare.body.block
     returned = block.last_op
     assert returned is not None
@@ -220,6 +246,8 @@ def _pack_weights(prepare: func.FuncOp, slots: dict[Slot, WeightOp]) -> None:
             pack = PackOp(value, width)
             block.insert_op_before(pack, returned)
             value = pack.result
+        if (name, width) in halves:
+            value = _as_halves(value, returned)
         results.append(value)
     block.insert_op_before(func.ReturnOp(*results), returned)
     returned.detach()
@@ -227,6 +255,15 @@ def _pack_weights(prepare: func.FuncOp, slots: dict[Slot, WeightOp]) -> None:
     prepare.function_type = FunctionType.from_lists([], [v.type for v in results])
     labels = [f"{name}:{width}" if width else name for name, width in slots]
     prepare.attributes[WEIGHT_NAMES] = ArrayAttr([StringAttr(label) for label in labels])
+
+
+def _as_halves(value: SSAValue, before: Operation) -> SSAValue:
+    """The nearest halves of a tensor, made before an operation."""
+    builder = Builder(InsertPoint.before(before))
+    limits = [ConstantOp.from_array(np.array(x, np.float32)) for x in (-LARGEST_HALF, LARGEST_HALF)]
+    low, high = (builder.insert(limit).result for limit in limits)
+    above = builder.insert(MaximumOp(value, low)).result
+    return builder.insert(CastOp(builder.insert(MinimumOp(above, high)).result, f16)).result
 
 
 @dataclass(frozen=True)

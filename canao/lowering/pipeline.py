@@ -16,8 +16,7 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
-from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.types import element_of, shape_of
+from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.layer_task import Chooser, Foresee, choose_by_model, foresee_nothing
@@ -32,6 +31,7 @@ from canao.transforms.collapse_rows import CollapseRowsPass
 from canao.transforms.constants import is_constant_expression
 from canao.transforms.convert_torch_to_canao import ConvertTorchToCanaoPass
 from canao.transforms.expand_composites import ExpandCompositesPass
+from canao.transforms.halve_storage import HalveStoragePass, bytes_in_memory, halves_of
 from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.outline_weights import OutlineWeightsPass
@@ -51,7 +51,6 @@ class _Layer:
 
     ops: tuple[str, ...]
     flops: int
-    bytes: int
     computations: int
 
 
@@ -74,6 +73,7 @@ def lower(
     threads: int,
     fusion: Fusion = True,
     device: DeviceModel | None = None,
+    dtype: str = "float32",
     chooser: Chooser = choose_by_model,
     foresee: Foresee = foresee_nothing,
     on_stage: OnStage | None = None,
@@ -84,7 +84,8 @@ def lower(
     The text is C for `threads` threads, or OpenCL C if there is a `device`.
     With `fusion="exact"`, only laws are used that keep every rounding; with
     "fast", large products with weights are multiplied in seven; without
-    fusion, every operation is a layer. `chooser` picks the schedule of every
+    fusion, every operation is a layer. `dtype` is that of the weights and of what
+    lies between layers: "float32" or, for a device, "float16". `chooser` picks the schedule of every
     distinct layer, after `foresee` was told of all of them.
 
     Stages: torch, canao, simplified, fused, expanded, affine, c or opencl.
@@ -120,7 +121,9 @@ def lower(
     layers = [_note(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
     assert main.body.block.last_op is not None
     outputs = tensor_specs("output", [v.type for v in main.body.block.last_op.operands])
-    run("expanded", expand, CollapseRowsPass())
+    halve = [HalveStoragePass()] if dtype == "float16" else []
+    run("expanded", expand, CollapseRowsPass(), *halve)
+    moved = [_bytes(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
     lowering = ModuleLowering(target_unit, threads, chooser, foresee, device=device)
     lowering.run(module)
     look(LowerCanaoToAffinePass.name, module)
@@ -142,7 +145,7 @@ def lower(
                 name=kernel.function.sym_name.data,
                 ops=layers[at].ops,
                 flops=layers[at].flops,
-                bytes=layers[at].bytes,
+                bytes=moved[at],
                 computations=layers[at].computations,
                 variant=kernel.schedule.name,
                 variants_tried=kernel.tried,
@@ -157,6 +160,7 @@ def lower(
             computations_after=sum(layer.computations for layer in layers),
         ),
         threads=threads,
+        dtype=dtype,
         rewrites=_rewrites(simplify.used, fuse.used, expand.used),
         fast_products=tuple(FastProduct(**asdict(p)) for p in fuse.products),
         launches=unit.launches,
@@ -196,12 +200,19 @@ def _note(layer: LayerOp) -> _Layer:
         for op in layer.body.block.ops
         if isinstance(op, CanaoOp) and not isinstance(op, ConstantOp | WeightOp)
     ]
-    values = (*layer.body.block.args, *layer.outs)
     return _Layer(
         ops=tuple(op.name for op in parts),
         flops=layer.flops(),
-        bytes=sum(_elements_used(v) * dtype_of_element(element_of(v)).itemsize for v in values),
         computations=layer.computations(),
+    )
+
+
+def _bytes(layer: LayerOp) -> int:
+    """Bytes that a layer reads and writes at least."""
+    values = (*layer.body.block.args, *layer.outs)
+    return sum(
+        _elements_used(value) * bytes_in_memory(value, half)
+        for value, half in zip(values, halves_of(layer), strict=True)
     )
 
 

@@ -16,7 +16,7 @@ class TensorSpec:
 
     name: str
     dtype: str
-    """A numpy dtype name: float32, float64, int64 or bool."""
+    """A numpy dtype name: float32, float64, int64 or bool, or, of a weight, float16."""
     shape: tuple[int, ...]
 
     @property
@@ -115,6 +115,8 @@ class Launch:
     items: int
     """Work-items of a group."""
     arguments: tuple[Piece, ...]
+    local_bytes: int = 0
+    """Local memory of a group."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Launches:
     def of(data: dict[str, Any]) -> Launches:
         """From what `asdict` makes."""
         steps = tuple(
-            Launch(s["kernel"], s["groups"], s["items"], tuple(Piece(**p) for p in s["arguments"]))
+            Launch(**{**s, "arguments": tuple(Piece(**p) for p in s["arguments"])})
             for s in data["steps"]
         )
         return Launches(steps, tuple(data["messages"]))
@@ -161,6 +163,8 @@ class Program:
     fast_products: tuple[FastProduct, ...] = ()
     launches: Launches | None = None
     """What the host runs, if the text is OpenCL C."""
+    dtype: str = "float32"
+    """That of the weights and of what lies between layers, where the model has float32."""
 
     @property
     def language(self) -> str:
@@ -205,4 +209,5 @@ class Program:
             rewrites=tuple(Rewrite(**r) for r in data["rewrites"]),
             fast_products=tuple(fast_product(p) for p in data["fast_products"]),
             launches=Launches.of(data["launches"]) if data["launches"] else None,
+            dtype=data["dtype"],
         )

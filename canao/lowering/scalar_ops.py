@@ -11,7 +11,6 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     VectorType,
-    f64,
 )
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
@@ -127,10 +126,10 @@ def _select(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
 
 def _cast(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
     assert isinstance(op, canao.CastOp)
-    return cast(block, args[0], op.result.type.element_type)
+    return cast_to(block, args[0], op.result.type.element_type)
 
 
-def cast(block: Block, value: SSAValue, element: Attribute) -> SSAValue:
+def cast_to(block: Block, value: SSAValue, element: Attribute) -> SSAValue:
     """A conversion by the rules of `canao.cast`."""
     source = element_type(value.type)
     if source == element:
@@ -139,14 +138,13 @@ def cast(block: Block, value: SSAValue, element: Attribute) -> SSAValue:
         return compare(block, "ne", value, number(block, 0, value.type))
     if isinstance(value.type, VectorType):
         return add(block, canao_vector.ConvertOp(value, element))
-    from_float, to_float = isinstance(source, AnyFloat), isinstance(element, AnyFloat)
-    wider = source == IntegerType(1) or (from_float and element == f64)
+    wider = source == IntegerType(1)
     kind: type[Operation]
-    if from_float and to_float:
-        kind = arith.ExtFOp if wider else arith.TruncFOp
-    elif to_float:
+    if isinstance(source, AnyFloat) and isinstance(element, AnyFloat):
+        kind = arith.ExtFOp if element.bitwidth > source.bitwidth else arith.TruncFOp
+    elif isinstance(element, AnyFloat):
         kind = arith.UIToFPOp if wider else arith.SIToFPOp
-    elif from_float:
+    elif isinstance(source, AnyFloat):
         kind = arith.FPToSIOp
     elif wider:
         kind = arith.ExtUIOp

@@ -69,9 +69,8 @@ class SharedStageEmitter(StageEmitter):
         room: Room,
         sums: Buffer | None = None,
     ) -> None:
-        super().__init__(stage, schedule, lanes, buffers, names)
+        super().__init__(stage, schedule, lanes, buffers, names, sums)
         self.room = room
-        self.sums = sums
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)

@@ -42,6 +42,7 @@ class StageEmitter:
         lanes: int,
         buffers: Mapping[SSAValue, Buffer],
         names: Names,
+        sums: Buffer | None = None,
     ) -> None:
         self.stage = stage
         self.schedule = schedule
@@ -49,7 +50,7 @@ class StageEmitter:
         self.buffers = buffers
         self.names = names
         self.folds = FoldEmitter(stage, schedule, lanes, buffers, names)
-        self.sums: Buffer | None = None
+        self.sums = sums
         """Where sums wait between blocks of terms, if not in the target."""
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:

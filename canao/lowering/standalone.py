@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.dialects.builtin import ModuleOp, TensorType, f16
+from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, WeightOp
+from canao.dialects.canao.types import shape_of
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.layer_task import LayerTask
 from canao.lowering.lower_canao_to_affine import ModuleLowering
@@ -15,6 +18,7 @@ from canao.lowering.print_unit import plan_memory, print_unit
 from canao.lowering.program import Counts, KernelSpec, Program
 from canao.lowering.schedule import Schedule
 from canao.lowering.specs import tensor_specs
+from canao.transforms.halve_storage import half_values, halves_of, set_halves
 from canao.transforms.outline_weights import OutlineWeightsPass
 
 
@@ -38,10 +42,11 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
     prepared = functions["prepare"].function_type.outputs.data
     layer = task.layer
     inputs = [v for v, fixed in zip(layer.inputs, task.constant, strict=True) if not fixed]
+    halves = half_values([layer])
     return Program(
         source=unit.source,
-        inputs=tensor_specs("input", [v.type for v in inputs]),
-        outputs=tensor_specs("output", [v.type for v in layer.outs]),
+        inputs=tensor_specs("input", [_type_in_memory(v, halves) for v in inputs]),
+        outputs=tensor_specs("output", [_type_in_memory(v, halves) for v in layer.outs]),
         weights=tensor_specs("weight", prepared),
         prepare=str(ModuleOp([functions["prepare"].clone()])),
         arena_bytes=unit.arena_bytes,
@@ -51,6 +56,10 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
         threads=task.threads,
         launches=unit.launches,
     )
+
+
+def _type_in_memory(value: SSAValue, halves: Collection[SSAValue]) -> Attribute:
+    return TensorType(f16, shape_of(value)) if value in halves else value.type
 
 
 def standalone_module(task: LayerTask) -> ModuleOp:
@@ -71,6 +80,7 @@ def _main(task: LayerTask) -> func.FuncOp:
         block.add_op(weight)
         values.append(weight.result)
     copy = LayerOp(values, [v.type for v in layer.outs], layer.body.clone())
+    set_halves(copy, halves_of(layer))
     block.add_op(copy)
     block.add_op(func.ReturnOp(*copy.outs))
     types = ([a.type for a in block.args], [v.type for v in copy.outs])

@@ -19,20 +19,23 @@ from xdsl.dialects.builtin import (
     IndexType,
     MemRefType,
     VectorType,
+    f16,
+    f32,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao import ConstantOp, GatherOp
-from canao.dialects.canao.types import broadcast_map, element_of, shape_of
+from canao.dialects.canao.types import broadcast_map, shape_of
 from canao.dialects.canao_memory import Locality, PrefetchOp
 from canao.dialects.interfaces import Indexed
 from canao.errors import VerificationError
 from canao.lowering.layout import Layout
-from canao.lowering.scalar_ops import ARITHMETIC, add, compare, number
+from canao.lowering.scalar_ops import ARITHMETIC, add, cast_to, compare, element_type, number
 from canao.lowering.stage import is_fold
 from canao.polyhedral.index import Index, Variable, apply_map
+from canao.transforms.halve_storage import LARGEST_HALF
 
 _LONG = 10
 """Cost of an operation that becomes a chain of others, as `exp` does."""
@@ -161,12 +164,26 @@ class ValueEmitter:
         if lane is None or not position.uses(lane):
             operands, access = self.subscript(position)
             kind = _memory_element(memory)
-            return add(self.block, _access(affine.LoadOp, [memory, *operands], access, [kind]))
+            load = _access(affine.LoadOp, [memory, *operands], access, [kind])
+            return self._loaded(load)
         if position.coefficient(lane) != 1:
             return self._each_lane(lane, lambda p: self.load(memory, p, None), position)
         operands, access = self.subscript(position.without(lane))
         kind = VectorType(_memory_element(memory), [lane.extent])
-        return add(self.block, _access(affine.VectorLoadOp, [memory, *operands], access, [kind]))
+        return self._loaded(_access(affine.VectorLoadOp, [memory, *operands], access, [kind]))
+
+    def _loaded(self, load: Operation) -> SSAValue:
+        """What a load gives; halves become float32 at once, in which everything is computed."""
+        value = add(self.block, load)
+        return cast_to(self.block, value, f32) if element_type(value.type) == f16 else value
+
+    def _as_stored(self, value: SSAValue, memory: SSAValue) -> SSAValue:
+        """A value in the type of the memory it goes to."""
+        if _memory_element(memory) != f16:
+            return value
+        limits = [number(self.block, limit, value.type) for limit in (-LARGEST_HALF, LARGEST_HALF)]
+        above = add(self.block, arith.MaximumfOp(value, limits[0]))
+        return cast_to(self.block, add(self.block, arith.MinimumfOp(above, limits[1])), f16)
 
     def _each_lane(
         self, lane: Variable, scalar: Callable[[Index], SSAValue], position: Index
@@ -188,11 +205,13 @@ class ValueEmitter:
     ) -> None:
         """Stores a scalar, or a vector along the lane."""
         if lane is None:
+            value = self._as_stored(value, memory)
             operands, access = self.subscript(position)
             self.block.add_op(_access(affine.StoreOp, [value, memory, *operands], access))
             return
         value = self.broadcast(value, lane.extent)
         if position.coefficient(lane) == 1:
+            value = self._as_stored(value, memory)
             operands, access = self.subscript(position.without(lane))
             self.block.add_op(_access(affine.VectorStoreOp, [value, memory, *operands], access))
             return
@@ -241,7 +260,7 @@ class ValueEmitter:
             position = add(self.block, arith.AddiOp(position, scaled))
         varies = lane is not None and any(i.uses(lane) for i in rest)
         if lane is None or not varies:
-            return add(self.block, memref.LoadOp.get(table.memory, [position]))
+            return self._loaded(memref.LoadOp.get(table.memory, [position]))
         if table.layout.position([*zeros, *rest]).coefficient(lane) != 1:
             return self.from_elements(
                 [
@@ -249,9 +268,8 @@ class ValueEmitter:
                     for n in range(lane.extent)
                 ]
             )
-        kind = VectorType(element_of(op.table), [lane.extent])
-        load = vector.LoadOp(table.memory, [position], kind)
-        return add(self.block, load)
+        kind = VectorType(_memory_element(table.memory), [lane.extent])
+        return self._loaded(vector.LoadOp(table.memory, [position], kind))
 
     def _row(self, number_: SSAValue, extent: int) -> SSAValue:
         """A run-time index made safe: counted from the end if negative, checked, clamped."""

@@ -22,7 +22,13 @@ from canao.runtime.memory import ALIGNMENT, aligned
 
 Array = npt.NDArray[np.generic]
 
-_TAGS = {"float32": "F32", "float64": "F64", "int64": "I64", "bool": "BOOL"}
+_TAGS = {
+    "float16": "F16",
+    "float32": "F32",
+    "float64": "F64",
+    "int64": "I64",
+    "bool": "BOOL",
+}
 _DTYPES = {tag: name for name, tag in _TAGS.items()}
 
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from math import prod
 from typing import Literal
 
-from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.types import element_of, shape_of
+from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import CanaoOp
 from canao.lowering.layer_task import LayerTask, choose_by_model
 from canao.lowering.schedule import Schedule
@@ -31,6 +30,7 @@ from canao.runtime.schedule_builder import Built, Refused, ScheduleBuilder
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
 from canao.runtime.tuning_file import parse_schedule
+from canao.transforms.halve_storage import bytes_in_memory, halves_of
 
 Mode = Literal["default", "full"]
 Candidates = Callable[[LayerTask], Sequence[Schedule]]
@@ -53,10 +53,11 @@ def model_seconds(task: LayerTask) -> float:
     """A rough estimate of the time of one call: the larger of arithmetic and traffic."""
     points = sum(prod(stage.extents) for stage in task.stages)
     traffic = 0
-    for value in (*task.layer.inputs, *task.layer.outs):
+    values = (*task.layer.inputs, *task.layer.outs)
+    for value, half in zip(values, halves_of(task.layer), strict=True):
         # Of a table, only the rows that are looked up are read.
         elements = min(prod(shape_of(value)), points)
-        traffic += elements * dtype_of_element(element_of(value)).itemsize
+        traffic += elements * bytes_in_memory(value, half)
     arithmetic = task.layer.flops() / (_FLOPS_A_SECOND * task.threads)
     return max(arithmetic, traffic / _BYTES_A_SECOND)
 
@@ -65,7 +66,8 @@ class Tuner:
     """Measures the schedules of layers and remembers the winners.
 
     `candidates` gives the schedules that a layer may have, the likeliest
-    first; only the first few are measured unless `mode` is "full".
+    first; only the first few are measured unless `mode` is "full". `dtype` is
+    that of the weights and of what lies between layers.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Tuner:
         mode: Mode = "default",
         progress: Callable[[str], None] | None = None,
         *,
+        dtype: str = "float32",
         candidates: Candidates = variants,
         time_limit: float = TIME_LIMIT,
     ) -> None:
@@ -83,6 +86,7 @@ class Tuner:
         self.target = target
         self.cache = cache
         self.mode: Mode = mode
+        self.dtype = dtype
         self.database = Database(cache)
         self.seconds = 0.0
         """Time that tuning took."""
@@ -114,7 +118,7 @@ class Tuner:
             cpu=Target.host().cpu if device is None else device.name,
             features=" ".join(self.target.features),
             threads=threads,
-            dtype="float32",
+            dtype=self.dtype,
             toolchain=f"{self.compiler.version} ({flags})",
             lowering=lowering_digest(),
         )

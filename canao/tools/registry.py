@@ -37,6 +37,7 @@ _PASSES = {
     "outline-weights": "canao.transforms.outline_weights:OutlineWeightsPass",
     "expand-composites": "canao.transforms.expand_composites:ExpandCompositesPass",
     "collapse-rows": "canao.transforms.collapse_rows:CollapseRowsPass",
+    "halve-storage": "canao.transforms.halve_storage:HalveStoragePass",
     "lower-canao-to-affine": "canao.lowering.lower_canao_to_affine:LowerCanaoToAffinePass",
     "approximate-math": "canao.lowering.approximate_math:ApproximateMathPass",
     "plan-memory": "canao.lowering.plan_memory:PlanMemoryPass",

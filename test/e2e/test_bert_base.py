@@ -16,6 +16,9 @@ from transformers import BertConfig, BertModel
 import canao
 
 
+TARGETS = ["c", pytest.param("opencl", marks=pytest.mark.slow)]
+
+
 def _watch_memory(stop: threading.Event, found: list[int]) -> None:
     """Appends what the process has resident to `found` until told to stop."""
     process = psutil.Process()
@@ -24,22 +27,26 @@ def _watch_memory(stop: threading.Event, found: list[int]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_two_layers(attention: str, build_cache: Path) -> None:
+def test_two_layers(attention: str, target: str, build_cache: Path) -> None:
     torch.manual_seed(2)
     model = BertModel(BertConfig(num_hidden_layers=2, vocab_size=1000)).eval()
     model.set_attn_implementation(attention)
     inputs = random_inputs(1000, 2, 37)
-    compiled = canao.compile(model, inputs, tune="off", cache_dir=build_cache)
+    compiled = canao.compile(model, inputs, target=target, tune="off", cache_dir=build_cache)
     measure_accuracy(compiled, model, inputs).check()
     assert compiled.report.fallbacks == 0
 
 
-def test_fast_products_keep_three_times_the_error(build_cache: Path) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_fast_products_keep_three_times_the_error(target: str, build_cache: Path) -> None:
     torch.manual_seed(2)
     model = BertModel(BertConfig(num_hidden_layers=2, vocab_size=1000)).eval()
     inputs = random_inputs(1000, 1, 128)
-    compiled = canao.compile(model, inputs, tune="off", fusion="fast", cache_dir=build_cache)
+    compiled = canao.compile(
+        model, inputs, target=target, tune="off", fusion="fast", cache_dir=build_cache
+    )
     accuracy = measure_accuracy(compiled, model, inputs)
     assert accuracy.difference <= 1e-4
     assert accuracy.error <= 3 * accuracy.reference_error
@@ -52,11 +59,12 @@ def test_fast_products_keep_three_times_the_error(build_cache: Path) -> None:
         assert product.error.relative <= 4 * product.plain_error.relative
     assert "computed as seven products" in str(compiled.report)
     assert '"fast_products"' in compiled.report.to_json()
-    reloaded = canao.load(compiled.save(build_cache / "fast"))
+    reloaded = canao.load(compiled.save(build_cache / f"fast-{target}"))
     assert reloaded.program.fast_products == products
 
 
-def test_equal_layers_share_kernels(build_cache: Path) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_equal_layers_share_kernels(target: str, build_cache: Path) -> None:
     kernels: list[int] = []
     calls: list[int] = []
     for layers in (2, 4):
@@ -69,7 +77,7 @@ def test_equal_layers_share_kernels(build_cache: Path) -> None:
         )
         model = BertModel(config).eval()
         inputs = random_inputs(100, 1, 16)
-        compiled = canao.compile(model, inputs, tune="off", cache_dir=build_cache)
+        compiled = canao.compile(model, inputs, target=target, tune="off", cache_dir=build_cache)
         kernels.append(len(compiled.report.kernels))
         calls.append(compiled.report.layers_after)
     assert kernels[0] == kernels[1]
@@ -77,8 +85,11 @@ def test_equal_layers_share_kernels(build_cache: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_twelve_layers(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("target", ["c", "opencl"])
+def test_twelve_layers(
+    target: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     torch.manual_seed(12)
     model = BertModel(BertConfig()).eval()
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
@@ -88,7 +99,7 @@ def test_twelve_layers(tmp_path: Path, record_property: Callable[[str, object], 
     watcher = threading.Thread(target=_watch_memory, args=(stop, resident))
     watcher.start()
     try:
-        compiled = canao.compile(model, inputs, tune="off", cache_dir=tmp_path)
+        compiled = canao.compile(model, inputs, target=target, tune="off", cache_dir=tmp_path)
     finally:
         stop.set()
         watcher.join()

@@ -25,9 +25,12 @@ def paper(x: torch.Tensor, f: torch.Tensor, g: torch.Tensor, h: torch.Tensor) ->
     return s * g + s * h
 
 
-def test_example_of_the_paper(build_cache: Path) -> None:
+@pytest.mark.parametrize("target", ["c", "opencl"])
+def test_example_of_the_paper(target: str, build_cache: Path) -> None:
     graph = build(paper, WIDE)
-    compiled = canao.compile(str(graph.module), None, tune="off", cache_dir=build_cache)
+    compiled = canao.compile(
+        str(graph.module), None, target=target, tune="off", cache_dir=build_cache
+    )
     report = compiled.report
     assert (report.layers_before, report.computations_before) == (4, 5)
     assert (report.layers_after, report.computations_after) == (1, 3)
@@ -39,13 +42,14 @@ def test_example_of_the_paper(build_cache: Path) -> None:
     np.testing.assert_allclose(compiled(x, f, g, h), paper(x, f, g, h), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("target", ["c", "opencl"])
 @pytest.mark.parametrize("fusion", ["exact", False])
 def test_example_of_the_paper_keeps_its_rounding(
-    fusion: canao.api.Fusion, build_cache: Path
+    fusion: canao.api.Fusion, target: str, build_cache: Path
 ) -> None:
     graph = build(paper, WIDE)
     compiled = canao.compile(
-        str(graph.module), None, fusion=fusion, tune="off", cache_dir=build_cache
+        str(graph.module), None, target=target, fusion=fusion, tune="off", cache_dir=build_cache
     )
     assert compiled.report.rewrites == ()
     assert compiled.report.computations_after == 4

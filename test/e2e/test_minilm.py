@@ -13,19 +13,23 @@ import canao
 
 VOCABULARY = 30522
 SHAPES = [(batch, length) for length in (1, 7, 37, 128, 384) for batch in (1, 3)]
+QUICK = {"c": {(1, 1), (3, 7), (1, 37), (1, 128)}, "opencl": {(1, 37)}}
 
 
-def _marked(shape: tuple[int, int]) -> object:
-    quick = shape in {(1, 1), (3, 7), (1, 37), (1, 128)}
-    return pytest.param(*shape, marks=() if quick else pytest.mark.slow)
+def _marked(target: str, shape: tuple[int, int]) -> object:
+    quick = shape in QUICK[target]
+    return pytest.param(target, *shape, marks=() if quick else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("batch", "length"), [_marked(shape) for shape in SHAPES])
+CASES = [_marked(target, shape) for target in QUICK for shape in SHAPES]
+
+
+@pytest.mark.parametrize(("target", "batch", "length"), CASES)
 def test_agrees_with_pytorch(
-    batch: int, length: int, minilm: torch.nn.Module, build_cache: Path
+    target: str, batch: int, length: int, minilm: torch.nn.Module, build_cache: Path
 ) -> None:
     inputs = random_inputs(VOCABULARY, batch, length)
-    compiled = canao.compile(minilm, inputs, tune="off", cache_dir=build_cache)
+    compiled = canao.compile(minilm, inputs, target=target, tune="off", cache_dir=build_cache)
     measure_accuracy(compiled, minilm, inputs).check()
     assert compiled.report.fallbacks == 0
 

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, real weights, on an OpenCL device against PyTorch in float32 and float64."""
+"""What OpenCL adds to models: copies, the use of the device, halves in memory, all fusions."""
 
 from __future__ import annotations
 
@@ -12,24 +12,39 @@ from transformers import BertConfig, BertModel
 import canao
 
 VOCABULARY = 30522
-SHAPES = [(batch, length) for length in (1, 7, 37, 128) for batch in (1, 3)]
 
 
-def _marked(shape: tuple[int, int]) -> object:
-    return pytest.param(*shape, marks=() if shape == (1, 37) else pytest.mark.slow)
-
-
-@pytest.mark.parametrize(("batch", "length"), [_marked(shape) for shape in SHAPES])
-def test_agrees_with_pytorch(
-    batch: int, length: int, minilm: torch.nn.Module, build_cache: Path
-) -> None:
-    inputs = random_inputs(VOCABULARY, batch, length)
+def test_report_of_minilm(minilm: torch.nn.Module, build_cache: Path) -> None:
+    inputs = random_inputs(VOCABULARY, 1, 37)
     compiled = canao.compile(minilm, inputs, target="opencl", tune="off", cache_dir=build_cache)
-    measure_accuracy(compiled, minilm, inputs).check()
     report = compiled.report
     assert report.fallbacks == 0
     assert report.gpu_utilization
-    assert report.transfer_bytes == 2 * 8 * batch * length + 4 * 384 * (batch * length + batch)
+    assert report.transfer_bytes == 2 * 8 * 37 + 4 * 384 * (37 + 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("batch", "length"), [(1, 1), (3, 37), (1, 128)])
+def test_minilm_in_halves(
+    batch: int, length: int, minilm: torch.nn.Module, build_cache: Path
+) -> None:
+    """Storing a number as a half changes it by 2**-11 of its size at most. A block stores four
+    tensors, one after another, made with as many weights, and the embeddings are stored first:
+    51 roundings in six blocks, after each of which norms keep all numbers of one size."""
+    inputs = random_inputs(VOCABULARY, batch, length)
+    compiled = canao.compile(
+        minilm, inputs, target="opencl", dtype="float16", tune="off", cache_dir=build_cache
+    )
+    with torch.inference_mode():
+        expected = minilm(**inputs).last_hidden_state
+    found = compiled(**inputs).last_hidden_state
+    assert torch.isfinite(found).all()
+    difference = (found - expected).abs().max().item()
+    assert 0 < difference <= 51 * 2.0**-11 * expected.abs().max().item()
+    angles = torch.nn.functional.cosine_similarity(found, expected, dim=-1)
+    assert angles.min().item() >= 0.999
+    assert compiled.report.fallbacks == 0
 
 
 @pytest.mark.slow

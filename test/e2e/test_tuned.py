@@ -28,9 +28,13 @@ def check_tuned(
     inputs: dict[str, torch.Tensor],
     tune: Literal["default", "full"],
     cache_dir: Path,
+    target: str = "c",
 ) -> None:
     """Tunes a model twice: the second time nothing is measured."""
-    first = canao.compile(model, inputs, tune=tune, threads=1, cache_dir=cache_dir)
+    threads = 1 if target == "c" else None
+    first = canao.compile(
+        model, inputs, target=target, tune=tune, threads=threads, cache_dir=cache_dir
+    )
     measure_accuracy(first, model, inputs).check()
     known = records(cache_dir)
     assert known
@@ -43,7 +47,13 @@ def check_tuned(
     assert all(len(k.variants_tried) == tuned[k.variant] for k in tried)
     said: list[str] = []
     second = canao.compile(
-        model, inputs, tune=tune, threads=1, cache_dir=cache_dir, progress=said.append
+        model,
+        inputs,
+        target=target,
+        tune=tune,
+        threads=threads,
+        cache_dir=cache_dir,
+        progress=said.append,
     )
     assert not any("measuring" in text for text in said)
     assert records(cache_dir) == known
@@ -53,13 +63,16 @@ def check_tuned(
     assert torch.equal(*outs)
 
 
-def test_minilm(minilm: torch.nn.Module, tmp_path: Path) -> None:
-    check_tuned(minilm, random_inputs(30522, 1, 128), "default", tmp_path)
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("target", ["c", pytest.param("opencl", marks=pytest.mark.slow)])
+def test_minilm(minilm: torch.nn.Module, target: str, tmp_path: Path) -> None:
+    check_tuned(minilm, random_inputs(30522, 1, 128), "default", tmp_path, target)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_small_bert_in_full(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["c", "opencl"])
+def test_small_bert_in_full(target: str, tmp_path: Path) -> None:
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(0)
@@ -67,4 +80,4 @@ def test_small_bert_in_full(tmp_path: Path) -> None:
         hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512
     )
     model = BertModel(config).eval()
-    check_tuned(model, random_inputs(config.vocab_size, 1, 128), "full", tmp_path)
+    check_tuned(model, random_inputs(config.vocab_size, 1, 128), "full", tmp_path, target)

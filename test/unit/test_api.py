@@ -214,7 +214,7 @@ def test_malformed_mlir(tmp_path: Path) -> None:
         ({"fusion": "all"}, "fusion='all'"),
         ({"fusion": 1}, "fusion=1"),
         ({"tune": "max"}, "tune='max'"),
-        ({"dtype": "float16"}, "dtype='float16'"),
+        ({"dtype": "bfloat16"}, "dtype='bfloat16'"),
         ({"target": canao.Target("mips-linux-gnu", ())}, "cannot run on this machine"),
     ],
 )

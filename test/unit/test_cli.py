@@ -85,6 +85,19 @@ def test_device_without_opencl(
     assert "give --target opencl too" in capsys.readouterr().err
 
 
+def test_halves(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ("--dtype", "float16", "--tune", "off", "--json")
+    assert run(monkeypatch, "compile", model, *chosen) == 1
+    assert "--target opencl" in capsys.readouterr().err
+    device = ("--target", "opencl", "--device", "cpu")
+    assert run(monkeypatch, "compile", model, *device, *chosen) == 0
+    assert json.loads(capsys.readouterr().out)["dtype"] == "float16"
+    assert run(monkeypatch, "bench", model, *device, *chosen, "--runs", 2) == 0
+    assert json.loads(capsys.readouterr().out)["latency_ms"]["canao"]["dtype"] == "float16"
+
+
 def test_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

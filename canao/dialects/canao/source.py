@@ -15,6 +15,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     TensorType,
     VectorType,
+    f16,
     f32,
     f64,
 )
@@ -31,6 +32,7 @@ from canao.dialects.interfaces import AccessPattern, CanaoOp
 _BARE_HEX = re.compile(r"[<\[,\s-]0x[0-9A-Fa-f]")
 
 _ELEMENT_OF_DTYPE: dict[str, Attribute] = {
+    "float16": f16,
     "float32": f32,
     "float64": f64,
     "int64": i64,
@@ -40,7 +42,7 @@ _DTYPE_OF_ELEMENT = {element: np.dtype(name) for name, element in _ELEMENT_OF_DT
 
 
 def element_of_dtype(dtype: npt.DTypeLike) -> Attribute:
-    """The element type of a numpy dtype (float32, float64, int64 or bool)."""
+    """The element type of a numpy dtype (float32, float64, int64 or bool; float16 in memory only)."""
     name = np.dtype(dtype).name
     if name not in _ELEMENT_OF_DTYPE:
         raise VerifyException(f"dtype {name} has no element type in the canao dialect")

@@ -89,6 +89,8 @@ class FunctionPrinter:
         self.carried: list[Sequence[str]] = []
         """Variables that the terminator of each enclosing region assigns."""
         self.scratch_bytes = 0
+        self.local_bytes = 0
+        """Size of the arrays that the work-items of a group share, in OpenCL."""
         self.is_kernel = False
         self.uses_call = False
         self.uses_task = False

@@ -10,6 +10,7 @@ from canao.lowering.c import helpers
 from canao.lowering.c.arithmetic import mask_to_bit
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
 from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.memory import print_half
 from canao.lowering.c.types import CType
 
 
@@ -43,6 +44,9 @@ def _unsigned_value(fn: FunctionPrinter, source: CType, name: str) -> str:
 def _print_signed(fn: FunctionPrinter, op: Operation) -> None:
     source, target = fn.ctype(op.operands[0]), fn.ctype(op.results[0])
     _same_lanes(source, target)
+    if source.element.is_half or target.element.is_half:
+        print_half(fn, op)
+        return
     text = _signed_value(source, fn.name(op.operands[0]))
     fn.define(op.results[0], _converted(fn, target, text))
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.extrema import native_extremum
 from canao.lowering.c.types import ELEMENTS, MAX_LANES, CType, Element
+
+_NO_HALVES = "memory of float16 has a form in OpenCL C only"
 
 if TYPE_CHECKING:
     from canao.lowering.c.context import UnitPrinter
@@ -110,6 +113,14 @@ class Flavour:
     def store(self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str) -> str:
         """The statement that puts a vector at an address; for truth values, of bytes."""
         return f"*({space}{unit.in_memory(ctype)} *)({address}) = {text};"
+
+    def load_half(self, ctype: CType, address: str) -> str:
+        """One number, or a vector, of floats that lie at an address as halves."""
+        raise Unprintable(_NO_HALVES)
+
+    def store_half(self, ctype: CType, address: str, text: str) -> str:
+        """The statement that puts floats at an address as the nearest halves."""
+        raise Unprintable(_NO_HALVES)
 
 
 GNU_C = Flavour()

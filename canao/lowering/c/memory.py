@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from xdsl.dialects import affine, memref, vector
+from xdsl.dialects import affine, arith, memref, vector
 from xdsl.dialects.builtin import MemRefType, NoneAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
+from canao.dialects import canao_vector
 from canao.dialects.canao_memory import PrefetchOp
 from canao.lowering.c import helpers
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
@@ -20,6 +21,9 @@ ALIGNMENT = 64
 
 STORES = (affine.StoreOp, affine.VectorStoreOp, memref.StoreOp, vector.StoreOp)
 """Operations that write their second operand."""
+
+CONVERSIONS = (arith.ExtFOp, arith.TruncFOp, canao_vector.ConvertOp)
+"""Operations that make a float16 a number of another type, or the reverse."""
 
 
 def buffer_shape(type_: Attribute) -> tuple[Element, tuple[int, ...]]:
@@ -75,6 +79,10 @@ def _place(fn: FunctionPrinter, buffer: SSAValue, indices: Sequence[SSAValue]) -
 
 def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear) -> None:
     ctype = fn.ctype(result)
+    if ctype.element.is_half:
+        _check_uses(result, CONVERSIONS, "loaded and not made a float32")
+        fn.define(result, fn.unit.flavour.load_half(ctype, _address(fn, buffer, place)))
+        return
     if ctype.is_vector:
         fn.define(result, _load_vector(fn, ctype, buffer, place))
         return
@@ -91,6 +99,9 @@ def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Lin
 
 def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear) -> None:
     ctype, name = fn.ctype(value), fn.name(value)
+    if ctype.element.is_half:
+        fn.line(fn.unit.flavour.store_half(ctype, _address(fn, buffer, place), name))
+        return
     if not ctype.is_vector:
         text = f"(unsigned char){name}" if ctype.element.is_bool else name
         fn.line(f"{fn.name(buffer)}[{place}] = {text};")
@@ -99,6 +110,22 @@ def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear
         name = fn.unit.flavour.convert(fn.unit, ctype.of("u8"), f"-{name}")
     place_of_it = _address(fn, buffer, place), fn.space(buffer)
     fn.line(fn.unit.flavour.store(fn.unit, ctype, *place_of_it, name))
+
+
+def print_half(fn: FunctionPrinter, op: Operation) -> None:
+    """Prints a conversion from or to float16: it happens where memory is read or written."""
+    (result,) = op.results
+    keys = {fn.ctype(value).element.key for value in (op.operands[0], result)}
+    if keys != {"f16", "f32"}:
+        raise Unprintable("a conversion of float16 other than from or to float32")
+    if fn.ctype(result).element.is_half:
+        _check_uses(result, STORES, "made and not stored")
+    fn.define(result, fn.name(op.operands[0]))
+
+
+def _check_uses(value: SSAValue, users: tuple[type[Operation], ...], what: str) -> None:
+    if not all(isinstance(use.operation, users) for use in value.uses):
+        raise Unprintable(f"a float16 that is {what}: only memory holds such numbers")
 
 
 def _address(fn: FunctionPrinter, buffer: SSAValue, place: Linear) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from xdsl.dialects.builtin import Float32Type, Float64Type, IndexType, IntegerType, VectorType
+from xdsl.dialects.builtin import (
+    Float16Type,
+    Float32Type,
+    Float64Type,
+    IndexType,
+    IntegerType,
+    VectorType,
+)
 from xdsl.ir import Attribute
 
 from canao.lowering.c.errors import Unprintable
@@ -36,6 +43,11 @@ class Element:
         return self.key.startswith("f")
 
     @property
+    def is_half(self) -> bool:
+        """Whether it is a float16, which only memory holds: alone and in a lane it is a float."""
+        return self.key == "f16"
+
+    @property
     def is_bool(self) -> bool:
         """Whether it is a truth value: 0 or 1 alone, 0 or -1 in a lane."""
         return self.key == "i1"
@@ -48,6 +60,7 @@ def _element(key: str, c: str, size: int, unsigned: str = "") -> Element:
 ELEMENTS = {
     element.key: element
     for element in (
+        Element("f16", "float", "f32", "half", 2, "u16"),
         _element("f32", "float", 4, "u32"),
         _element("f64", "double", 8, "u64"),
         Element("i1", "int", "i32", "unsigned char", 1, "u32"),
@@ -110,6 +123,8 @@ class CType:
 
 
 def _element_of(attribute: Attribute) -> Element | None:
+    if isinstance(attribute, Float16Type):
+        return ELEMENTS["f16"]
     if isinstance(attribute, Float32Type):
         return ELEMENTS["f32"]
     if isinstance(attribute, Float64Type):
@@ -172,6 +187,8 @@ def _integer_literal(element: Element, value: int) -> str:
 
 def literal(element: Element, value: float) -> str:
     """A C expression with exactly this value; in parentheses if it has a sign."""
+    if element.is_half:
+        raise Unprintable("a constant of float16: only memory holds such numbers")
     if element.is_float:
         return _float_literal(element, float(value))
     if element.is_bool:

@@ -41,6 +41,8 @@ class PrintedFunction:
     scratch_bytes: int = 0
     checks: bool = False
     """Whether it has assertions."""
+    local_bytes: int = 0
+    """Local memory that a group of work-items shares, in OpenCL."""
 
 
 def c_name(prefix: str, number: int, symbol: str) -> str:
@@ -90,7 +92,7 @@ class Functions:
         head = self._head(fn, name, parameters)
         text = "\n".join([f"/* {_comment(symbol)} */", *head, *fn.lines, "}"])
         checks = any(isinstance(op, cf.AssertOp) for op in function.walk())
-        return PrintedFunction(name, text, fn.tasks, fn.scratch_bytes, checks)
+        return PrintedFunction(name, text, fn.tasks, fn.scratch_bytes, checks, fn.local_bytes)
 
     def _printer(self, symbol: str, names: dict[str, str]) -> FunctionPrinter:
         return FunctionPrinter(self.unit, symbol, names)

@@ -102,6 +102,17 @@ class OpenCLFlavour(Flavour):
     def library(self, ctype: CType, function: str) -> tuple[str, bool]:
         return function, False
 
+    def load_half(self, ctype: CType, address: str) -> str:
+        return f"vload_half{_lanes(ctype)}(0, {address})"
+
+    def store_half(self, ctype: CType, address: str, text: str) -> str:
+        return f"vstore_half{_lanes(ctype)}_rte({text}, 0, {address});"
+
+
+def _lanes(ctype: CType) -> str:
+    """What names of functions for a scalar or a vector end in."""
+    return str(ctype.lanes) if ctype.is_vector else ""
+
 
 class LanesFlavour(OpenCLFlavour):
     """For devices whose lanes are work-items: built-in functions know the alignment of memory."""

@@ -31,8 +31,6 @@ class ItemPrinter(FunctionPrinter):
         """Size of the arrays that the work-item has of its own."""
         self.items = 1
         """Work-items that share a task."""
-        self.local_bytes = 0
-        """Size of the arrays that they share."""
         self.spaces: dict[SSAValue, str] = {}
         """Address spaces of scratch buffers; all other buffers are global."""
         self.in_task = False

@@ -217,6 +217,16 @@ def _check_fits(job: Job) -> None:
                 f"the model needs {what} of {size / 2**20:.1f} MiB and {device.name} has "
                 f"{limit / 2**20:.1f} MiB; choose another device, or compile for smaller inputs"
             )
+    steps = job.launches.steps
+    for what, size, limit in (
+        ("bytes of local memory", [step.local_bytes for step in steps], device.local_bytes),
+        ("work-items in a group", [step.items for step in steps], device.most_items),
+    ):
+        if max(size, default=0) > limit:
+            raise DeviceError(
+                f"a kernel of the model needs {max(size)} {what} and {device.name} has {limit}; "
+                "choose another device, or compile the model for this one"
+            )
 
 
 def _bytes_of(array: Array) -> npt.NDArray[np.uint8]:

@@ -82,6 +82,7 @@ def lower_in_levels(
     unit: str,
     loops: bool = True,
     device: DeviceModel | None = None,
+    dtype: str = "float32",
 ) -> Road:
     """Lowers a module as `canao.compile` does and verifies it after every pass.
 
@@ -103,6 +104,7 @@ def lower_in_levels(
         threads=threads,
         fusion=fusion,
         device=device,
+        dtype=dtype,
         on_pass=keep,
     )
     return Road(program, levels)
