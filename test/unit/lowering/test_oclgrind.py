@@ -40,16 +40,24 @@ def run_checked(directory: Path, program: Program, source: str) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
 
 
-def compiled(target: str, fusion: bool) -> Program:
+def compiled(target: str, fusion: bool, dtype: str = "float32") -> Program:
     device = model_of(target)
     assert device is not None
-    return lower(parse(MODEL), target_unit=device.unit, threads=2, fusion=fusion, device=device)
+    return lower(
+        parse(MODEL),
+        target_unit=device.unit,
+        threads=2,
+        fusion=fusion,
+        device=device,
+        dtype=dtype,
+    )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("fusion", [True, False], ids=["fused", "unfused"])
 @pytest.mark.parametrize("target", ["opencl", "gpu"])
-def test_clean(tmp_path: Path, target: str, fusion: bool) -> None:
-    program = compiled(target, fusion)
+def test_clean(tmp_path: Path, target: str, fusion: bool, dtype: str) -> None:
+    program = compiled(target, fusion, dtype)
     result = run_checked(tmp_path, program, program.source)
     assert (result.returncode, result.stderr) == (0, "")
     assert (tmp_path / "out0.bin").stat().st_size == program.outputs[0].bytes

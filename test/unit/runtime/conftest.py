@@ -135,3 +135,14 @@ def host() -> Target:
 @pytest.fixture(scope="session")
 def make_program() -> Callable[..., Program]:
     return affine_program
+
+
+@pytest.fixture(scope="session")
+def drivers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that tells Debian's loader of PoCL's library, which pyopencl has."""
+    import pyopencl
+
+    (library,) = (Path(pyopencl.__file__).parent / ".libs").glob("libpocl*.so")
+    directory = tmp_path_factory.mktemp("vendors")
+    (directory / "pocl.icd").write_text(f"{library}\n")
+    return directory

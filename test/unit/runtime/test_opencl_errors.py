@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -56,14 +57,19 @@ def test_kernel_that_needs_more(
         build_binary(program.source, job, Cache(tmp_path))
 
 
+_DECLARED = re.compile(r"^ *__local (float|long|unsigned char) \w+\[(\d+)\];$", re.MULTILINE)
+_WIDTHS = {"float": 4, "long": 8, "unsigned char": 1}
+
+
 def test_local_memory_is_counted(program: Program) -> None:
     """What launches say is what the text declares."""
     assert program.launches is not None
     for step in program.launches.steps:
         _, _, rest = program.source.partition(f"void {step.kernel}(")
         body, _, _ = rest.partition("\n}\n")
-        declared = [line.split("[")[1].split("]")[0] for line in body.splitlines() if line.strip().startswith("__local ")]
-        assert step.local_bytes == 4 * sum(map(int, declared))
+        declared = _DECLARED.findall(body)
+        assert step.local_bytes == sum(_WIDTHS[kind] * int(count) for kind, count in declared)
+        assert body.count("__local ") == len(declared)
     assert max(step.local_bytes for step in program.launches.steps) > 0
 
 

@@ -233,17 +233,6 @@ def test_scratch_that_is_large_is_in_global_memory() -> None:
 # ------------------------------------------------------------------- export
 
 
-@pytest.fixture(scope="module")
-def drivers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that tells Debian's loader of PoCL's library, which pyopencl has."""
-    import pyopencl
-
-    (library,) = (Path(pyopencl.__file__).parent / ".libs").glob("libpocl*.so")
-    directory = tmp_path_factory.mktemp("vendors")
-    (directory / "pocl.icd").write_text(f"{library}\n")
-    return directory
-
-
 def test_exported_program(
     model: Dense, compiled: canao.CompiledModel, tmp_path: Path, drivers: Path
 ) -> None:
