@@ -85,8 +85,8 @@ def lower(
     With `fusion="exact"`, only laws are used that keep every rounding; with
     "fast", large products with weights are multiplied in seven; without
     fusion, every operation is a layer. `dtype` is that of the weights and of what
-    lies between layers: "float32" or, for a device, "float16". `chooser` picks the schedule of every
-    distinct layer, after `foresee` was told of all of them.
+    lies between layers: "float32" or, for a device, "float16". `chooser` picks the
+    schedule of every distinct layer, after `foresee` was told of all of them.
 
     Stages: torch, canao, simplified, fused, expanded, affine, c or opencl.
     """

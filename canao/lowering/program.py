@@ -131,7 +131,13 @@ class Launches:
     def of(data: dict[str, Any]) -> Launches:
         """From what `asdict` makes."""
         steps = tuple(
-            Launch(**{**s, "arguments": tuple(Piece(**p) for p in s["arguments"])})
+            Launch(
+                s["kernel"],
+                s["groups"],
+                s["items"],
+                tuple(Piece(**p) for p in s["arguments"]),
+                s["local_bytes"],
+            )
             for s in data["steps"]
         )
         return Launches(steps, tuple(data["messages"]))

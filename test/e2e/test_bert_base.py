@@ -15,7 +15,6 @@ from transformers import BertConfig, BertModel
 
 import canao
 
-
 TARGETS = ["c", pytest.param("opencl", marks=pytest.mark.slow)]
 
 

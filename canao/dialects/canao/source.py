@@ -42,7 +42,7 @@ _DTYPE_OF_ELEMENT = {element: np.dtype(name) for name, element in _ELEMENT_OF_DT
 
 
 def element_of_dtype(dtype: npt.DTypeLike) -> Attribute:
-    """The element type of a numpy dtype (float32, float64, int64 or bool; float16 in memory only)."""
+    """The element type of a numpy dtype: float32, float64, int64, bool, or float16 in memory."""
     name = np.dtype(dtype).name
     if name not in _ELEMENT_OF_DTYPE:
         raise VerifyException(f"dtype {name} has no element type in the canao dialect")

@@ -35,8 +35,8 @@ func.func @main(%x: tensor<4xf32>, %i: tensor<2xi64>) -> (tensor<4xf32>, tensor<
 // LOOPS:        %[[LOW:[0-9]+]] = canao.constant dense<-6.550400e+04> : tensor<f32>
 // LOOPS:        %[[CLAMPED:[0-9]+]] = canao.minimum
 // LOOPS:        canao.cast %[[CLAMPED]] : (tensor<4xf32>) -> tensor<4xf16>
-// LOOPS:      func.func private @kernel_0(%{{.*}} : memref<4xf32>, %{{.*}} : memref<4xf16>, %{{.*}} : memref<4xf16>)
-// LOOPS:        %[[B:[0-9]+]] = affine.vector_load %{{[0-9]+}}[] : memref<4xf16>, vector<4xf16>
+// LOOPS:      func.func private @kernel_0(%0: memref<4xf32>, %1: memref<4xf16>, %2: memref<4xf16>)
+// LOOPS:        %[[B:[0-9]+]] = affine.vector_load %1[0] : memref<4xf16>, vector<4xf16>
 // LOOPS-NEXT:   canao_vector.convert %[[B]] : vector<4xf16> to vector<4xf32>
 // LOOPS:        %[[ABOVE:[0-9]+]] = arith.maximumf
 // LOOPS:        %[[KEPT:[0-9]+]] = arith.minimumf %[[ABOVE]]

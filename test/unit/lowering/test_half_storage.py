@@ -65,7 +65,8 @@ func.func @main(%x: tensor<{rows}x{terms}xf32>) -> tensor<{rows}x{columns}xf32> 
     -> tensor<{rows}x{middle}xf32>
   %k = canao.add %h, %b : (tensor<{rows}x{middle}xf32>, tensor<{middle}xf32>)
     -> tensor<{rows}x{middle}xf32>
-  %y = canao.matmul %k, %v : (tensor<{rows}x{middle}xf32>, tensor<{middle}x{columns}xf32>)
+  %a = canao.abs %k : (tensor<{rows}x{middle}xf32>) -> tensor<{rows}x{middle}xf32>
+  %y = canao.matmul %a, %v : (tensor<{rows}x{middle}xf32>, tensor<{middle}x{columns}xf32>)
     -> tensor<{rows}x{columns}xf32>
   func.return %y : tensor<{rows}x{columns}xf32>
 }}"""
@@ -76,18 +77,20 @@ def two_products(rows: int, terms: int, middle: int, columns: int) -> str:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("shape", [(5, 19, 13, 7), (33, 300, 64, 9)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(5, 19, 13, 7), pytest.param((33, 300, 64, 9), marks=pytest.mark.slow)], ids=str
+)
 def test_products_within_what_halves_allow(target: str, shape: tuple[int, ...]) -> None:
     rows, terms, middle, columns = shape
     x, b = numbers(rows, terms, seed=0), numbers(middle, seed=3)
     w, v = numbers(terms, middle, seed=1), numbers(middle, columns, seed=2)
     program, (found,) = run(two_products(*shape), target, [x], {"w": w, "b": b, "v": v})
-    h = x.astype(np.float64) @ w + b
+    h = np.abs(x.astype(np.float64) @ w + b)
     exact = h @ v
     # w, b and v are rounded before they are used, h is when it is stored.
     of_terms = np.abs(x) @ np.abs(w) + np.abs(b)
-    error_of_h = HALF * of_terms + HALF * np.abs(h)
-    bound = error_of_h @ np.abs(v) + HALF * (np.abs(h) @ np.abs(v))
+    error_of_h = HALF * of_terms + HALF * h
+    bound = error_of_h @ np.abs(v) + HALF * (h @ np.abs(v))
     bound = 1.01 * bound + ROUNDING * (of_terms @ np.abs(v))
     assert (np.abs(found.reshape(exact.shape) - exact) <= bound).all()
     assert [w.dtype for w in program.weights] == ["float16"] * 3
@@ -146,7 +149,7 @@ def test_numbers_beyond_the_range(target: str) -> None:
 # -------------------------------------------------------------------- models
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ["opencl", pytest.param("gpu", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("fusion", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_small_model(target: str, fusion: bool) -> None:
     """An embedding lookup, attention with a mask, products with bias and GELU, a norm.
@@ -183,10 +186,12 @@ def check_graph(graph: Graph, *, fusion: bool, unit: str, target: str = "opencl"
     for level in road.levels[-2:]:
         for a, b in zip(found, level.evaluate(graph.inputs, graph.weights), strict=True):
             scale = max(1.0, float(np.abs(b).max(initial=0)))
-            np.testing.assert_allclose(a.reshape(b.shape), b, rtol=20 * HALF, atol=20 * HALF * scale)
+            np.testing.assert_allclose(
+                a.reshape(b.shape), b, rtol=20 * HALF, atol=20 * HALF * scale
+            )
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(**ON_DEVICE)
 def test_random_graphs(graph: Graph, fusion: bool, unit: str) -> None:
     check_graph(graph, fusion=fusion, unit=unit)

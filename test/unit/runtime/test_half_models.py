@@ -49,9 +49,7 @@ def model() -> TwoLayers:
 def compiled_as(
     model: torch.nn.Module, dtype: str, cache_dir: Path, tune: canao.api.Tune = "off"
 ) -> canao.CompiledModel:
-    return canao.compile(
-        model, (X,), target=target(), tune=tune, dtype=dtype, cache_dir=cache_dir
-    )
+    return canao.compile(model, (X,), target=target(), tune=tune, dtype=dtype, cache_dir=cache_dir)
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +70,7 @@ def test_results(model: TwoLayers, compiled: canao.CompiledModel) -> None:
     assert compiled(X).dtype == torch.float32
 
 
-def test_sizes_and_report(
-    model: TwoLayers, compiled: canao.CompiledModel, cache_dir: Path
-) -> None:
+def test_sizes_and_report(model: TwoLayers, compiled: canao.CompiledModel, cache_dir: Path) -> None:
     plain = compiled_as(model, "float32", cache_dir)
     assert {spec.dtype for spec in compiled.program.weights} == {"float16"}
     report, other = compiled.report, plain.report
@@ -114,6 +110,7 @@ def test_exported(compiled: canao.CompiledModel, tmp_path: Path, drivers: Path) 
     assert sizes <= (path / "weights.bin").stat().st_size < 2 * sizes
 
 
+@pytest.mark.slow
 def test_tuned_apart(tmp_path: Path) -> None:
     """What was measured with halves says nothing about float32, and the reverse."""
     wide, x = torch.nn.Linear(256, 192).eval(), torch.randn(96, 256)

@@ -90,7 +90,8 @@ _SHIM = """
 static int lost;
 void lose(int now) { lost = now; }
 int clFinish(void *queue) {
-  int (*finish)(void *) = (int (*)(void *))dlsym(dlopen(getenv("REAL_OPENCL"), RTLD_NOW), "clFinish");
+  void *driver = dlopen(getenv("REAL_OPENCL"), RTLD_NOW);
+  int (*finish)(void *) = (int (*)(void *))dlsym(driver, "clFinish");
   int status = finish(queue);
   return lost ? -2 /* CL_DEVICE_NOT_AVAILABLE */ : status;
 }
