@@ -165,7 +165,10 @@ def test_small_model(target: str, fusion: bool) -> None:
     assert 0 < difference <= 10 * HALF * np.abs(expected).max()
     plain = lowered(MODEL, target, "float32", fusion=fusion)
     assert [2 * w.bytes for w in program.weights] == [w.bytes for w in plain.weights]
-    assert all(a.bytes < b.bytes for a, b in zip(program.kernels, plain.kernels, strict=True))
+    pairs = list(zip(program.kernels, plain.kernels, strict=True))
+    # Without fusion some compute masks alone, of which nothing is a float32.
+    assert all(a.bytes <= b.bytes for a, b in pairs)
+    assert any(a.bytes < b.bytes for a, b in pairs)
 
 
 def check_graph(graph: Graph, *, fusion: bool, unit: str, target: str = "opencl") -> None:
