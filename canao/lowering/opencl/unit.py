@@ -18,6 +18,12 @@ from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.memory import buffer_bytes, buffer_shape, round_up
 from canao.lowering.opencl.device import DeviceModel
 
+_CHECK = """\
+__attribute__((noinline)) void canao_check(
+    __global volatile int *status, const int holds, const int number) {
+  if (!holds) atomic_cmpxchg(status, 0, number);
+}"""
+
 
 class ItemPrinter(FunctionPrinter):
     """Prints what one work-item runs."""
@@ -117,8 +123,9 @@ def _print_parallel(fn: ItemPrinter, op: affine.ParallelOp) -> None:
     counter = fn.fresh("item")
     total = prod(control.trip_counts(fn, op))
     fn.bounds[counter] = (0, max(0, total - 1))
-    # A loop even where no item has a second turn: PoCL loses stores of conditions before barriers.
-    head = f"long {counter} = get_local_id(0); {counter} < {total}; {counter} += {fn.items}"
+    # PoCL loses conditions before barriers, so that all items would store. This is a loop even
+    # where no item has a second turn, with a step that no compiler knows when it could tell.
+    head = f"long {counter} = get_local_id(0); {counter} < {total}; {counter} += get_local_size(0)"
     fn.open(f"for ({head})")
     control.bind_counters(fn, op, counter)
     control.print_body(fn, op.body.block)
@@ -131,8 +138,13 @@ def _print_assert(fn: ItemPrinter, op: cf.AssertOp) -> None:
     if not fn.is_kernel:
         raise Unprintable("an assertion outside a kernel")
     fn.uses_call = True
-    number = fn.unit.message(op.msg.data)
-    fn.line(f"if (!({fn.name(op.arg)})) atomic_cmpxchg(status, 0, {number + 1});")
+    number = fn.unit.message(op.msg.data) + 1
+    if fn.items == 1:
+        fn.line(f"if (!({fn.name(op.arg)})) atomic_cmpxchg(status, 0, {number});")
+        return
+    # The condition is out of sight of PoCL, which loses those before barriers.
+    name = fn.unit.helper("canao_check", lambda: _CHECK)
+    fn.line(f"{name}(status, {fn.name(op.arg)}, {number});")
 
 
 def _print_nothing(fn: FunctionPrinter, op: Operation) -> None:

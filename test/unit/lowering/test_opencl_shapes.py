@@ -148,6 +148,27 @@ def test_all_variants_of_groups(text: str) -> None:
         np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-4, err_msg=schedule.name)
 
 
+FEW_POINTS = """
+func.func @main(%x: tensor<13x5x1xf32>) -> tensor<13x5x1xf32> {
+  %t = canao.tanh %x : (tensor<13x5x1xf32>) -> tensor<13x5x1xf32>
+  %s = canao.softmax %t axis 2 masked_rows_to_zero : (tensor<13x5x1xf32>) -> tensor<13x5x1xf32>
+  func.return %s : tensor<13x5x1xf32>
+}"""
+FEW_ROWS = """
+func.func @main(%x: tensor<13x49x9xf32>, %i: tensor<3xi64>) -> tensor<3x49x9xf32> {
+  %r = canao.gather %x at %i : (tensor<13x49x9xf32>, tensor<3xi64>) -> tensor<3x49x9xf32>
+  func.return %r : tensor<3x49x9xf32>
+}"""
+
+
+@pytest.mark.parametrize("text", [FEW_POINTS, FEW_ROWS], ids=["points", "rows"])
+def test_items_without_work_store_nothing(text: str) -> None:
+    """Tasks have fewer points than a group has items."""
+    x = numbers(13, 5, 1, seed=0) if text is FEW_POINTS else numbers(13, 49, 9, seed=0)
+    inputs = [x] if text is FEW_POINTS else [x, np.array([12, -1, 3])]
+    check(text, "gpu", inputs, {})
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 @settings(max_examples=200, deadline=None, suppress_health_check=SLOW)

@@ -36,10 +36,10 @@ func.func @main(%a: memref<64xf32>, %ok: memref<1xi1>, %c: memref<64xf32>) attri
 // CHECK-NEXT: void k0_rows(__global const float *restrict m1, __global float *restrict m2, __global const unsigned char *restrict m3, __global volatile int *restrict status) {
 // CHECK-NEXT:   const long task = get_group_id(0);
 // CHECK:        __local float s[[S:[0-9]+]][32];
-// CHECK-NEXT:   for (long item{{[0-9]+}} = get_local_id(0); item{{[0-9]+}} < 32; item{{[0-9]+}} += 16) {
+// CHECK-NEXT:   for (long item{{[0-9]+}} = get_local_id(0); item{{[0-9]+}} < 32; item{{[0-9]+}} += get_local_size(0)) {
 // CHECK:        }
 // CHECK-NEXT:   barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
-// CHECK-NEXT:   for (long item{{[0-9]+}} = get_local_id(0); item{{[0-9]+}} < 32; item{{[0-9]+}} += 16) {
+// CHECK-NEXT:   for (long item{{[0-9]+}} = get_local_id(0); item{{[0-9]+}} < 32; item{{[0-9]+}} += get_local_size(0)) {
 // CHECK:          const float v{{[0-9]+}} = s[[S]][31 - i{{[0-9]+}}];
 // CHECK:        barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
-// CHECK:        if (!(v{{[0-9]+}})) atomic_cmpxchg(status, 0, 1);
+// CHECK:        canao_check(status, v{{[0-9]+}}, 1);
