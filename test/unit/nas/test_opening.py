@@ -27,9 +27,9 @@ def test_with_a_budget_the_largest_tells_how_far_to_shrink() -> None:
     assert found[-1] is None
     keys = [architecture.key for architecture in found if architecture]
     assert keys == [
-        "h320-a10-f672.672.672.672.672.672",
-        "h384-a12-f288.288.288.288.288.288",
-        "h256-a8-f1056.1056.1056.1056.1056.1056",
+        "h320-a10-f576.576.576.576.576.576",
+        "h384-a12-f192.192.192.192.192.192",
+        "h256-a8-f960.960.960.960.960.960",
         "h384-a12-f1536.1536",
     ]
 
