@@ -13,8 +13,9 @@ Outputs = Callable[[Any, Batch], Tensor]
 """What a model computes of a batch that should change little, padding set to zero."""
 Blocks = tuple[int, ...]
 
-_BEAM = 4
-"""Choices of each number of blocks that are followed further."""
+_EFFORT = 24
+"""Divided by the number of blocks: how many choices are followed further, and on how many batches
+they are compared. Deeper models have more choices, each of which takes longer."""
 
 
 def best_blocks(
@@ -30,11 +31,12 @@ def best_blocks(
     """
     encoder = getattr(model, "bert", model).encoder
     layers = list(encoder.layer)
+    width = max(1, _EFFORT // len(layers))
 
     def compute(kept: Blocks) -> list[Tensor]:
         encoder.layer = nn.ModuleList([layers[n] for n in kept])
         with torch.no_grad():
-            return [outputs(model, batch) for batch in batches]
+            return [outputs(model, batch) for batch in batches[:width]]
 
     try:
         everything = tuple(range(len(layers)))
@@ -43,7 +45,7 @@ def best_blocks(
         for _ in layers[1:]:
             smaller = {tuple(n for n in kept if n != gone) for kept in beam for gone in kept}
             distances = {kept: _distance(compute(kept), whole) for kept in sorted(smaller)}
-            beam = sorted(distances, key=lambda kept: distances[kept])[:_BEAM]
+            beam = sorted(distances, key=lambda kept: distances[kept])[:width]
             found.append(beam[0])
             progress()
         return tuple(reversed(found))
