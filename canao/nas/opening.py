@@ -55,7 +55,7 @@ def shrunk(space: SearchSpace, share: float) -> list[Architecture]:
 def _narrowed(space: SearchSpace, most: float) -> list[Architecture]:
     """For each hidden size, widest first, the widest feed-forward size that fits.
 
-    It ends where both are narrowed in proportion.
+    It ends before the hidden size is narrowed more than in proportion.
     """
     whole = space.largest
     found: list[Architecture] = []
@@ -63,10 +63,10 @@ def _narrowed(space: SearchSpace, most: float) -> list[Architecture]:
         fitting = _fitting(
             [space.uniform(space.blocks.high, hidden, f) for f in space.intermediate.values], most
         )
-        found += fitting[-1:]
         size = fitting[-1].intermediate_sizes[0] if fitting else 0
-        if size * whole.hidden_size >= whole.intermediate_sizes[0] * hidden:
+        if found and size * whole.hidden_size > whole.intermediate_sizes[0] * hidden:
             break
+        found += fitting[-1:]
     return found
 
 
