@@ -10,7 +10,20 @@ import typer
 from rich.console import Console
 
 from canao.cli.options import Json
-from canao.cli.training_commands import Data, TaskName, bars, need_extra, print_scores, tell
+from canao.cli.training_commands import (
+    Bfloat16,
+    Data,
+    Examples,
+    HeldOut,
+    LearningRate,
+    SaveEvery,
+    Seed,
+    TaskName,
+    bars,
+    need_extra,
+    print_scores,
+    tell,
+)
 from canao.errors import CanaoError
 from canao.nas.architecture import Architecture
 
@@ -38,19 +51,12 @@ def distil(
     ] = None,
     data: Data = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Decides all that is random.")] = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Examples in a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(min=0, help="The highest rate.")] = 1e-4,
-    save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
-    held_out: Annotated[
-        bool,
-        typer.Option(
-            "--held-out", help="Keep the examples that architectures are compared on; score those."
-        ),
-    ] = False,
-    bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Compute products in bfloat16 while training.")
-    ] = False,
+    seed: Seed = 0,
+    batch: Examples = 16,
+    learning_rate: LearningRate = 1e-4,
+    save_every: SaveEvery = 50,
+    held_out: HeldOut = False,
+    bfloat16: Bfloat16 = False,
     as_json: Json = False,
 ) -> None:
     """Make a smaller model of a teacher: inherit its weights, distil it on a task.

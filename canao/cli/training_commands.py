@@ -45,6 +45,20 @@ TaskName = Annotated[
     ),
 ]
 
+Seed = Annotated[int, typer.Option(min=0, help="Decides all that is random.")]
+Examples = Annotated[int, typer.Option(min=1, help="Examples in a step.")]
+LearningRate = Annotated[float, typer.Option(min=0, help="The highest rate.")]
+SaveEvery = Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")]
+HeldOut = Annotated[
+    bool,
+    typer.Option(
+        "--held-out", help="Keep the examples that architectures are compared on; score those."
+    ),
+]
+Bfloat16 = Annotated[
+    bool, typer.Option("--bfloat16", help="Compute products in bfloat16 while training.")
+]
+
 
 def train(
     task: TaskName,
@@ -54,19 +68,12 @@ def train(
     ] = None,
     data: Data = None,
     epochs: Annotated[float, typer.Option(min=0.001, help="Passes over the examples.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Decides all that is random.")] = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Examples in a step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(min=0, help="The highest rate.")] = 5e-5,
-    save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
-    held_out: Annotated[
-        bool,
-        typer.Option(
-            "--held-out", help="Keep the examples that architectures are compared on; score those."
-        ),
-    ] = False,
-    bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Compute products in bfloat16 while training.")
-    ] = False,
+    seed: Seed = 0,
+    batch: Examples = 16,
+    learning_rate: LearningRate = 5e-5,
+    save_every: SaveEvery = 50,
+    held_out: HeldOut = False,
+    bfloat16: Bfloat16 = False,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew.")] = False,
     as_json: Json = False,
 ) -> None:
