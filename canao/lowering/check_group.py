@@ -52,13 +52,13 @@ def _check_fields(stages: Sequence[Stage], schedule: Schedule, name: str) -> Non
     for n, stage in enumerate(stages):
         ways, staged, how = group.ways[n], group.staged[n], schedule.stages[n]
         terms = stage.extents[stage.parallel] if stage.anchor is not None else 0
-        shared = ways > 1 and (how.vector is not None or how.block is not None or terms % ways)
-        both = ways > 1 and staged > 0
-        if ways < 1 or ((ways > 1 or staged) and not terms) or shared or both or staged > terms:
+        uneven = (staged or terms) % ways if ways > 1 else 0
+        shared = ways > 1 and not staged and (how.vector is not None or how.block is not None)
+        if ways < 1 or ((ways > 1 or staged) and not terms) or uneven or shared or staged > terms:
             raise IllegalScheduleError(
                 f"schedule {schedule.name} of {name} cannot share stage {n}: {ways} items a fold "
                 f"of {terms} terms, {staged} terms in local memory; a shared fold needs equal "
-                "shares and neither vectors nor blocks"
+                "shares and, unless its terms pass through local memory, neither vectors nor blocks"
             )
         if staged and stage.anchor is not None and stage.target in stage.anchor.operands:
             raise IllegalScheduleError(

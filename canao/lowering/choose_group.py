@@ -9,9 +9,9 @@ the operands of products pass through local memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
-from math import ceil, prod
+from math import ceil, inf, prod
 
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
@@ -20,73 +20,149 @@ from canao.lowering.access import shared_band
 from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.schedule import Group, Schedule, StageSchedule
 from canao.lowering.scratch import leaves_layer, window_dimensions
-from canao.lowering.shared_stage import operand_extents
 from canao.lowering.stage import Stage
+from canao.lowering.staged_plan import even_tile, staged_elements
 
 _ITEMS = 256
 """Work-items of a group, where a device allows as many."""
-_TILE = (4, 4)
+_TILE = (8, 8)
 """Rows and columns of a product that one item has in registers."""
-_SIDE = 64
+_TILES = (_TILE, (4, 8), (4, 4))
+"""Those that are tried."""
+_SIDES = (64, 32, 16)
 """Rows and columns of a product that a group makes at most."""
-_TERMS = 16
-"""Terms of a product whose operands are in local memory at once."""
+_SIDE = 64
+"""Points along a dimension that a group makes of other layers at most."""
+_TERMS = 8
+"""Terms that an item adds up of each block of a product."""
+_FEWEST_TERMS = 4
+"""Terms of a product below which an item has too few to add up."""
 _WAYS = 32
 """Items that share one fold at most."""
-_GROUPS_A_UNIT = 2
+_GROUPS_A_UNIT = 1
 """Groups for each compute unit, below which tasks are cut smaller."""
 
 
-def choose_group(
-    stages: Sequence[Stage],
-    base: Schedule,
-    device: DeviceModel,
-    *,
-    items: int = _ITEMS,
-    side: int = _SIDE,
-    terms: int = _TERMS,
-) -> Schedule:
-    """The schedule for a group of work-items, made from one for a single thread.
+@dataclass(frozen=True)
+class Shape:
+    """What is chosen for the products of a layer."""
 
-    `items` share a task of at most `side` rows and columns; `terms` of a product
-    are in local memory at once, none if 0.
-    """
-    items = min(items, device.most_items)
+    rows: int = _SIDE
+    columns: int = _SIDE
+    """Points of a product that a group makes at most."""
+    tile: tuple[int, int] = _TILE
+    items: int = _ITEMS
+    terms: int = _TERMS
+    """Terms that an item adds up of a block; 0 reads operands where they are."""
+
+
+def choose_group(
+    stages: Sequence[Stage], base: Schedule, device: DeviceModel, shape: Shape | None = None
+) -> Schedule:
+    """The schedule for a group of work-items, made from one for a single thread."""
+    if shape is None:
+        shape = _ranked(stages, device)[0]
+    found = _schedule(stages, base, device, shape)
+    while local_bytes(stages, found) > device.local_bytes and shape.terms:
+        shape = replace(shape, terms=shape.terms // 2)
+        found = _schedule(stages, base, device, shape)
+    return found
+
+
+def _schedule(
+    stages: Sequence[Stage], base: Schedule, device: DeviceModel, shape: Shape
+) -> Schedule:
+    items = min(shape.items, device.most_items)
     tiles = tuple(
-        _small_tile(stage, how, device.unit.lanes_f32)
+        _small_tile(stage, how, device.unit.lanes_f32, shape)
         for stage, how in zip(stages, base.stages, strict=True)
     )
-    band = _band(stages, tiles, device, side)
-    ways = tuple(_ways(stage, band, items) for stage in stages)
+    band = _band(stages, tiles, device, shape)
+    shares = [
+        _shares(stage, how, band, items, shape.terms)
+        for stage, how in zip(stages, tiles, strict=True)
+    ]
+    ways, staged = (tuple(numbers) for numbers in zip(*shares, strict=True))
     tiles = tuple(
-        replace(how, tile=(1,) * len(how.tile), vector=None, block=None) if count > 1 else how
-        for how, count in zip(tiles, ways, strict=True)
+        _one_by_one(how) if count > 1 and not terms else how
+        for how, (count, terms) in zip(tiles, shares, strict=True)
     )
-    schedule = Schedule(band, tiles, (), Group(items, ways, (0,) * len(stages)))
-    staged = tuple(
-        _terms(stage, band, terms) if count == 1 else 0
-        for stage, count in zip(stages, ways, strict=True)
-    )
-    wide = replace(schedule, group=Group(items, ways, staged))
-    fits = local_bytes(stages, wide) <= device.local_bytes
-    return wide if fits else schedule
+    return Schedule(band, tiles, (), Group(items, ways, staged))
 
 
 def group_variants(stages: Sequence[Stage], base: Schedule, device: DeviceModel) -> list[Schedule]:
     """Distinct schedules worth measuring, the likeliest first."""
-    chosen = [choose_group(stages, base, device)]
-    for side, items, terms in product((64, 32, 16), (256, 128, 64), (_TERMS, 0, 2 * _TERMS)):
-        found = choose_group(stages, base, device, items=items, side=side, terms=terms)
+    chosen: list[Schedule] = []
+    for shape in _ranked(stages, device):
+        found = choose_group(stages, base, device, shape)
         if found not in chosen:
             chosen.append(found)
     return chosen
+
+
+def _ranked(stages: Sequence[Stage], device: DeviceModel) -> list[Shape]:
+    """Shapes, those first that a model of the time of a product likes."""
+    alone = len(stages) == 1 and _is_product(stages[0])
+    tiles = _TILES if alone else _TILES[::-1]
+    shapes = [
+        Shape(rows, columns, tile, items, terms)
+        for rows, columns, tile, terms, items in product(
+            _SIDES, _SIDES, tiles, (_TERMS, _TERMS // 2), (_ITEMS, _ITEMS // 2)
+        )
+    ]
+    if alone:
+        shapes.sort(key=lambda shape: _product_time(stages[0], shape, device))
+    return [*shapes, replace(shapes[0], terms=2 * _TERMS), replace(shapes[0], terms=0)]
+
+
+_FLOATS_A_CYCLE = 6
+"""Numbers that a compute unit reads in a cycle, when all of them do."""
+_LANES = 128
+"""Multiply-adds that a compute unit of a GPU makes in a cycle at most."""
+_WARP = 32
+"""Items that run in step."""
+
+
+def _product_time(stage: Stage, shape: Shape, device: DeviceModel) -> float:
+    """About how long a product takes, in cycles of a compute unit; fitted to an NVIDIA H100.
+
+    The units multiply at their rate where enough items hide each other's waits, read
+    the operands of each group, and stop between the blocks of terms. Groups with wide rows
+    of the right operand and with few items did better than this explains.
+    """
+    *leading, rows, columns, terms = stage.extents
+    height, width = min(shape.rows, rows), min(shape.columns, columns)
+    items = min(shape.items, device.most_items)
+    tile = even_tile(height, shape.tile[0]), even_tile(width, shape.tile[1])
+    tiles = height // tile[0] * (width // tile[1])
+    if tiles > items:
+        return inf
+    ways = max(1, items // tiles)
+    groups = prod(leading) * ceil(rows / height) * ceil(columns / width)
+    share = ceil(groups / device.units)
+    warps = min(8.0, share * ways * tiles / _WARP)
+    adding = terms * height * width / _LANES * (1 + 3 / warps) * (1 + 4 / prod(tile))
+    reading = 0.8 * terms * (height + width) / _FLOATS_A_CYCLE
+    stopping = 50 * ceil(terms / (shape.terms * ways))
+    return (
+        share
+        * (adding + reading + stopping)
+        * (1 + 8 / width)
+        * (1 + items / 2048)
+        * (1 + shape.terms / 128)
+    )
 
 
 def _is_product(stage: Stage) -> bool:
     return stage.anchor is not None and stage.anchor.access_pattern() is AccessPattern.CONTRACT
 
 
-def _small_tile(stage: Stage, how: StageSchedule, lanes: int) -> StageSchedule:
+def _one_by_one(how: StageSchedule) -> StageSchedule:
+    """One point at a time: for folds that items share."""
+    return replace(how, tile=(1,) * len(how.tile), vector=None, block=None)
+
+
+def _small_tile(stage: Stage, how: StageSchedule, lanes: int, shape: Shape) -> StageSchedule:
     """One vector for each item, or a few rows and a vector of columns of a product.
 
     Neighbouring items take neighbouring columns: what they read lies together.
@@ -96,10 +172,12 @@ def _small_tile(stage: Stage, how: StageSchedule, lanes: int) -> StageSchedule:
     if how.across is not None and vector is not None:
         tile[vector] = tile[how.across] = lanes
     elif vector is not None:
-        tile[vector] = min(lanes, _TILE[1])
+        tile[vector] = shape.tile[1] if _is_product(stage) else lanes
         rows = [d for d in range(stage.parallel) if d != vector and stage.extents[d] > 1]
         if _is_product(stage) and rows:
-            tile[rows[-1]] = min(_TILE[0], stage.extents[rows[-1]])
+            tile[rows[-1]] = min(shape.tile[0], stage.extents[rows[-1]])
+            # Without a loop the compiler reads operands well before they are needed.
+            tile[stage.parallel] = min(shape.terms or 1, stage.extents[stage.parallel])
     others = tuple(d for d in range(stage.parallel) if d != vector)
     order = others if vector is None else (*others, vector)
     block = how.block if vector is not None or stage.anchor is None else None
@@ -109,13 +187,20 @@ def _small_tile(stage: Stage, how: StageSchedule, lanes: int) -> StageSchedule:
 
 
 def _band(
-    stages: Sequence[Stage], tiles: Sequence[StageSchedule], device: DeviceModel, side: int
+    stages: Sequence[Stage], tiles: Sequence[StageSchedule], device: DeviceModel, shape: Shape
 ) -> tuple[int, ...]:
     """Points of a task: cut until there are enough groups and scratch fits local memory."""
     count = shared_band(stages)
     extents = stages[0].extents[:count]
     grain = [max(how.tile[b] for how in tiles) for b in range(count)]
-    band = [min(e, side) if b >= count - 2 else 1 for b, e in enumerate(extents)]
+    if len(stages) == 1 and _is_product(stages[0]):
+        sides = [*(1 for _ in range(count - 2)), shape.rows, shape.columns][-count:]
+        return tuple(
+            min(e, ceil(side / g) * g) for e, side, g in zip(extents, sides, grain, strict=True)
+        )
+    band = [min(e, shape.rows) if b == count - 1 else 1 for b, e in enumerate(extents)]
+    if len(stages) == 1 and stages[0].anchor is None:
+        band = [min(e, _SIDE) if b >= count - 2 else 1 for b, e in enumerate(extents)]
     wanted = device.units * _GROUPS_A_UNIT
 
     def fits() -> bool:
@@ -136,33 +221,33 @@ def _band(
     return tuple(band)
 
 
-def _ways(stage: Stage, band: Sequence[int], items: int) -> int:
-    """Items that share one fold: as many as are idle otherwise, in equal shares."""
-    if stage.anchor is None or _is_product(stage):
-        return 1
-    points = prod([*band, *stage.extents[len(band) : stage.parallel]])
-    terms = stage.extents[stage.parallel]
-    most = min(_WAYS, items // max(1, points), terms)
-    return next((n for n in range(most, 1, -1) if terms % n == 0), 1)
-
-
-def _terms(stage: Stage, band: Sequence[int], terms: int) -> int:
-    """Terms of a product to copy at once; 0 where copying does not pay or is not possible."""
-    if not _is_product(stage) or stage.anchor is None or not terms:
-        return 0
-    left, right = stage.anchor.operands
+def _shares(
+    stage: Stage, how: StageSchedule, band: Sequence[int], items: int, terms: int
+) -> tuple[int, int]:
+    """Items that share one fold, and the terms of a product to copy at once; 1 and 0 for none."""
+    if stage.anchor is None:
+        return 1, 0
     sizes = [*band, *stage.extents[len(band) : stage.parallel]]
-    same = element_of(stage.target) == element_of(stage.anchor.results[0])
-    if left is right or stage.target in (left, right) or not same or stage.extents[-1] <= terms:
-        return 0
-    if len(stage.extents) != stage.parallel + 1 or min(sizes[-2:]) < _TILE[0]:
-        return 0
-    return terms
+    folded = stage.extents[stage.parallel]
+    if not _is_product(stage):
+        most = min(_WAYS, items // max(1, prod(sizes)), folded)
+        return next((n for n in range(most, 1, -1) if folded % n == 0), 1), 0
+    left, right = stage.anchor.operands
+    if not terms or left is right or len(stage.extents) != stage.parallel + 1:
+        return 1, 0
+    tiles = prod(size // even_tile(size, tile) for size, tile in zip(sizes, how.tile, strict=False))
+    ways = 1
+    while 2 * ways * tiles <= items and 2 * ways * _FEWEST_TERMS <= folded:
+        ways *= 2
+    most = min(folded, terms * ways) // ways * ways
+    # Blocks of one size if there are some nearly as large.
+    staged = next((n for n in range(most, most // 2, -ways) if folded % n == 0), most)
+    return (ways, staged) if tiles * ways <= items else (1, 0)
 
 
 def local_bytes(stages: Sequence[Stage], schedule: Schedule) -> int:
-    """Local memory that a group needs for what its stages hand on, and for copies of operands."""
-    total = 0
+    """Local memory that a group needs for what its stages hand on, and for what one stage needs."""
+    total = shared = 0
     seen: set[object] = set()
     for n, stage in enumerate(stages):
         width = dtype_of_element(element_of(stage.target)).itemsize
@@ -177,13 +262,14 @@ def local_bytes(stages: Sequence[Stage], schedule: Schedule) -> int:
         if schedule.group is None or stage.anchor is None:
             continue
         points = prod(sizes[: stage.parallel])
-        if schedule.group.ways[n] > 1:
-            total += _rounded(points * schedule.group.ways[n] * width)
-        if schedule.group.staged[n]:
-            part = [*sizes[: stage.parallel], schedule.group.staged[n]]
-            total += sum(_rounded(prod(s) * width) for s in operand_extents(stage, part))
-            total += _rounded(points * width) if leaves_layer(stage.target) else 0
-    return total
+        ways, staged = schedule.group.ways[n], schedule.group.staged[n]
+        if staged:
+            part = [*sizes[: stage.parallel], staged]
+            needed = staged_elements(stage, part, schedule.group.items, 4)
+        else:
+            needed = points * ways if ways > 1 else 0
+        shared = max(shared, _rounded(needed * width))
+    return total + shared
 
 
 def _rounded(size: int) -> int:

@@ -61,6 +61,13 @@ def choose_schedule(
     upright = Upright.of(stages)
     if upright is not None:
         return choose_upright(upright, unit)
+    return choose_level(stages, weights, unit, threads)
+
+
+def choose_level(
+    stages: tuple[Stage, ...], weights: Collection[SSAValue], unit: VectorUnit, threads: int
+) -> Schedule:
+    """The same for stages that were not cut upright: the columns of products in vectors."""
     choice = _Choice(stages, {s.target for s in stages}, weights, unit, threads)
     packed: list[Packed] = []
     chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)

@@ -28,10 +28,11 @@ _STORE_ABOVE = 2
 _GATHER_WEIGHT = 3
 
 
-def cut_stages(block: Block, *, upright: bool = False) -> tuple[Stage, ...]:
+def cut_stages(block: Block, *, upright: bool = False, copied: bool = False) -> tuple[Stage, ...]:
     """The stages of a layer's body, in an order that respects dependences.
 
     The body must hold no composite operations; its terminator names the outputs.
+    Where products have their operands `copied`, it does not matter how these lie.
     """
     terminator = block.last_op
     assert terminator is not None
@@ -51,7 +52,7 @@ def cut_stages(block: Block, *, upright: bool = False) -> tuple[Stage, ...]:
         for operand in (left, right):
             if not is_plain(operand, stored):
                 store(operand)
-        if column_stride(right, stored) == 1:
+        if copied or column_stride(right, stored) == 1:
             return
         if upright and isinstance(left.owner, Operation) and left not in stored:
             stored.add(left)

@@ -32,14 +32,19 @@ class FoldEmitter:
     names: Names
 
     def totals(
-        self, emitter: ValueEmitter, folding: Folding, points: list[Point], terms: Terms
+        self,
+        emitter: ValueEmitter,
+        folding: Folding,
+        points: list[Point],
+        terms: Terms,
+        before: Sequence[SSAValue] = (),
     ) -> Sequence[SSAValue]:
-        """The totals of all points over a run of terms."""
+        """The totals of all points over a run of terms, with those `before` if there are."""
         element = folding.element
         types = [
             VectorType(element, [p.lane.extent]) if p.lane is not None else element for p in points
         ]
-        totals = [folding.neutral(emitter.block, t) for t in types]
+        totals = before or [folding.neutral(emitter.block, t) for t in types]
         return self._fold_dims(emitter, folding, points, totals, self.stage.parallel, terms)
 
     def _fold_dims(

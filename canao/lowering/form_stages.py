@@ -10,13 +10,16 @@ from canao.lowering.stage import Stage
 from canao.lowering.upright import Upright
 
 
-def form_stages(block: Block) -> tuple[Stage, ...]:
+def form_stages(block: Block, *, grouped: bool = False) -> tuple[Stage, ...]:
     """The stages of a layer's body, in an order that respects dependences.
 
     The body must hold no composite operations; its terminator names the outputs.
     A layer is cut upright where all its stages can share the rows of its
-    products as an outer loop, and every access along them is regular.
+    products as an outer loop, and every access along them is regular. Where
+    tasks are `grouped`, products copy their operands as they lie.
     """
+    if grouped:
+        return cut_stages(block, copied=True)
     stages = cut_stages(block, upright=True)
     upright = Upright.of(stages)
     if upright is not None and shared_band(stages) > upright.lane and upright.is_regular:

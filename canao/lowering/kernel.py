@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from xdsl.dialects import arith, func, memref
@@ -12,14 +12,18 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from canao.dialects.canao import LayerOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.lowering.form_stages import form_stages
+from canao.lowering.group_memory import allocate_own
 from canao.lowering.layout import Dense, Layout, Panels, Window
 from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
+from canao.lowering.room import Room
 from canao.lowering.scalar_ops import add
-from canao.lowering.schedule import Schedule, StageSchedule
+from canao.lowering.schedule import Group, Schedule, StageSchedule
 from canao.lowering.scratch import buffer_holders
-from canao.lowering.shared_stage import Room, SharedStageEmitter, operand_extents
+from canao.lowering.shared_stage import SharedStageEmitter
 from canao.lowering.stage import Part, Stage
 from canao.lowering.stage_emitter import StageEmitter
+from canao.lowering.staged_plan import own_parts, staged_elements
+from canao.lowering.staged_product import StagedProductEmitter
 from canao.lowering.value_emitter import Buffer
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, split_with_rest
@@ -41,7 +45,7 @@ class KernelEmitter:
         self.lanes = lanes
         self.names = Names()
         self.body = layer.body.block
-        self.stages = form_stages(self.body)
+        self.stages = form_stages(self.body, grouped=schedule.group is not None)
         terminator = self.body.last_op
         assert isinstance(terminator, YieldOp)
         self.outputs = tuple(terminator.arguments)
@@ -123,8 +127,63 @@ class KernelEmitter:
         return scratch
 
     def _rooms(self, block: Block) -> list[Room]:
-        """What each stage needs beside its target."""
-        return [self._room(block, n) for n in range(len(self.stages))]
+        """What each stage needs beside its target.
+
+        Stages take turns in the memory of the group, of which none leaves anything behind.
+        """
+        stages = range(len(self.stages))
+        if self.schedule.group is None:
+            return [Room(waiting=self._sums_memory(block, n)) for n in stages]
+        needed: dict[Attribute, int] = {}
+        for n in stages:
+            element = self._element(n)
+            needed[element] = max(needed.get(element, 0), self._shared_elements(n))
+        shared = {e: _allocate(block, e, size) for e, size in needed.items() if size}
+        return [self._room(block, n, self.schedule.group, shared) for n in stages]
+
+    def _element(self, n: int) -> Attribute:
+        """The type of what a stage adds up, or stores."""
+        anchor = self.stages[n].anchor
+        return element_of(self.stages[n].target if anchor is None else anchor.results[0])
+
+    def _sizes(self, n: int) -> list[int]:
+        """Points of the largest part of a stage, along each independent dimension."""
+        stage, largest = self.stages[n], self._largest()
+        return [*(part.size for part in largest), *stage.extents[len(largest) : stage.parallel]]
+
+    def _shared_elements(self, n: int) -> int:
+        """What a stage needs of the memory of the group beside its target."""
+        group = self.schedule.group
+        assert group is not None
+        staged = group.staged[n]
+        if not staged:
+            return prod(self._sizes(n)) * group.ways[n] if group.ways[n] > 1 else 0
+        sizes = [*self._sizes(n), staged]
+        return staged_elements(self.stages[n], sizes, group.items, self.lanes)
+
+    def _room(
+        self, block: Block, n: int, group: Group, shared: Mapping[Attribute, SSAValue]
+    ) -> Room:
+        ways, staged, element = group.ways[n], group.staged[n], self._element(n)
+        if not staged:
+            folds = ways > 1
+            waiting = None if folds else self._sums_memory(block, n)
+            return Room(ways, shared[element] if folds else None, waiting=waiting)
+        sums, *fetched = own_parts(
+            self.stages[n],
+            self.schedule.stages[n],
+            [*self._sizes(n), staged],
+            group.items,
+            self.lanes,
+        )
+        return Room(
+            ways=ways,
+            shared=shared[element],
+            staged=staged,
+            items=group.items,
+            sums=allocate_own(block, element, group.items, sums),
+            fetched=tuple(allocate_own(block, element, group.items, size) for size in fetched),
+        )
 
     def _largest(self) -> list[Part]:
         """The largest part of the shared dimensions that a task has."""
@@ -133,35 +192,11 @@ class KernelEmitter:
             for b in range(len(self.schedule.band))
         ]
 
-    def _room(self, block: Block, n: int) -> Room:
-        stage, group = self.stages[n], self.schedule.group
-        if stage.anchor is None:
-            return Room()
-        ways, staged = (group.ways[n], group.staged[n]) if group is not None else (1, 0)
-        largest = self._largest()
-        sizes = [*(part.size for part in largest), *stage.extents[len(largest) :]]
-        element = element_of(stage.anchor.results[0])
-        points = prod(sizes[: stage.parallel])
-        if ways > 1:
-            return Room(ways, _allocate(block, element, points * ways))
-        if not staged:
-            return Room(sums_memory=self._sums_memory(block, n))
-        sizes = [*sizes[: stage.parallel], staged, *sizes[stage.parallel + 1 :]]
-        operands = tuple(
-            _allocate(block, element_of(operand), prod(shape))
-            for operand, shape in zip(
-                stage.anchor.operands, operand_extents(stage, sizes), strict=True
-            )
-        )
-        waits = None
-        if stage.target in self.outputs:
-            window = self._window(stage, self.schedule.stages[n], largest)
-            waits = _allocate(block, element, window.size)
-        return Room(staged=staged, operands=operands, sums_memory=waits)
-
     def _sums_memory(self, block: Block, n: int) -> SSAValue | None:
         """Where sums wait between blocks of terms, if the target would round them to halves."""
         stage, schedule = self.stages[n], self.schedule.stages[n]
+        if stage.anchor is None:
+            return None
         terms = stage.extents[stage.parallel]
         if stage.target not in self.halves or not schedule.block or schedule.block >= terms:
             return None
@@ -240,11 +275,12 @@ class KernelEmitter:
         stage, schedule = self.stages[n], self.schedule.stages[n]
         room = self.rooms[n]
         sums = None
-        if room.sums_memory is not None:
-            sums = Buffer(room.sums_memory, self._window(stage, schedule, parts))
+        if room.waiting is not None:
+            sums = Buffer(room.waiting, self._window(stage, schedule, parts))
         if self.schedule.group is None:
             return StageEmitter(stage, schedule, self.lanes, buffers, self.names, sums)
-        return SharedStageEmitter(stage, schedule, self.lanes, buffers, self.names, room, sums)
+        kind = StagedProductEmitter if room.staged else SharedStageEmitter
+        return kind(stage, schedule, self.lanes, buffers, self.names, room, sums)
 
 
 def _allocate(block: Block, element: Attribute, size: int) -> SSAValue:

@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from canao.dialects.canao import LayerOp
 from canao.lowering.choose_group import choose_group
-from canao.lowering.choose_schedule import choose_schedule
+from canao.lowering.choose_schedule import choose_level, choose_schedule
 from canao.lowering.opencl.device import DeviceKind, DeviceModel
 from canao.lowering.schedule import Schedule
 from canao.lowering.stage import Stage
@@ -42,9 +42,11 @@ class LayerTask:
 
 def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
     """The schedule that the cost model likes best."""
-    schedule = choose_schedule(task.stages, task.weights, task.unit, task.threads)
+    given = task.stages, task.weights, task.unit, task.threads
     if task.device is not None and task.device.kind is DeviceKind.gpu:
-        schedule = choose_group(task.stages, schedule, task.device)
+        schedule = choose_group(task.stages, choose_level(*given), task.device)
+    else:
+        schedule = choose_schedule(*given)
     return schedule, (schedule.name,)
 
 

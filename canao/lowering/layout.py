@@ -59,6 +59,21 @@ class Window(Layout):
 
 
 @dataclass(frozen=True)
+class Shifted(Layout):
+    """Another layout from an element of a buffer on, before which something else lies."""
+
+    layout: Layout
+    start: int
+
+    def position(self, index: Sequence[Index]) -> Index:
+        return self.layout.position(index) + self.start
+
+    @property
+    def size(self) -> int:
+        return self.start + self.layout.size
+
+
+@dataclass(frozen=True)
 class Panels(Layout):
     """A matrix in panels of columns, `[n / width][k][width]`, as `canao.pack` makes."""
 

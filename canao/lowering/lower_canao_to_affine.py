@@ -47,7 +47,7 @@ from canao.lowering.form_stages import form_stages
 from canao.lowering.kernel import KernelEmitter, flat_memref
 from canao.lowering.layer_task import Chooser, Foresee, LayerTask, choose_by_model, foresee_nothing
 from canao.lowering.layout import Panels
-from canao.lowering.opencl.device import DeviceModel
+from canao.lowering.opencl.device import DeviceKind, DeviceModel
 from canao.lowering.schedule import Schedule
 from canao.lowering.target import VectorUnit, vector_unit
 from canao.transforms.halve_storage import LARGEST_HALF, half_values, halves_of
@@ -111,7 +111,8 @@ class ModuleLowering:
             constant = tuple(isinstance(v.owner, WeightOp) for v in layer.inputs)
             key = _key(layer, constant)
             if key not in tasks:
-                stages = form_stages(layer.body.block)
+                grouped = self.device is not None and self.device.kind is DeviceKind.gpu
+                stages = form_stages(layer.body.block, grouped=grouped)
                 tasks[key] = LayerTask(
                     layer, stages, constant, key, self.unit, self.threads, self.device
                 )

@@ -21,7 +21,7 @@ from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.layer_task import Chooser, Foresee, choose_by_model, foresee_nothing
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
-from canao.lowering.opencl.device import DeviceModel
+from canao.lowering.opencl.device import DeviceKind, DeviceModel
 from canao.lowering.print_unit import plan_memory, print_unit
 from canao.lowering.program import Counts, FastProduct, KernelSpec, Program, Rewrite
 from canao.lowering.specs import tensor_specs
@@ -111,6 +111,7 @@ def lower(
         fast=fusion == "fast",
         lanes=target_unit.lanes_f32,
         threads=threads,
+        narrow_tasks=device is not None and device.kind is DeviceKind.gpu,
     )
     expand = ExpandCompositesPass(exact=exact)
     run("simplified", simplify)

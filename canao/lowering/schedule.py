@@ -73,10 +73,12 @@ class Group:
     """Work-items of a group: together they run the tiles of a stage, then of the next."""
     ways: tuple[int, ...]
     """For each stage how many work-items share one fold: each a part of its terms, whose
-    results are then folded in local memory; 1 where a fold is not shared."""
+    results are then folded in local memory; 1 where a fold is not shared. Items share a
+    product tile by tile, and of each block of its terms."""
     staged: tuple[int, ...]
     """For each stage the terms of a product whose operands are copied into local memory at
-    once, to be read there by all tiles; 0 where operands are read where they are."""
+    once, to be read there by all tiles; 0 where operands are read where they are. They are
+    copied only for parts of which each tile has an item, and if they divide the terms."""
 
     def __str__(self) -> str:
         ways = "".join(f"w{n}.{count}" for n, count in enumerate(self.ways) if count > 1)

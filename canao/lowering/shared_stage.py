@@ -3,23 +3,21 @@
 The loops over tiles become one parallel loop, at whose end the items wait for
 each other. A fold that has few results is itself shared: each item folds some
 of its terms, and the partial results, in local memory, are folded at the end.
-The operands of a product can pass through local memory, block by block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import product
 
 from xdsl.ir import Block, SSAValue
-from xdsl.ir.affine import AffineDimExpr
 
 from canao.dialects.canao.types import element_of
 from canao.dialects.interfaces import Indexed
 from canao.lowering.fold import Folding
-from canao.lowering.layout import Dense, Window
-from canao.lowering.loops import Loops, Names, fold_loop, loop, share
+from canao.lowering.layout import Dense
+from canao.lowering.loops import Loops, Names, fold_loop, share
+from canao.lowering.room import Room
 from canao.lowering.schedule import StageSchedule
 from canao.lowering.stage import Part, Stage
 from canao.lowering.stage_emitter import StageEmitter
@@ -27,33 +25,6 @@ from canao.lowering.tile import Point, Terms
 from canao.lowering.value_emitter import Buffer, ValueEmitter
 from canao.polyhedral.index import Index, apply_map
 from canao.polyhedral.split import Segment, split_by_width, split_evenly
-
-
-@dataclass(frozen=True)
-class Room:
-    """Local memory that a shared stage has beside its target."""
-
-    ways: int = 1
-    partials: SSAValue | None = None
-    """Partial results of folds, `ways` for each."""
-    staged: int = 0
-    """Terms of a product whose operands are copied at once."""
-    operands: tuple[SSAValue, ...] = ()
-    """Where the operands are copied to."""
-    sums_memory: SSAValue | None = None
-    """Where sums wait between two blocks of terms; in the target if None."""
-
-
-def operand_extents(stage: Stage, sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    """The shape of the part that each operand of a product has in a part of its points.
-
-    `sizes` are those of the part, folded dimensions included.
-    """
-    assert stage.anchor is not None
-    return [
-        tuple(sizes[e.position] if isinstance(e, AffineDimExpr) else 1 for e in access.results)
-        for access in stage.anchor.iteration_space().operands
-    ]
 
 
 class SharedStageEmitter(StageEmitter):
@@ -74,16 +45,11 @@ class SharedStageEmitter(StageEmitter):
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
-        if self.room.partials is not None:
-            self._fold_together(emitter, parts, self.room.partials)
+        if self.room.shared is not None:
+            self._fold_together(emitter, parts, self.room.shared)
             return
         folded = self.stage.extents[self.stage.parallel :]
-        if not folded:
-            self._share(emitter, parts, None)
-        elif self.room.staged:
-            self._stage_operands(emitter, parts)
-        else:
-            self._share(emitter, parts, Terms(Part(Index(), folded[0])))
+        self._share(emitter, parts, Terms(Part(Index(), folded[0])) if folded else None)
 
     # ----------------------------------------------------------------- tiles
 
@@ -154,89 +120,7 @@ class SharedStageEmitter(StageEmitter):
             within.known[key] = total
             target = self.buffers[stage.target]
             position = target.layout.position(apply_map(stage.target_map, here.dims))
-            self._store(within, [here], [position])
+            self.store(within, [here], [position])
 
         share(emitter.block, emitter.loops, self.names, [*counts, ways], fold)
         share(emitter.block, emitter.loops, self.names, counts, finish)
-
-    # -------------------------------------------------------------- operands
-
-    def _stage_operands(self, emitter: ValueEmitter, parts: Sequence[Part]) -> None:
-        """Block by block: copies of the operands, then all tiles over the terms of the block."""
-        blocks = split_evenly(self.stage.extents[self.stage.parallel], self.room.staged)
-        total = sum(segment.count for segment in blocks)
-        before = 0
-        for segment in blocks:
-            ends = before == 0, before + segment.count == total
-            before += segment.count
-            # The first and the last block differ from those between.
-            whole = Segment(segment.start, segment.count, segment.size)
-            for piece, first, last in _ends(whole, *ends):
-
-                def body(
-                    inner: Block,
-                    inside: Loops,
-                    at: Index,
-                    piece: Segment = piece,
-                    first: bool = first,
-                    last: bool = last,
-                ) -> None:
-                    part = Part(at * piece.size + piece.start, piece.size)
-                    terms = Terms(part, first=first, last=last)
-                    self._block(emitter.inside(inner, inside), parts, terms)
-
-                loop(emitter.block, emitter.loops, self.names, piece.count, body)
-
-    def _block(self, emitter: ValueEmitter, parts: Sequence[Part], terms: Terms) -> None:
-        stage = self.stage
-        assert stage.anchor is not None
-        others = [Part(Index(), e) for e in stage.extents[stage.parallel + 1 :]]
-        every = [*parts, terms.part, *others]
-        space = stage.anchor.iteration_space()
-        extents = operand_extents(stage, [part.size for part in every])
-        local = dict(self.buffers)
-        for operand, access, shape, memory in zip(
-            stage.anchor.operands, space.operands, extents, self.room.operands, strict=True
-        ):
-            starts = apply_map(access, [part.start for part in every])
-            window = Window(tuple(starts), shape)
-            self._copy(emitter, operand, window, memory)
-            local[operand] = Buffer(memory, window)
-        tiles = SharedStageEmitter(
-            stage,
-            replace(self.schedule, block=None),
-            self.lanes,
-            local,
-            self.names,
-            replace(self.room, staged=0, operands=()),
-            self.sums,
-        )
-        inner = ValueEmitter(emitter.block, emitter.loops, local, stage.target)
-        tiles._share(inner, parts, terms)
-
-    def _copy(
-        self, emitter: ValueEmitter, operand: SSAValue, window: Window, memory: SSAValue
-    ) -> None:
-        def body(inner: Block, inside: Loops, at: Sequence[Index]) -> None:
-            within = ValueEmitter(inner, inside, self.buffers, self.stage.target)
-            index = tuple(start + n for start, n in zip(window.base, at, strict=True))
-            value = within.evaluate(operand, index, None)
-            within.store(value, memory, window.position(index), None)
-
-        share(emitter.block, emitter.loops, self.names, window.extents, body)
-
-
-def _ends(segment: Segment, first: bool, last: bool) -> list[tuple[Segment, bool, bool]]:
-    """Cuts off the first and the last block of a run, where they are those of the whole."""
-    pieces: list[tuple[Segment, bool, bool]] = []
-    start, count = segment.start, segment.count
-    if first:
-        pieces.append((Segment(start, 1, segment.size), True, last and count == 1))
-        start, count = start + segment.size, count - 1
-    middle = count - 1 if last and count else count
-    if middle:
-        pieces.append((Segment(start, middle, segment.size), False, False))
-    if last and count:
-        end = start + middle * segment.size
-        pieces.append((Segment(end, 1, segment.size), False, True))
-    return pieces

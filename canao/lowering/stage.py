@@ -8,6 +8,7 @@ its loops, and the elementwise chain after an anchor becomes its epilogue.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from xdsl.ir import Operation, SSAValue
@@ -63,6 +64,21 @@ def is_plain(value: SSAValue, stored: set[SSAValue]) -> bool:
     if owner.access_pattern() in _MOVES and isinstance(owner, Reorganising):
         return is_plain(owner.operands[0], stored)
     return owner.access_pattern() is AccessPattern.SOURCE
+
+
+def source_strides(value: SSAValue, stored: Collection[SSAValue]) -> tuple[int | None, ...]:
+    """Elements between neighbours along each dimension, in the buffer behind moves of a value.
+
+    None where a division stands between; those of a tensor of its own for a computed value.
+    """
+    variables = [Variable(f"d{n}", extent) for n, extent in enumerate(shape_of(value))]
+    index = [Index.of(variable) for variable in variables]
+    while value not in stored and isinstance(value.owner, Reorganising):
+        (access,) = value.owner.iteration_space().operands
+        index = list(apply_map(access, index))
+        value = value.owner.operands[0]
+    position = linearise(index, shape_of(value))
+    return tuple(position.coefficient(variable) for variable in variables)
 
 
 def column_stride(value: SSAValue, stored: set[SSAValue]) -> int | None:

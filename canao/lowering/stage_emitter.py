@@ -206,9 +206,9 @@ class StageEmitter:
         together = _SIDE_BY_SIDE if stage.anchor is None and emitter.is_long(stage.value) else 1
         for first in range(0, len(points), together):
             some = slice(first, first + together)
-            self._store(emitter, points[some], stored_at[some])
+            self.store(emitter, points[some], stored_at[some])
 
-    def _store(
+    def store(
         self, emitter: ValueEmitter, points: Sequence[Point], stored_at: Sequence[Index]
     ) -> None:
         """Evaluates the stage's value at some points side by side, and stores it."""

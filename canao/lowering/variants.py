@@ -15,7 +15,7 @@ from math import ceil
 from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import invariants
 from canao.lowering.choose_group import group_variants
-from canao.lowering.choose_schedule import choose_schedule
+from canao.lowering.choose_schedule import choose_level, choose_schedule
 from canao.lowering.layer_task import LayerTask
 from canao.lowering.opencl.device import DeviceKind
 from canao.lowering.packed_source import packed_source
@@ -31,9 +31,10 @@ _TILES = 8
 
 def variants(task: LayerTask, most: int = 64) -> list[Schedule]:
     """Up to `most` distinct schedules of a layer, the cost model's choice first."""
-    base = choose_schedule(task.stages, task.weights, task.unit, task.threads)
+    given = task.stages, task.weights, task.unit, task.threads
     if task.device is not None and task.device.kind is DeviceKind.gpu:
-        return group_variants(task.stages, base, task.device)[:most]
+        return group_variants(task.stages, choose_level(*given), task.device)[:most]
+    base = choose_schedule(*given)
     found = {base: None}
     for candidate in islice(_alternatives(task, base), 16 * most):
         found.setdefault(candidate)

@@ -107,6 +107,10 @@ class FunctionPrinter:
         """The address space of a buffer, with a blank after it; C has only one, without a name."""
         return ""
 
+    def within(self, buffer: SSAValue, place: Linear) -> Linear:
+        """The position in what a name stands for of a position in a buffer."""
+        return place
+
     def name(self, value: SSAValue) -> str:
         """The variable or literal that holds a value."""
         return self.names[value]
@@ -126,7 +130,7 @@ class FunctionPrinter:
 
     def open(self, text: str) -> None:
         """Appends a line that opens a block."""
-        self.line(text + " {")
+        self.line(f"{text} {{".lstrip())
         self.depth += 1
 
     def close(self, text: str = "}") -> None:

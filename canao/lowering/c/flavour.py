@@ -106,19 +106,26 @@ class Flavour:
 
     # ----------------------------------------------------------------- memory
 
-    def load(self, unit: UnitPrinter, ctype: CType, address: str, space: str) -> str:
-        """A vector of what lies at an address in an address space; for truth values, of bytes."""
+    def load(
+        self, unit: UnitPrinter, ctype: CType, address: str, space: str, *, aligned: bool
+    ) -> str:
+        """A vector of what lies at an address in an address space; for truth values, of bytes.
+
+        `aligned` if the address is known to be a multiple of the vector's size.
+        """
         return f"*({space}const {unit.in_memory(ctype)} *)({address})"
 
-    def store(self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str) -> str:
+    def store(
+        self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str, *, aligned: bool
+    ) -> str:
         """The statement that puts a vector at an address; for truth values, of bytes."""
         return f"*({space}{unit.in_memory(ctype)} *)({address}) = {text};"
 
-    def load_half(self, ctype: CType, address: str) -> str:
+    def load_half(self, ctype: CType, address: str, *, aligned: bool) -> str:
         """One number, or a vector, of floats that lie at an address as halves."""
         raise Unprintable(_NO_HALVES)
 
-    def store_half(self, ctype: CType, address: str, text: str) -> str:
+    def store_half(self, ctype: CType, address: str, text: str, *, aligned: bool) -> str:
         """The statement that puts floats at an address as the nearest halves."""
         raise Unprintable(_NO_HALVES)
 

@@ -81,17 +81,21 @@ def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear
     ctype = fn.ctype(result)
     if ctype.element.is_half:
         _check_uses(result, CONVERSIONS, "loaded and not made a float32")
-        fn.define(result, fn.unit.flavour.load_half(ctype, _address(fn, buffer, place)))
+        aligned = place.is_multiple_of(ctype.lanes)
+        text = fn.unit.flavour.load_half(ctype, _address(fn, buffer, place), aligned=aligned)
+        fn.define(result, text)
         return
     if ctype.is_vector:
         fn.define(result, _load_vector(fn, ctype, buffer, place))
         return
-    text = f"{fn.name(buffer)}[{place}]"
+    text = f"{fn.name(buffer)}[{fn.within(buffer, place)}]"
     fn.define(result, f"{text} != 0" if ctype.element.is_bool else text)
 
 
 def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Linear) -> str:
-    text = fn.unit.flavour.load(fn.unit, ctype, _address(fn, buffer, place), fn.space(buffer))
+    place_of_it = _address(fn, buffer, place), fn.space(buffer)
+    aligned = place.is_multiple_of(ctype.lanes)
+    text = fn.unit.flavour.load(fn.unit, ctype, *place_of_it, aligned=aligned)
     if ctype.element.is_bool:
         return f"{fn.unit.flavour.convert(fn.unit, ctype, text)} != 0"
     return text
@@ -99,17 +103,19 @@ def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Lin
 
 def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear) -> None:
     ctype, name = fn.ctype(value), fn.name(value)
+    aligned = place.is_multiple_of(ctype.lanes)
     if ctype.element.is_half:
-        fn.line(fn.unit.flavour.store_half(ctype, _address(fn, buffer, place), name))
+        address = _address(fn, buffer, place)
+        fn.line(fn.unit.flavour.store_half(ctype, address, name, aligned=aligned))
         return
     if not ctype.is_vector:
         text = f"(unsigned char){name}" if ctype.element.is_bool else name
-        fn.line(f"{fn.name(buffer)}[{place}] = {text};")
+        fn.line(f"{fn.name(buffer)}[{fn.within(buffer, place)}] = {text};")
         return
     if ctype.element.is_bool:
         name = fn.unit.flavour.convert(fn.unit, ctype.of("u8"), f"-{name}")
     place_of_it = _address(fn, buffer, place), fn.space(buffer)
-    fn.line(fn.unit.flavour.store(fn.unit, ctype, *place_of_it, name))
+    fn.line(fn.unit.flavour.store(fn.unit, ctype, *place_of_it, name, aligned=aligned))
 
 
 def print_half(fn: FunctionPrinter, op: Operation) -> None:
@@ -129,7 +135,7 @@ def _check_uses(value: SSAValue, users: tuple[type[Operation], ...], what: str) 
 
 
 def _address(fn: FunctionPrinter, buffer: SSAValue, place: Linear) -> str:
-    text = str(place)
+    text = str(fn.within(buffer, place))
     return fn.name(buffer) if text == "0" else f"{fn.name(buffer)} + {text}"
 
 

@@ -55,6 +55,10 @@ class Linear:
             Linear(rest, self.constant % divisor),
         )
 
+    def is_multiple_of(self, factor: int) -> bool:
+        """Whether it is a multiple of a number whatever its atoms are."""
+        return all(f % factor == 0 for f in (*self.terms.values(), self.constant))
+
     def interval(self, bounds: Bounds) -> Interval:
         """The values that it can take."""
         low: int | None = self.constant

@@ -102,20 +102,23 @@ class OpenCLFlavour(Flavour):
     def library(self, ctype: CType, function: str) -> tuple[str, bool]:
         return function, False
 
-    def load_half(self, ctype: CType, address: str) -> str:
-        return f"vload_half{_lanes(ctype)}(0, {address})"
+    def load_half(self, ctype: CType, address: str, *, aligned: bool) -> str:
+        return f"vload{_kind(ctype, aligned)}(0, {address})"
 
-    def store_half(self, ctype: CType, address: str, text: str) -> str:
-        return f"vstore_half{_lanes(ctype)}_rte({text}, 0, {address});"
+    def store_half(self, ctype: CType, address: str, text: str, *, aligned: bool) -> str:
+        return f"vstore{_kind(ctype, aligned)}_rte({text}, 0, {address});"
 
 
-def _lanes(ctype: CType) -> str:
-    """What names of functions for a scalar or a vector end in."""
-    return str(ctype.lanes) if ctype.is_vector else ""
+def _kind(ctype: CType, aligned: bool) -> str:
+    """What names of functions for a half or a vector of them end in."""
+    return f"{'a' if aligned else ''}_half{ctype.lanes}" if ctype.is_vector else "_half"
 
 
 class LanesFlavour(OpenCLFlavour):
-    """For devices whose lanes are work-items: built-in functions know the alignment of memory."""
+    """For devices whose lanes are work-items, which read whole vectors where they are aligned.
+
+    Buffers, their parts and arrays are.
+    """
 
     def floor(self, unit: UnitPrinter, ctype: CType, kept: str) -> str:
         return "return floor(a);"
@@ -123,11 +126,24 @@ class LanesFlavour(OpenCLFlavour):
     def library(self, ctype: CType, function: str) -> tuple[str, bool]:
         return function, True
 
-    def load(self, unit: UnitPrinter, ctype: CType, address: str, space: str) -> str:
-        return f"vload{ctype.lanes}(0, {address})"
+    def load(
+        self, unit: UnitPrinter, ctype: CType, address: str, space: str, *, aligned: bool
+    ) -> str:
+        if not aligned:
+            return f"vload{ctype.lanes}(0, {address})"
+        return f"*({space}const {_in_memory(ctype)} *)({address})"
 
-    def store(self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str) -> str:
-        return f"vstore{ctype.lanes}({text}, 0, {address});"
+    def store(
+        self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str, *, aligned: bool
+    ) -> str:
+        if not aligned:
+            return f"vstore{ctype.lanes}({text}, 0, {address});"
+        return f"*({space}{_in_memory(ctype)} *)({address}) = {text};"
+
+
+def _in_memory(ctype: CType) -> str:
+    """The vector of what lies in memory: of bytes for truth values."""
+    return type_name(ctype.of("u8") if ctype.element.is_bool else ctype)
 
 
 FLAVOURS = {"cpu": OpenCLFlavour(), "gpu": LanesFlavour()}

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from xdsl.dialects import affine, cf, memref
-from xdsl.dialects.builtin import IntegerAttr
+from xdsl.dialects.builtin import IntegerAttr, MemRefType
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
@@ -15,7 +15,9 @@ from canao.dialects.canao_memory import PrefetchOp
 from canao.lowering.c import control, unit
 from canao.lowering.c.context import FunctionPrinter, OpPrinter, UnitPrinter
 from canao.lowering.c.errors import Unprintable
-from canao.lowering.c.memory import buffer_bytes, buffer_shape, round_up
+from canao.lowering.c.memory import STORES, buffer_bytes, buffer_shape, round_up
+from canao.lowering.c.subscripts import Linear
+from canao.lowering.group_memory import own_elements
 from canao.lowering.opencl.device import DeviceModel
 
 _CHECK = """\
@@ -39,11 +41,26 @@ class ItemPrinter(FunctionPrinter):
         """Work-items that share a task."""
         self.spaces: dict[SSAValue, str] = {}
         """Address spaces of scratch buffers; all other buffers are global."""
+        self.parts: list[str] = []
+        """Lines that declare the buffers: each is a part of one that the kernel is given."""
         self.in_task = False
         """Whether the loop over tasks is open."""
+        self.own: dict[SSAValue, int] = {}
+        """The elements that each item has of the buffers of which it has a part of its own."""
+        self.item_strides: dict[str, int] = {}
+        """How the variables of the loop over items that is open make the number of an item."""
 
     def space(self, buffer: SSAValue) -> str:
         return self.spaces.get(buffer, "__global ")
+
+    def within(self, buffer: SSAValue, place: Linear) -> Linear:
+        own = self.own.get(buffer)
+        if own is None:
+            return place
+        strides = {name: stride * own for name, stride in self.item_strides.items()}
+        if place.terms != strides or not 0 <= place.constant < own:
+            raise Unprintable(f"an item that reaches {place}, not in its own {own} elements")
+        return Linear({}, place.constant)
 
 
 class OpenCLFunctions(unit.Functions):
@@ -66,18 +83,37 @@ class OpenCLFunctions(unit.Functions):
         items = self.table[symbol].attributes.get("canao.items")
         return items.value.data if isinstance(items, IntegerAttr) else 1
 
+    def _buffer(
+        self, fn: FunctionPrinter, function: FuncOp, argument: SSAValue, restrict: str
+    ) -> str:
+        assert isinstance(fn, ItemPrinter)
+        kind, pointer = super()._buffer(fn, function, argument, "").split("*")
+        return _part(fn, kind.strip(), restrict, pointer)
+
     def _head(self, fn: FunctionPrinter, name: str, parameters: list[str]) -> list[str]:
+        assert isinstance(fn, ItemPrinter)
         if fn.scratch_bytes:
-            parameters.append("__global uchar *restrict scratch")
+            parameters.append(_part(fn, "__global uchar", "restrict ", "scratch"))
         if fn.uses_call:
-            parameters.append("__global volatile int *restrict status")
+            parameters.append(_part(fn, "__global volatile int", "restrict ", "status"))
         lines = [
             f"__kernel __attribute__((reqd_work_group_size({items_of(fn)}, 1, 1)))",
             f"void {name}({', '.join(parameters)}) {{",
+            *fn.parts,
         ]
         if fn.uses_task or fn.scratch_bytes:
             lines.append("  const long task = get_group_id(0);")
         return lines
+
+
+def _part(fn: ItemPrinter, kind: str, restrict: str, name: str) -> str:
+    """The parameters for a buffer of some kind: the whole that it is a part of, and its start.
+
+    Parts of the arena could be sub-buffers, of which some drivers keep track at every launch.
+    """
+    fn.parts.append(f"  {kind} *{restrict}const {name} = ({kind} *)(base_{name} + start_{name});")
+    const = "const " if " const " in kind else ""
+    return f"__global {const}uchar *{restrict}base_{name}, const ulong start_{name}"
 
 
 def items_of(fn: FunctionPrinter) -> int:
@@ -93,10 +129,19 @@ def _print_alloca(fn: ItemPrinter, op: memref.AllocaOp) -> None:
     element, _ = buffer_shape(op.memref.type)
     size = round_up(buffer_bytes(op.memref.type))
     name = fn.bind(op.memref, "s")
+    own = own_elements(op)
+    if own is not None:
+        fn.own[op.memref] = own
+        fn.spaces[op.memref] = "__private "
+        fn.line(f"__private {element.memory} {name}[{own}] __attribute__((aligned(16)));")
+        return
     if fn.items > 1 and fn.local_bytes + size <= fn.device.local_bytes:
         fn.local_bytes += size
         fn.spaces[op.memref] = "__local "
-        fn.line(f"__local {element.memory} {name}[{size // element.bytes}];")
+        fn.line(
+            f"__local {element.memory} {name}[{size // element.bytes}] "
+            "__attribute__((aligned(64)));"
+        )
         return
     if fn.items == 1 and fn.private_bytes + size <= fn.device.private_bytes:
         fn.private_bytes += size
@@ -125,12 +170,42 @@ def _print_parallel(fn: ItemPrinter, op: affine.ParallelOp) -> None:
     fn.bounds[counter] = (0, max(0, total - 1))
     # PoCL loses conditions before barriers, so that all items would store. This is a loop even
     # where no item has a second turn, with a step that no compiler knows when it could tell.
-    head = f"long {counter} = get_local_id(0); {counter} < {total}; {counter} += get_local_size(0)"
-    fn.open(f"for ({head})")
+    first, step = f"long {counter} = get_local_id(0)", f"{counter} += get_local_size(0)"
+    each = total == fn.items
+    fn.open("" if each else f"for ({first}; {counter} < {total}; {step})")
+    if each:
+        fn.line(f"const {first};")
     control.bind_counters(fn, op, counter)
+    fn.item_strides = _item_strides(fn, op) if total <= fn.items else {}
     control.print_body(fn, op.body.block)
     fn.close()
-    fn.line("barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);")
+    if not _is_apart(fn, op):
+        fn.line("barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);")
+
+
+def _item_strides(fn: ItemPrinter, op: affine.ParallelOp) -> dict[str, int]:
+    """By the variable of each dimension, what one step along it adds to the number of an item."""
+    strides: dict[str, int] = {}
+    inner = 1
+    counted = zip(op.body.block.args, control.trip_counts(fn, op), strict=True)
+    for argument, extent in reversed([*counted]):
+        if extent > 1:
+            strides[fn.names[argument]] = inner
+        inner *= extent
+    return strides
+
+
+def _is_apart(fn: ItemPrinter, op: affine.ParallelOp) -> bool:
+    """Whether no item reads or writes what another one writes, so that none has to wait."""
+    for inner in op.walk():
+        if isinstance(inner, cf.AssertOp):
+            return False
+        for operand in inner.operands:
+            if not isinstance(operand.type, MemRefType) or operand in fn.own:
+                continue
+            if isinstance(inner, STORES) or unit.is_written(operand):
+                return False
+    return True
 
 
 def _print_assert(fn: ItemPrinter, op: cf.AssertOp) -> None:

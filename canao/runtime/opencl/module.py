@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
@@ -61,6 +62,8 @@ class OpenCLModule:
         self.threads = job.device.units
         self._lock = threading.Lock()
         self._process = os.getpid()
+        self._weight_places: list[tuple[int, int]] = []
+        """The buffer of each weight and its first byte there, where weights share buffers."""
         if like is not None:
             self.session, self.program = like.session, like.program
         else:
@@ -83,32 +86,58 @@ class OpenCLModule:
         def room(size: int, access: int) -> Any:
             return cl.Buffer(self.session.context, access, max(size, 1))
 
-        # A device that works on the memory of the host reads weights where they are.
-        how = flags.USE_HOST_PTR if job.device.unified else flags.COPY_HOST_PTR
         return {
             "inputs": [room(size, flags.READ_ONLY) for size in job.inputs],
-            "weights": [
-                cl.Buffer(self.session.context, flags.READ_ONLY | how, hostbuf=_bytes_of(array))
-                if array.nbytes
-                else room(0, flags.READ_ONLY)
-                for array in self.weights
-            ],
+            "weights": self._weights_in_place() or self._weights_together(),
             "outputs": [room(size, flags.READ_WRITE) for size in job.outputs],
             "arena": [room(job.arena_bytes, flags.READ_WRITE)],
             "status": [room(4, flags.READ_WRITE)],
         }
 
+    def _weights_in_place(self) -> list[Any]:
+        """Weights where they are, on a device that works on the memory of the host."""
+        if not self.job.device.unified:
+            return []
+        cl = pyopencl()
+        flags = cl.mem_flags.READ_ONLY
+        return [
+            cl.Buffer(self.session.context, flags | cl.mem_flags.USE_HOST_PTR, hostbuf=_bytes_of(a))
+            if a.nbytes
+            else cl.Buffer(self.session.context, flags, 1)
+            for a in self.weights
+        ]
+
+    def _weights_together(self) -> list[Any]:
+        """All weights in as few buffers as the device allows, since each costs at every launch."""
+        cl, device = pyopencl(), self.job.device
+        sizes: list[int] = []
+        for array in self.weights:
+            size = -(-max(array.nbytes, 1) // device.alignment) * device.alignment
+            if not sizes or sizes[-1] + size > device.most_bytes:
+                sizes.append(0)
+            self._weight_places.append((len(sizes) - 1, sizes[-1]))
+            sizes[-1] += size
+        flags = cl.mem_flags.READ_ONLY
+        buffers = [cl.Buffer(self.session.context, flags, size) for size in sizes]
+        for array, (number, start) in zip(self.weights, self._weight_places, strict=True):
+            if array.nbytes:
+                cl.enqueue_copy(
+                    self.session.queue, buffers[number], _bytes_of(array), dst_offset=start
+                )
+        return buffers
+
+    def _place(self, piece: Piece) -> tuple[Any, np.uint64]:
+        """A buffer, and where in it the part begins that a kernel uses."""
+        number, start = piece.number, piece.start
+        if piece.base == "weights" and self._weight_places:
+            number, start = self._weight_places[number]
+        return self._buffers[piece.base][number], np.uint64(start)
+
     def _step(self, launch: Launch) -> tuple[Any, tuple[int], tuple[int]]:
         """A kernel with its arguments, the number of work-items and their groups' size."""
         kernel = pyopencl().Kernel(self.program, launch.kernel)
-        kernel.set_args(*map(self._piece, launch.arguments))
+        kernel.set_args(*chain.from_iterable(map(self._place, launch.arguments)))
         return kernel, (launch.groups * launch.items,), (launch.items,)
-
-    def _piece(self, piece: Piece) -> Any:
-        whole = self._buffers[piece.base][piece.number]
-        if piece.base != "arena" or (piece.start, piece.bytes) == (0, whole.size):
-            return whole
-        return whole.get_sub_region(piece.start, max(piece.bytes, 1))
 
     # ----------------------------------------------------------------- running
 
@@ -128,7 +157,7 @@ class OpenCLModule:
     def trace(self, inputs: Pointers, outputs: Pointers) -> Trace:
         """Run once; what each launch and the copies took."""
         start = perf_counter()
-        kernels, copies = self._run(inputs, outputs)
+        kernels, copies = self._run(inputs, outputs, self.session.timed_queue)
         wall = perf_counter() - start
         times = iter([_seconds(event) for event in kernels])
         seconds = [next(times) if launched else 0.0 for launched in self._skipped]
@@ -139,7 +168,9 @@ class OpenCLModule:
         """Run once; seconds that each call of a kernel took."""
         return self.trace(inputs, outputs).kernels
 
-    def _run(self, inputs: Pointers, outputs: Pointers) -> tuple[list[Any], list[Any]]:
+    def _run(
+        self, inputs: Pointers, outputs: Pointers, queue: Any = None
+    ) -> tuple[list[Any], list[Any]]:
         """The events of the kernels and of the copies of one run."""
         if self._closed:
             raise ExecutionError("the model was closed; load it again")
@@ -148,7 +179,7 @@ class OpenCLModule:
                 "an OpenCL model cannot be used in a process that was forked after it was loaded; "
                 "load it there, or start the process with 'spawn'"
             )
-        cl, queue = pyopencl(), self.session.queue
+        cl, queue = pyopencl(), queue or self.session.queue
         status = np.zeros(1, np.int32) if self.job.launches.messages else None
         with self._lock, explained(self.job.device, "run the model"):
             copies = [

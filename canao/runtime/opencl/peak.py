@@ -86,14 +86,16 @@ def _measure(device: OpenCLDevice) -> Peaks:
     with explained(device, "measure its peak"):
         flags = cl.mem_flags.READ_WRITE
         data = cl.Buffer(session.context, flags, size)
-        cl.enqueue_fill_buffer(session.queue, data, np.float32(1), 0, size)
+        cl.enqueue_fill_buffer(session.timed_queue, data, np.float32(1), 0, size)
         out = cl.Buffer(session.context, flags, 4 * lanes * items)
         peak, stream = cl.Kernel(program, "peak"), cl.Kernel(program, "stream")
         peak.set_args(out, np.float32(1.0), np.float32(0.5))
         stream.set_args(data, out, np.uint64(share))
 
         def launch(kernel: Any) -> Callable[[], Any]:
-            return lambda: cl.enqueue_nd_range_kernel(session.queue, kernel, (items,), (group,))
+            return lambda: cl.enqueue_nd_range_kernel(
+                session.timed_queue, kernel, (items,), (group,)
+            )
 
         operations = 2.0 * _CHAINS * lanes * _STEPS * items
         moved = 4.0 * lanes * items * share

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from canao.errors import CanaoError, DeviceError, ExecutionError, ToolchainError
@@ -49,7 +50,7 @@ def _quiet() -> Generator[None]:
 
 
 class Session:
-    """One in-order queue on a device, and the program that it runs."""
+    """An in-order queue on a device, and the program that it runs."""
 
     def __init__(self, device: OpenCLDevice) -> None:
         self.device = device
@@ -57,7 +58,14 @@ class Session:
         self._handle = handle_of(device)
         with explained(device, "open a queue"):
             self.context = cl.Context([self._handle])
-            self.queue = cl.CommandQueue(
+            self.queue = cl.CommandQueue(self.context)
+
+    @cached_property
+    def timed_queue(self) -> Any:
+        """A queue whose events know when they began and ended, which costs time between them."""
+        cl = pyopencl()
+        with explained(self.device, "open a queue"):
+            return cl.CommandQueue(
                 self.context, properties=cl.command_queue_properties.PROFILING_ENABLE
             )
 

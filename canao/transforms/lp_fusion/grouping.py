@@ -67,7 +67,9 @@ def stores_without_division(op: Operation) -> bool:
 class Grouping:
     """Groups the operations of a block that depend on its inputs, and those in `kept`.
 
-    `planned` are groups that laws have decided: nothing else joins them.
+    `planned` are groups that laws have decided: nothing else joins them. With
+    `narrow_tasks`, what folds rows does not join a product with a weight: a task that
+    makes whole rows of it reads all of the weight.
     """
 
     def __init__(
@@ -75,8 +77,11 @@ class Grouping:
         block: Block,
         kept: Collection[Operation] = (),
         planned: Sequence[Collection[Operation]] = (),
+        *,
+        narrow_tasks: bool = False,
     ) -> None:
         self.block = block
+        self.narrow_tasks = narrow_tasks
         self.constant = constant_expressions(block)
         self.ops: list[Operation] = [
             op
@@ -133,9 +138,21 @@ class Grouping:
         owners = [v.owner for v in values if isinstance(v.owner, Operation)]
         candidates = [self.of[op] for op in owners if op in self.of]
         for group in sorted(candidates, key=lambda group: group.last, reverse=True):
-            if group not in self.closed and not self._would_cycle(op, group):
+            if self._is_open(group, op) and not self._would_cycle(op, group):
                 return group
         return None
+
+    def _is_open(self, group: Group, op: Operation) -> bool:
+        """Whether the layer that a group becomes may go on with an operation."""
+        folds = isinstance(op, ReduceOp) or (isinstance(op, Decomposable) and op.mixed_axes())
+        if folds and self.narrow_tasks and any(map(self._reads_weight, group.ops)):
+            return False
+        return group not in self.closed
+
+    def _reads_weight(self, op: Operation) -> bool:
+        assert isinstance(op, CanaoOp)
+        product = op.access_pattern() is AccessPattern.CONTRACT
+        return product and any(operand in self.constant for operand in op.operands)
 
     def _attended(self, op: Operation) -> list[SSAValue]:
         """The left operand of a product of two computed tensors, if only the product uses it."""

@@ -30,7 +30,8 @@ class LPFusionPass(ModulePass):
     `exact=true` uses only laws that keep every rounding; `fuse=false` uses none
     and makes a layer of each operation. `fast=true` also multiplies in seven
     products where that is faster with `threads` cores and vectors of `lanes`
-    float32 numbers.
+    float32 numbers. `narrow_tasks=true` is for devices of many units, whose tasks
+    are too small to make whole rows of a product.
     """
 
     name = "lp-fusion"
@@ -40,6 +41,7 @@ class LPFusionPass(ModulePass):
     fast: bool = False
     lanes: int = 4
     threads: int = 1
+    narrow_tasks: bool = False
     used: Uses = field(default_factory=Counter, init=False, compare=False)
     """How often each law was used."""
     products: list[SevenProducts] = field(
@@ -61,7 +63,7 @@ class LPFusionPass(ModulePass):
             self.used.update(fast.used)
             self.products.extend(fast.products)
         kept = {*_copy_results(block), *fast.cuts}
-        grouping = Grouping(block, kept, fast.layers)
+        grouping = Grouping(block, kept, fast.layers, narrow_tasks=self.narrow_tasks)
         groups = grouping.fuse() if self.fuse else grouping.separate()
         _LayerBuilder(block, grouping).build(groups)
 

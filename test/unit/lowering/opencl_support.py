@@ -1,7 +1,11 @@
-"""Runs printed OpenCL C on the first CPU device: PoCL where no other driver is installed."""
+"""Runs printed OpenCL C on the first CPU device: PoCL where no other driver is installed.
+
+The variable CANAO_TEST_DEVICE names another device, such as gpu.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -20,17 +24,17 @@ from canao.runtime.weights import prepare_weights
 
 
 @cache
-def cpu_device() -> OpenCLDevice:
+def tested_device() -> OpenCLDevice:
     """The device of the tests."""
-    return choose_device("cpu")
+    return choose_device(os.environ.get("CANAO_TEST_DEVICE", "cpu"))
 
 
 def model_of(target: str) -> DeviceModel | None:
     """What lowering must know for a target of the tests: c, opencl, or opencl as on a GPU."""
     if target == "c":
         return None
-    model = cpu_device().model
-    if target == "opencl":
+    model = tested_device().model
+    if target == "opencl" or model.kind is DeviceKind.gpu:
         return model
     return replace(model, kind=DeviceKind.gpu, local_bytes=32768, private_bytes=512, most_items=64)
 
@@ -45,7 +49,7 @@ class DeviceBuild:
         """Builds the program and runs it twice; both runs must agree."""
         program = self.program
         module = OpenCLModule(
-            Job.of(program, cpu_device()),
+            Job.of(program, tested_device()),
             prepare_weights(program, weights),
             source=program.source,
         )

@@ -78,7 +78,7 @@ def test_groups_with_little_local_memory() -> None:
     small = replace(device, local_bytes=512)
     inputs, weights = model_arguments()
     program = lower(parse(MODEL), target_unit=small.unit, threads=2, device=small)
-    assert "__global uchar *restrict scratch" in program.source
+    assert "__global uchar *restrict const scratch" in program.source
     found = DeviceBuild(program).run(inputs, weights)
     compare("gpu", found, evaluate(parse(MODEL), inputs, weights))
 

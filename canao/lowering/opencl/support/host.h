@@ -105,15 +105,13 @@ static int canao_prepare(canao_host *host, const void *const *weights) {
     for (int n = 0; n < canao_steps[i].count; ++n) {
       const canao_piece *piece = &canao_pieces[canao_steps[i].first + n];
       cl_mem memory = host->buffers[piece->kind][piece->number];
-      if (piece->kind == CANAO_ARENA) {
-        cl_buffer_region region = {piece->start, piece->bytes ? piece->bytes : 1};
-        cl_int error;
-        memory = clCreateSubBuffer(memory, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION, &region,
-                                   &error);
-        if (canao_refused("take a part of the arena", error)) return 1;
-      }
+      cl_ulong start = piece->start;
+      cl_uint at = 2 * (cl_uint)n;
       if (canao_refused("set an argument",
-                        clSetKernelArg(host->kernels[i], (cl_uint)n, sizeof memory, &memory)))
+                        clSetKernelArg(host->kernels[i], at, sizeof memory, &memory)))
+        return 1;
+      if (canao_refused("set an argument",
+                        clSetKernelArg(host->kernels[i], at + 1, sizeof start, &start)))
         return 1;
     }
   host->ready = 1;

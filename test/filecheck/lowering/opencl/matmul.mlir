@@ -30,7 +30,10 @@ func.func @main(%a: memref<8x32xf32>, %w: memref<512xf32>, %c: memref<8x16xf32>)
 
 // CHECK: typedef float8 f32x8;
 // CHECK: __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-// CHECK-NEXT: void k0_matmul(__global const float *restrict m1, __global const float *restrict m2, __global float *restrict m3) {
+// CHECK-NEXT: void k0_matmul(__global const uchar *restrict base_m1, const ulong start_m1, __global const uchar *restrict base_m2, const ulong start_m2, __global uchar *restrict base_m3, const ulong start_m3) {
+// CHECK-NEXT:   __global const float *restrict const m1 = (__global const float *)(base_m1 + start_m1);
+// CHECK-NEXT:   __global const float *restrict const m2 = (__global const float *)(base_m2 + start_m2);
+// CHECK-NEXT:   __global float *restrict const m3 = (__global float *)(base_m3 + start_m3);
 // CHECK-NEXT:   const long task = get_group_id(0);
 // CHECK-NEXT:   const long i4 = task / 4;
 // CHECK-NEXT:   const long i5 = task % 4;
