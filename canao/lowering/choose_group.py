@@ -9,32 +9,22 @@ the operands of products pass through local memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import product
-from math import ceil, inf, prod
+from dataclasses import replace
+from math import ceil, prod
 
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
-from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import shared_band
+from canao.lowering.group_shapes import Shape, ranked_shapes
 from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.schedule import Group, Schedule, StageSchedule
 from canao.lowering.scratch import leaves_layer, window_dimensions
 from canao.lowering.stage import Stage
 from canao.lowering.staged_plan import even_tile, staged_elements
+from canao.lowering.upright import is_product
 
-_ITEMS = 256
-"""Work-items of a group, where a device allows as many."""
-_TILE = (8, 8)
-"""Rows and columns of a product that one item has in registers."""
-_TILES = (_TILE, (4, 8), (4, 4))
-"""Those that are tried."""
-_SIDES = (64, 32, 16)
-"""Rows and columns of a product that a group makes at most."""
 _SIDE = 64
 """Points along a dimension that a group makes of other layers at most."""
-_TERMS = 8
-"""Terms that an item adds up of each block of a product."""
 _FEWEST_TERMS = 4
 """Terms of a product below which an item has too few to add up."""
 _WAYS = 32
@@ -43,25 +33,12 @@ _GROUPS_A_UNIT = 1
 """Groups for each compute unit, below which tasks are cut smaller."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """What is chosen for the products of a layer."""
-
-    rows: int = _SIDE
-    columns: int = _SIDE
-    """Points of a product that a group makes at most."""
-    tile: tuple[int, int] = _TILE
-    items: int = _ITEMS
-    terms: int = _TERMS
-    """Terms that an item adds up of a block; 0 reads operands where they are."""
-
-
 def choose_group(
     stages: Sequence[Stage], base: Schedule, device: DeviceModel, shape: Shape | None = None
 ) -> Schedule:
     """The schedule for a group of work-items, made from one for a single thread."""
     if shape is None:
-        shape = _ranked(stages, device)[0]
+        shape = ranked_shapes(stages, device)[0]
     found = _schedule(stages, base, device, shape)
     while local_bytes(stages, found) > device.local_bytes and shape.terms:
         shape = replace(shape, terms=shape.terms // 2)
@@ -83,83 +60,25 @@ def _schedule(
         for stage, how in zip(stages, tiles, strict=True)
     ]
     ways, staged = (tuple(numbers) for numbers in zip(*shares, strict=True))
-    tiles = tuple(
-        _one_by_one(how) if count > 1 and not terms else how
-        for how, (count, terms) in zip(tiles, shares, strict=True)
-    )
+    tiles = tuple(_shared(how, *share) for how, share in zip(tiles, shares, strict=True))
     return Schedule(band, tiles, (), Group(items, ways, staged))
 
 
 def group_variants(stages: Sequence[Stage], base: Schedule, device: DeviceModel) -> list[Schedule]:
     """Distinct schedules worth measuring, the likeliest first."""
     chosen: list[Schedule] = []
-    for shape in _ranked(stages, device):
+    for shape in ranked_shapes(stages, device):
         found = choose_group(stages, base, device, shape)
         if found not in chosen:
             chosen.append(found)
     return chosen
 
 
-def _ranked(stages: Sequence[Stage], device: DeviceModel) -> list[Shape]:
-    """Shapes, those first that a model of the time of a product likes."""
-    alone = len(stages) == 1 and _is_product(stages[0])
-    tiles = _TILES if alone else _TILES[::-1]
-    shapes = [
-        Shape(rows, columns, tile, items, terms)
-        for rows, columns, tile, terms, items in product(
-            _SIDES, _SIDES, tiles, (_TERMS, _TERMS // 2), (_ITEMS, _ITEMS // 2)
-        )
-    ]
-    if alone:
-        shapes.sort(key=lambda shape: _product_time(stages[0], shape, device))
-    return [*shapes, replace(shapes[0], terms=2 * _TERMS), replace(shapes[0], terms=0)]
-
-
-_FLOATS_A_CYCLE = 6
-"""Numbers that a compute unit reads in a cycle, when all of them do."""
-_LANES = 128
-"""Multiply-adds that a compute unit of a GPU makes in a cycle at most."""
-_WARP = 32
-"""Items that run in step."""
-
-
-def _product_time(stage: Stage, shape: Shape, device: DeviceModel) -> float:
-    """About how long a product takes, in cycles of a compute unit; fitted to an NVIDIA H100.
-
-    The units multiply at their rate where enough items hide each other's waits, read
-    the operands of each group, and stop between the blocks of terms. Groups with wide rows
-    of the right operand and with few items did better than this explains.
-    """
-    *leading, rows, columns, terms = stage.extents
-    height, width = min(shape.rows, rows), min(shape.columns, columns)
-    items = min(shape.items, device.most_items)
-    tile = even_tile(height, shape.tile[0]), even_tile(width, shape.tile[1])
-    tiles = height // tile[0] * (width // tile[1])
-    if tiles > items:
-        return inf
-    ways = max(1, items // tiles)
-    groups = prod(leading) * ceil(rows / height) * ceil(columns / width)
-    share = ceil(groups / device.units)
-    warps = min(8.0, share * ways * tiles / _WARP)
-    adding = terms * height * width / _LANES * (1 + 3 / warps) * (1 + 4 / prod(tile))
-    reading = 0.8 * terms * (height + width) / _FLOATS_A_CYCLE
-    stopping = 50 * ceil(terms / (shape.terms * ways))
-    return (
-        share
-        * (adding + reading + stopping)
-        * (1 + 8 / width)
-        * (1 + items / 2048)
-        * (1 + shape.terms / 128)
-    )
-
-
-def _is_product(stage: Stage) -> bool:
-    return stage.anchor is not None and stage.anchor.access_pattern() is AccessPattern.CONTRACT
-
-
-def _one_by_one(how: StageSchedule) -> StageSchedule:
-    """One point at a time: for folds that items share."""
-    return replace(how, tile=(1,) * len(how.tile), vector=None, block=None)
+def _shared(how: StageSchedule, ways: int, staged: int) -> StageSchedule:
+    """How a stage runs whose folds items share: one point at a time, unless they copy operands."""
+    if staged:
+        return replace(how, block=None)
+    return how if ways == 1 else replace(how, tile=(1,) * len(how.tile), vector=None, block=None)
 
 
 def _small_tile(stage: Stage, how: StageSchedule, lanes: int, shape: Shape) -> StageSchedule:
@@ -172,9 +91,9 @@ def _small_tile(stage: Stage, how: StageSchedule, lanes: int, shape: Shape) -> S
     if how.across is not None and vector is not None:
         tile[vector] = tile[how.across] = lanes
     elif vector is not None:
-        tile[vector] = shape.tile[1] if _is_product(stage) else lanes
+        tile[vector] = shape.tile[1] if is_product(stage) else lanes
         rows = [d for d in range(stage.parallel) if d != vector and stage.extents[d] > 1]
-        if _is_product(stage) and rows:
+        if is_product(stage) and rows:
             tile[rows[-1]] = min(shape.tile[0], stage.extents[rows[-1]])
             # Without a loop the compiler reads operands well before they are needed.
             tile[stage.parallel] = min(shape.terms or 1, stage.extents[stage.parallel])
@@ -193,7 +112,7 @@ def _band(
     count = shared_band(stages)
     extents = stages[0].extents[:count]
     grain = [max(how.tile[b] for how in tiles) for b in range(count)]
-    if len(stages) == 1 and _is_product(stages[0]):
+    if len(stages) == 1 and is_product(stages[0]):
         sides = [*(1 for _ in range(count - 2)), shape.rows, shape.columns][-count:]
         return tuple(
             min(e, ceil(side / g) * g) for e, side, g in zip(extents, sides, grain, strict=True)
@@ -229,7 +148,7 @@ def _shares(
         return 1, 0
     sizes = [*band, *stage.extents[len(band) : stage.parallel]]
     folded = stage.extents[stage.parallel]
-    if not _is_product(stage):
+    if not is_product(stage):
         most = min(_WAYS, items // max(1, prod(sizes)), folded)
         return next((n for n in range(most, 1, -1) if folded % n == 0), 1), 0
     left, right = stage.anchor.operands

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import statistics
 import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 BEST, REPORT, CARD, COMPILED = "best", "report.html", "README.md", "compiled"
 _MODEL = "config.json"
+_TURNS = 3
+"""Measurements of the best and of its teacher, which take turns: a machine has slow minutes."""
 _USE = (
     "```python",
     "import canao",
@@ -85,15 +88,17 @@ def _kernels(best: Candidate | None, meter: LatencyMeter) -> tuple[Mapping[str, 
 
 
 def _latencies(best: Candidate, evaluator: Evaluator, meter: LatencyMeter) -> dict[str, Any]:
-    """The latency of what the best is compared with, and its own, measured just before."""
+    """The latency of the best and of what it is compared with: medians of some turns of each."""
     reference = evaluator.reference
     if reference is None:
         return {}
+    turns: list[tuple[float, ...]] = []
     with suppress(CandidateError):
-        return {
-            "latency_ms": best.execution.latency_ms,
-            "teacher's latency_ms": meter.measure(reference, again=True).latency_ms,
-        }
+        for _ in range(_TURNS):
+            both = (best.architecture, reference)
+            turns.append(tuple(meter.measure(each, again=True).latency_ms for each in both))
+        mine, other = (statistics.median(times) for times in zip(*turns, strict=True))
+        return {"latency_ms": mine, "teacher's latency_ms": other}
     return {}
 
 
