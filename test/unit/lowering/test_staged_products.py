@@ -82,7 +82,8 @@ def test_sums_are_handed_over_in_rounds() -> None:
     """Sixteen items share each tile, whose sums need more room than the blocks of operands."""
     program = multiply(16, 64, 64, Shape(16, 64, (8, 8), 256, 4))
     assert "w0.16m0.64" in program.kernels[0].variant
-    (step,) = program.launches.steps if program.launches else ()
+    assert program.launches is not None
+    (step,) = program.launches.steps
     assert step.local_bytes < 16 * 16 * 64 * 4
     assert program.source.count("barrier(") > 4
 
