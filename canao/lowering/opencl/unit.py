@@ -178,6 +178,7 @@ def _print_parallel(fn: ItemPrinter, op: affine.ParallelOp) -> None:
     control.bind_counters(fn, op, counter)
     fn.item_strides = _item_strides(fn, op) if total <= fn.items else {}
     control.print_body(fn, op.body.block)
+    fn.item_strides = {}
     fn.close()
     if not _is_apart(fn, op):
         fn.line("barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);")
