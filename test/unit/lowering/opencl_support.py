@@ -24,7 +24,7 @@ from canao.runtime.weights import prepare_weights
 
 
 @cache
-def tested_device() -> OpenCLDevice:
+def chosen_device() -> OpenCLDevice:
     """The device of the tests."""
     return choose_device(os.environ.get("CANAO_TEST_DEVICE", "cpu"))
 
@@ -33,7 +33,7 @@ def model_of(target: str) -> DeviceModel | None:
     """What lowering must know for a target of the tests: c, opencl, or opencl as on a GPU."""
     if target == "c":
         return None
-    model = tested_device().model
+    model = chosen_device().model
     if target == "opencl" or model.kind is DeviceKind.gpu:
         return model
     return replace(model, kind=DeviceKind.gpu, local_bytes=32768, private_bytes=512, most_items=64)
@@ -49,7 +49,7 @@ class DeviceBuild:
         """Builds the program and runs it twice; both runs must agree."""
         program = self.program
         module = OpenCLModule(
-            Job.of(program, tested_device()),
+            Job.of(program, chosen_device()),
             prepare_weights(program, weights),
             source=program.source,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from unit.lowering.c_support import parse
-from unit.lowering.opencl_support import model_of, tested_device
+from unit.lowering.opencl_support import chosen_device, model_of
 from unit.lowering.test_sanitizers import MODEL
 
 from canao.lowering.pipeline import lower
@@ -25,7 +25,7 @@ def run_checked(directory: Path, program: Program, source: str) -> subprocess.Co
     oclgrind = shutil.which("oclgrind")
     assert oclgrind is not None, "install Debian's oclgrind and ocl-icd-opencl-dev"
     weights = [aligned(np.zeros(spec.shape, spec.dtype)) for spec in program.weights]
-    export_opencl(program, weights, directory, tested_device())
+    export_opencl(program, weights, directory, chosen_device())
     (directory / "kernels.cl").write_text(source)
     # Optimised code reads ahead of conditions what other items write, and drops it.
     host = (directory / "model.c").read_text()

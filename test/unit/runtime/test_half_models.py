@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from transformers import BertConfig, BertModel
-from unit.lowering.opencl_support import tested_device
+from unit.lowering.opencl_support import chosen_device
 from unit.runtime.test_opencl_models import Dense, target
 
 import canao
@@ -82,7 +82,7 @@ def test_sizes_and_report(model: TwoLayers, compiled: canao.CompiledModel, cache
     assert 2 * halved == sum(spec.bytes for spec in plain.program.weights)
     outside = 2 * 4 * X.numel()
     assert report.peak_bytes == outside + halved + compiled.program.arena_bytes
-    alignment = tested_device().alignment
+    alignment = chosen_device().alignment
     # 7 rows of 40 numbers, in both cases alone in the arena.
     assert (compiled.program.arena_bytes, plain.program.arena_bytes) == tuple(
         -(-7 * 40 * size // alignment) * alignment for size in (2, 4)

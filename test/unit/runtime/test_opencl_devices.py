@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from unit.lowering.opencl_support import tested_device
+from unit.lowering.opencl_support import chosen_device
 
 import canao
 from canao.errors import CanaoError, DeviceError, MissingExtraError
@@ -37,10 +37,10 @@ def test_choice_by_number() -> None:
 
 
 def test_gpus_come_before_pocl(monkeypatch: pytest.MonkeyPatch) -> None:
-    gpu = replace(tested_device(), name="G", kind=DeviceKind.gpu, platform="Vendor")
-    monkeypatch.setattr(devices_module, "list_devices", lambda: (gpu, tested_device()))
+    gpu = replace(chosen_device(), name="G", kind=DeviceKind.gpu, platform="Vendor")
+    monkeypatch.setattr(devices_module, "list_devices", lambda: (gpu, chosen_device()))
     assert choose_device() == choose_device("gpu") == choose_device("vendor") == gpu
-    assert choose_device("cpu") == tested_device()
+    assert choose_device("cpu") == chosen_device()
 
 
 @pytest.mark.parametrize("wanted", ["no such device", 99, -1])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from unit.lowering.c_support import CC, parse
-from unit.lowering.opencl_support import model_of, tested_device
+from unit.lowering.opencl_support import chosen_device, model_of
 from unit.lowering.test_sanitizers import MODEL
 from unit.runtime.test_opencl_devices import ADD
 
@@ -50,7 +50,7 @@ def test_kernel_that_needs_more(
     program: Program, limits: dict[str, int], what: str, tmp_path: Path
 ) -> None:
     """As a model has that was saved on another device; in the child that builds it, too."""
-    job = Job.of(program, replace(tested_device(), **limits))
+    job = Job.of(program, replace(chosen_device(), **limits))
     with pytest.raises(DeviceError, match=what + "choose another device"):
         OpenCLModule(job, [], source=program.source)
     with pytest.raises(DeviceError, match=what + "choose another device"):
@@ -77,7 +77,7 @@ def test_local_memory_is_counted(program: Program) -> None:
 def test_memory_that_the_driver_does_not_give(program: Program) -> None:
     """The device claims more memory than there is; the driver refuses the buffer."""
     size = 1 << 60
-    device = replace(tested_device(), memory_bytes=1 << 62, most_bytes=1 << 61)
+    device = replace(chosen_device(), memory_bytes=1 << 62, most_bytes=1 << 61)
     job = replace(Job.of(program, device), arena_bytes=size)
     weights = [aligned_empty(spec.shape, spec.dtype) for spec in program.weights]
     with pytest.raises(DeviceError, match="has not enough memory to hold the buffers"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from unit.lowering.opencl_support import tested_device
+from unit.lowering.opencl_support import chosen_device
 
 import canao
 from canao.errors import DeviceError, ExecutionError, ToolchainError
@@ -85,7 +85,7 @@ def test_results_and_report(model: Dense, compiled: canao.CompiledModel) -> None
 
 
 def test_weights_are_uploaded_once(compiled: canao.CompiledModel) -> None:
-    job = Job.of(compiled.program, tested_device())
+    job = Job.of(compiled.program, chosen_device())
     assert compiled.report.transfer_bytes == sum(job.inputs) + sum(job.outputs)
 
 
@@ -156,7 +156,7 @@ def test_closed(model: Dense, cache_dir: Path) -> None:
 
 
 def job_of(program: Program, **limits: int) -> Job:
-    return Job.of(program, replace(tested_device(), **limits))
+    return Job.of(program, replace(chosen_device(), **limits))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_device_that_is_too_small(
 
 
 def test_device_without_float64(compiled: canao.CompiledModel, tmp_path: Path) -> None:
-    job = Job.of(compiled.program, replace(tested_device(), float64=False))
+    job = Job.of(compiled.program, replace(chosen_device(), float64=False))
     with pytest.raises(DeviceError, match="computes in float64"):
         build_binary("__kernel void k() { double4 a; }", job, Cache(tmp_path))
 
@@ -206,7 +206,7 @@ def test_kernel_that_hangs(compiled: canao.CompiledModel, tmp_path: Path) -> Non
     ],
 )
 def test_what_drivers_say(said: str, kind: type[Exception], expected: str) -> None:
-    error = driver_error(tested_device(), "run the model", said)
+    error = driver_error(chosen_device(), "run the model", said)
     assert isinstance(error, kind)
     assert expected in str(error)
     assert said in str(error)
@@ -220,7 +220,7 @@ def test_scratch_that_is_large_is_in_global_memory() -> None:
     from canao.interpreters.canao import evaluate
     from canao.lowering.pipeline import lower
 
-    small: DeviceModel = replace(tested_device().model, private_bytes=256)
+    small: DeviceModel = replace(chosen_device().model, private_bytes=256)
     program = lower(parse(SOFTMAX), target_unit=small.unit, threads=2, device=small)
     assert "__global uchar *restrict const scratch" in program.source
     rng = np.random.default_rng(0)
