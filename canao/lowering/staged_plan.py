@@ -43,11 +43,6 @@ class OperandCopy:
         counts = _units(self.shape, self.vector, self.width)
         return tuple(counts[d] // n for d, n in zip(self.order, self.trips, strict=True))
 
-    @property
-    def own(self) -> int:
-        """Elements that each item copies."""
-        return prod(self.trips) * self.width
-
     def places(
         self, base: Sequence[Index], at: Sequence[Index]
     ) -> Iterator[tuple[tuple[Index, ...], Variable | None]]:
@@ -86,11 +81,6 @@ class TileGrid:
     """Elements of a vector."""
     vector: int | None
     """The dimension of vectors; None for single elements."""
-
-    @property
-    def own(self) -> int:
-        """Elements of a tile."""
-        return prod(self.inner) * self.width
 
     def dims(
         self, starts: Sequence[Index], tile: Sequence[Index], n: Sequence[Index | int]

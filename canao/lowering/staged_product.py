@@ -9,7 +9,8 @@ the terms of a tile, their sums are added up at the end through that memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from xdsl.ir import Block, SSAValue
@@ -25,6 +26,29 @@ from canao.lowering.staged_plan import OperandCopy, StagedPlan, plan_staged
 from canao.lowering.tile import Point, Terms
 from canao.lowering.value_emitter import Buffer, ValueEmitter
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What an item copies at once of an operand."""
+
+    operand: int
+    place: tuple[Index, ...]
+    """Where it lies in the operand."""
+    lane: Variable | None
+    item: Index
+    """The number of the item."""
+    own: int
+    """Elements that the item copies before it."""
+    position: Index
+    """Where it lies in the memory of the group."""
+
+    def slot(self, memory: SSAValue) -> Index:
+        """Where it lies in memory of which each item has a part."""
+        return self.item * own_part(memory) + self.own + _along(self.lane)
+
+
+Move = Callable[[ValueEmitter, Unit], None]
 
 
 class StagedProductEmitter(SharedStageEmitter):
@@ -106,10 +130,12 @@ class _Multiplication:
         starts.append(block * self.of.room.staged)
         return apply_map(self.anchor.iteration_space().operands[n], starts)
 
-    def _fetch(self, emitter: ValueEmitter, block: Index) -> None:
-        """Each item reads its units of a block into memory of its own."""
-        for n, copy in enumerate(self.plan.copies):
-            base, own = self._base(n, block), self.of.room.fetched[n]
+    def _copy(
+        self, emitter: ValueEmitter, copies: Sequence[OperandCopy], block: Index, move: Move
+    ) -> None:
+        """Each item moves its units of a block, for one operand after the other."""
+        for n, copy in enumerate(copies):
+            base = self._base(n, block)
 
             def body(
                 inner: Block,
@@ -118,37 +144,36 @@ class _Multiplication:
                 n: int = n,
                 copy: OperandCopy = copy,
                 base: tuple[Index, ...] = base,
-                own: SSAValue = own,
             ) -> None:
                 within = ValueEmitter(inner, inside, self.of.buffers, self.of.stage.target)
-                item = linearise(at, copy.grid) * own_part(own)
+                layout, item = copy.layout(base), linearise(at, copy.grid)
                 for trip, (place, lane) in enumerate(copy.places(base, at)):
-                    value = within.evaluate(self.anchor.operands[n], place, lane)
-                    within.store(value, own, item + trip * copy.width + _along(lane), lane)
+                    own = trip * copy.width
+                    move(within, Unit(n, place, lane, item, own, layout.position(place)))
 
             share(emitter.block, emitter.loops, self.of.names, copy.grid, body)
+
+    def _read(self, within: ValueEmitter, unit: Unit) -> SSAValue:
+        return within.evaluate(self.anchor.operands[unit.operand], unit.place, unit.lane)
+
+    def _fetch(self, emitter: ValueEmitter, block: Index) -> None:
+        """Each item reads its units of a block into memory of its own."""
+
+        def move(within: ValueEmitter, unit: Unit) -> None:
+            own = self.of.room.fetched[unit.operand]
+            within.store(self._read(within, unit), own, unit.slot(own), unit.lane)
+
+        self._copy(emitter, self.plan.copies, block, move)
 
     def _put(self, emitter: ValueEmitter, block: Index) -> None:
         """Each item puts what it fetched into the memory of the group."""
-        for n, copy in enumerate(self.plan.copies):
-            base, own = self._base(n, block), self.of.room.fetched[n]
 
-            def body(
-                inner: Block,
-                inside: Loops,
-                at: Sequence[Index],
-                copy: OperandCopy = copy,
-                base: tuple[Index, ...] = base,
-                own: SSAValue = own,
-            ) -> None:
-                within = emitter.inside(inner, inside)
-                layout = copy.layout(base)
-                item = linearise(at, copy.grid) * own_part(own)
-                for trip, (place, lane) in enumerate(copy.places(base, at)):
-                    value = within.load(own, item + trip * copy.width + _along(lane), lane)
-                    within.store(value, self.shared, layout.position(place), lane)
+        def move(within: ValueEmitter, unit: Unit) -> None:
+            own = self.of.room.fetched[unit.operand]
+            value = within.load(own, unit.slot(own), unit.lane)
+            within.store(value, self.shared, unit.position, unit.lane)
 
-            share(emitter.block, emitter.loops, self.of.names, copy.grid, body)
+        self._copy(emitter, self.plan.copies, block, move)
 
     # ----------------------------------------------------------------- sums
 
@@ -205,23 +230,11 @@ class _Multiplication:
         if not rest:
             return
         block = Index.constant(blocks)
-        for n, copy in enumerate(self.plan.last):
-            base = self._base(n, block)
 
-            def body(
-                inner: Block,
-                inside: Loops,
-                at: Sequence[Index],
-                n: int = n,
-                copy: OperandCopy = copy,
-                base: tuple[Index, ...] = base,
-            ) -> None:
-                within = ValueEmitter(inner, inside, self.of.buffers, self.of.stage.target)
-                for place, lane in copy.places(base, at):
-                    value = within.evaluate(self.anchor.operands[n], place, lane)
-                    within.store(value, self.shared, copy.layout(base).position(place), lane)
+        def move(within: ValueEmitter, unit: Unit) -> None:
+            within.store(self._read(within, unit), self.shared, unit.position, unit.lane)
 
-            share(emitter.block, emitter.loops, self.of.names, copy.grid, body)
+        self._copy(emitter, self.plan.last, block, move)
         part = Part(Index.constant(first), rest)
         self._add(emitter, self.plan.last, (1, *self.tiling.tiles), block, part)
 
