@@ -102,7 +102,6 @@ class Piece:
     number: int
     start: int
     """First byte."""
-    bytes: int
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,9 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
 
 
 def _launch(call: Call, kernel: PrintedFunction, items: int, scratch_start: int) -> Launch:
-    pieces = [Piece(*buffer.slot, buffer.start, buffer.size) for buffer in call.arguments]
+    pieces = [Piece(*buffer.slot, buffer.start) for buffer in call.arguments]
     if kernel.scratch_bytes:
-        pieces.append(Piece("arena", 0, scratch_start, kernel.tasks * kernel.scratch_bytes))
+        pieces.append(Piece("arena", 0, scratch_start))
     if kernel.checks:
-        pieces.append(Piece("status", 0, 0, 4))
+        pieces.append(Piece("status", 0, 0))
     return Launch(kernel.name, kernel.tasks, items, tuple(pieces), kernel.local_bytes)
