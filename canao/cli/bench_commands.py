@@ -91,17 +91,7 @@ def bench_model(
     """Measure a model, if it is a Hugging Face model against PyTorch eager in interleaved runs."""
     from canao.cli.bench import measure_side_by_side
 
-    options = CompileOptions(
-        seq,
-        batch,
-        threads,
-        attn,
-        target,
-        tune=tune,
-        cache_dir=cache_dir,
-        device=device,
-        dtype=dtype,
-    )
+    options = CompileOptions(seq, batch, threads, attn, target, device, dtype, tune, cache_dir)
     opened = open_model(model, options, quiet=as_json)
     result = measure_side_by_side(opened, runs=runs, warmup=warmup)
     if as_json:

@@ -105,7 +105,7 @@ def compile_command(
 ) -> None:
     """Compile a model and report its layers, kernels and latency."""
     options = CompileOptions(
-        seq, batch, threads, attn, target, fusion, tune, cache_dir, device, dtype
+        seq, batch, threads, attn, target, device, dtype, tune, cache_dir, fusion
     )
     compiled = open_model(model, options, quiet=as_json).compiled
     if out:
@@ -225,17 +225,7 @@ def export(
     cache_dir: CacheDir = None,
 ) -> None:
     """Write a model as a C program that needs nothing of canao, with kernels for OpenCL."""
-    options = CompileOptions(
-        seq,
-        batch,
-        threads,
-        attn,
-        target,
-        tune=tune,
-        cache_dir=cache_dir,
-        device=device,
-        dtype=dtype,
-    )
+    options = CompileOptions(seq, batch, threads, attn, target, device, dtype, tune, cache_dir)
     path = open_model(model, options, quiet=False).compiled.export(out)
     _out.print(f"wrote {path}; build it with: make -C {path}")
 
@@ -285,16 +275,7 @@ def tune(
         )
     choice = TuneChoice(mode.value)
     options = CompileOptions(
-        seq,
-        batch,
-        threads,
-        attn,
-        target,
-        fusion=fusion,
-        tune=choice,
-        cache_dir=cache_dir,
-        device=device,
-        dtype=dtype,
+        seq, batch, threads, attn, target, device, dtype, choice, cache_dir, fusion
     )
     compiled = open_model(Path(what), options, quiet=as_json).compiled
     actions.print_kernels(compiled, as_json, _out)

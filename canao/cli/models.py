@@ -82,12 +82,12 @@ class CompileOptions:
     threads: int | None = None
     attention: Attention = Attention.sdpa
     target: TargetChoice = TargetChoice.c
-    fusion: FusionChoice = FusionChoice.on
-    tune: TuneChoice = TuneChoice.default
-    cache_dir: Path | None = None
     device: str | None = None
     """The OpenCL device; the first one if None."""
     dtype: DtypeChoice = DtypeChoice.float32
+    tune: TuneChoice = TuneChoice.default
+    cache_dir: Path | None = None
+    fusion: FusionChoice = FusionChoice.on
 
 
 @dataclass(frozen=True)
