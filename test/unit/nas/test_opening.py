@@ -34,6 +34,29 @@ def test_with_a_budget_the_largest_tells_how_far_to_shrink() -> None:
     ]
 
 
+def test_one_that_is_still_too_slow_tells_how_much_smaller_they_have_to_be() -> None:
+    first = SPACE.uniform(6, 320, 576)
+    measured = [(SPACE.largest, 20.0), (first, 10.1)]
+    found = [opening(number, SPACE, BUDGET, measured) for number in range(1, 7)]
+    assert found[0] == first
+    assert found[-1] is None
+    keys = [architecture.key for architecture in found[1:] if architecture]
+    assert keys == [
+        "h320-a10-f480.480.480.480.480.480",
+        "h384-a12-f192.192.192.192.192.192",
+        "h256-a8-f960.960.960.960.960.960",
+        "h384-a12-f1536.1536",
+    ]
+    assert opening(2, SPACE, BUDGET, [(SPACE.largest, 20.0), (first, 10.0)]) not in (None, first)
+    # Far too slow: all others shrink as much.
+    sizes = [
+        multiply_adds(a)
+        for n in range(2, 6)
+        if (a := opening(n, SPACE, BUDGET, [(SPACE.largest, 20.0), (first, 20.0)]))
+    ]
+    assert max(sizes) <= 0.5 * multiply_adds(first)
+
+
 @given(st.floats(0.01, 1.5))
 def test_all_are_in_the_space_and_small_enough(share: float) -> None:
     for architecture in shrunk(SPACE, share):
