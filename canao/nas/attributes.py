@@ -10,9 +10,9 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from canao.nas.architecture import Architecture
+from canao.nas.experience import Experience
 from canao.nas.latency import Execution
 from canao.nas.objectives import ACCURACY, NAMES, Goal, front
-from canao.nas.reinforce import Experience
 from canao.nas.space import SearchSpace
 
 KEY = "architecture"

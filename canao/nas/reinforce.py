@@ -23,9 +23,20 @@ from torch import Tensor
 
 from canao.nas.architecture import Architecture
 from canao.nas.controller import BLOCKS, Controller, Decided
-from canao.nas.objectives import ACCURACY, LATENCY, Goal, Matrix, Values, scalarise, volume_added
+from canao.nas.experience import Experience, Settings
+from canao.nas.neighbours import neighbours
+from canao.nas.objectives import (
+    ACCURACY,
+    LATENCY,
+    Goal,
+    Matrix,
+    Values,
+    front,
+    scalarise,
+    volume_added,
+)
 from canao.nas.opening import opening
-from canao.nas.predictor import Predictor, Vector, features
+from canao.nas.predictor import Features, Predictor, Vector, features
 from canao.nas.space import SearchSpace
 
 _MOST_REPLAYED = 256
@@ -36,44 +47,7 @@ _GROUPS = 8
 _SHARPEN = 0.5
 """In phase two, numbers of blocks at least so likely, compared with the likeliest, are drawn."""
 _REDRAWS = 64
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the controller learns. All of it is part of a study: workers must agree."""
-
-    seed: int = 0
-    phase_one: int = 12
-    """Candidates that decide the number of blocks; 0 learns everything at once."""
-    updates: int = 8
-    """Gradient steps after each candidate."""
-    learning_rate: float = 0.02
-    entropy: float = 0.1
-    entropy_half_life: float = 40.0
-    """Candidates after which the entropy term counts half."""
-    baseline_decay: float = 0.9
-    imagined: int = 8
-    """Candidates imagined in each step for each of some preferences; 0 imagines none."""
-    explore: bool = True
-    """Whether half of the shortlist is drawn with all sizes equally likely."""
-    shortlist: int = 64
-    """Draws that the predictors choose a proposal from; 1 takes the first."""
-
-
-@dataclass(frozen=True)
-class Experience:
-    """A candidate that was tried: `values` has what became known of it."""
-
-    number: int
-    architecture: Architecture
-    values: Values
-    log_probs: tuple[float, ...] = ()
-    """How likely its decisions were when the controller drew it; empty if it did not."""
-
-    def finished(self, goal: Goal) -> bool:
-        """Whether all objectives are known and within their budgets."""
-        known = all(name in self.values for name in goal.names)
-        return known and not goal.excess(self.values)
+_PARENTS = 4
 
 
 @dataclass(frozen=True)
@@ -197,8 +171,9 @@ class Reinforce:
         rows = features([e.architecture for e in past], self.space)
         for number, name in enumerate(self.goal.names):
             known = [row for row, e in enumerate(past) if name in e.values]
-            values = [_stretched(name, past[row].values[name]) for row in known]
-            found[name] = Predictor(rows[known], values, self.settings.seed + number)
+            values = [past[row].values[name] for row in known]
+            seed = self.settings.seed + number
+            found[name] = Predictor(rows[known], values, seed, cost=name != ACCURACY)
         return found
 
     def _replay(self, memory: _Memory, weights: Tensor) -> _Lesson:
@@ -251,7 +226,7 @@ class Reinforce:
     def _predicted(
         self,
         memory: _Memory,
-        rows: Vector,
+        rows: Features,
         weights: Tensor,
         member: int,
     ) -> Vector:
@@ -262,12 +237,9 @@ class Reinforce:
         return np.where(excess > 0, -1.0 - np.minimum(excess, 1.0), rewards)
 
     @staticmethod
-    def _expected(memory: _Memory, rows: Vector, member: int) -> list[Values]:
+    def _expected(memory: _Memory, rows: Features, member: int) -> list[Values]:
         """The values that one member of the predictors expects."""
-        values = {
-            name: _shrunk(name, predictor.predict(rows, member))
-            for name, predictor in memory.predictors.items()
-        }
+        values = {name: found.draw(rows, member) for name, found in memory.predictors.items()}
         return [{name: float(values[name][row]) for name in values} for row in range(len(rows))]
 
     def _architecture(self, row: list[int]) -> Architecture:
@@ -326,13 +298,25 @@ class Reinforce:
             drawn |= {p.decided.architecture.key: p for p in new}
             if len(drawn) >= self.settings.shortlist:
                 break
-        shortlist = list(drawn.values()) or self._draw(generator)[:1]
-        if len(shortlist) == 1:
-            return shortlist[0]
         memory = self._memory(list(experiences)[-_MOST_REPLAYED:])
-        if not memory.predictors:
+        near = [a for a in self._near(memory, index) if a.key not in avoid]
+        drawn |= {a.key: Proposal(Decided(a, ()), ()) for a in near if a.key not in drawn}
+        shortlist = list(drawn.values()) or self._draw(generator)[:1]
+        if len(shortlist) == 1 or not memory.predictors:
             return shortlist[0]
         return shortlist[int(self._merits(memory, shortlist, index).argmax())]
+
+    def _near(self, memory: _Memory, index: int) -> list[Architecture]:
+        """Neighbours of the front, or of the few with the best reward."""
+        if not self.settings.neighbours or not memory.finished:
+            return []
+        if self.goal.pareto:
+            best = front(memory.losses)
+        else:
+            best = np.argsort(-self._single(memory.losses), kind="stable")[:_PARENTS].tolist()
+        parents = [memory.experiences[memory.finished[row]].architecture for row in best]
+        chance = np.random.default_rng([self.settings.seed, index])
+        return neighbours(parents, self.space, self.settings.neighbours, chance)
 
     def _draw(self, generator: torch.Generator) -> list[Proposal]:
         """A draw for each of some preferences, and as many that only explore.
@@ -387,12 +371,3 @@ class Reinforce:
 def _scaled(rewards: Vector, baseline: float) -> Tensor:
     """Advantages over a baseline, in units of their spread."""
     return torch.tensor((rewards - baseline) / (rewards.std() + 1e-3), dtype=torch.float32)
-
-
-def _stretched(name: str, value: float) -> float:
-    """Times and sizes are predicted by their logarithms."""
-    return value if name == ACCURACY else math.log(max(value, 1e-9))
-
-
-def _shrunk(name: str, values: Vector) -> Vector:
-    return values if name == ACCURACY else np.exp(values)

@@ -15,8 +15,9 @@ from optuna.trial import FrozenTrial, TrialState
 from canao.errors import SearchError
 from canao.nas.attributes import counts, experiences, is_void, values_of
 from canao.nas.controller_state import restore, state_of
+from canao.nas.experience import Settings
 from canao.nas.objectives import Goal
-from canao.nas.reinforce import Proposal, Reinforce, Settings
+from canao.nas.reinforce import Proposal, Reinforce
 from canao.nas.space import HIDDEN_SIZE, NUM_BLOCKS, SearchSpace, Sizes, intermediate_size
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 CONTROLLER = "canao:controller"
 """The study's attribute that has the controller's state."""
 SAMPLERS = ("canao", "tpe", "nsgaii", "random")
+_POPULATION = 10
+"""Of NSGA-II. With Optuna's 50 most searches would end in the first, random generation."""
 
 
 class CanaoSampler(BaseSampler):
@@ -124,9 +127,14 @@ def make_sampler(
         if name == "random":
             return RandomSampler(seed=seed)
         if name == "tpe":
-            return optuna.samplers.TPESampler(seed=seed, constraints_func=_constraints(goal))
+            # Which sizes there are depends on the number of blocks: those are groups.
+            return optuna.samplers.TPESampler(
+                seed=seed, multivariate=True, group=True, constraints_func=_constraints(goal)
+            )
         if name == "nsgaii":
-            return optuna.samplers.NSGAIISampler(seed=seed, constraints_func=_constraints(goal))
+            return optuna.samplers.NSGAIISampler(
+                seed=seed, population_size=_POPULATION, constraints_func=_constraints(goal)
+            )
     raise SearchError(f"there is no sampler '{name}'; choose one of {', '.join(SAMPLERS)}")
 
 

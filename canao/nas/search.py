@@ -17,6 +17,7 @@ from canao.nas.attributes import Candidate, candidates, pareto_front
 from canao.nas.device import device_options, target_of
 from canao.nas.device_lock import training as training_on
 from canao.nas.evaluator import Evaluator, evaluator_for
+from canao.nas.experience import Settings
 from canao.nas.finalists import measure_again, with_last_measurements
 from canao.nas.halving import HalvingPruner
 from canao.nas.latency import DeviceLatency, LatencyMeter, locks_in
@@ -24,7 +25,6 @@ from canao.nas.loop import Loop
 from canao.nas.objectives import Goal, default_goal
 from canao.nas.output import write_output
 from canao.nas.progress import Narrator, Progress, best_of
-from canao.nas.reinforce import Settings
 from canao.nas.sampler import SAMPLERS, CanaoSampler, make_sampler
 from canao.nas.space import SearchSpace
 from canao.nas.study import (

@@ -23,8 +23,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from canao.errors import SearchError
 from canao.nas.attributes import INTERRUPTED, KEY, LOG_PROBS, RETRY, WORKER, counts
+from canao.nas.experience import Settings
 from canao.nas.objectives import Goal
-from canao.nas.reinforce import Settings
 from canao.nas.space import SearchSpace
 
 CONFIGURATION = "canao:search"

@@ -14,8 +14,8 @@ from typing import Any
 from unit.nas.search_support import TableEvaluator, TableMeter
 
 from canao.nas.evaluator import Evaluator
+from canao.nas.experience import Settings
 from canao.nas.progress import Progress
-from canao.nas.reinforce import Settings
 from canao.nas.search import search
 from canao.nas.space import SearchSpace, Sizes
 

@@ -9,9 +9,9 @@ from unit.nas.search_support import SPACE, accuracy_of, latency_of
 
 from canao.nas.controller import Controller
 from canao.nas.controller_state import restore, state_of
+from canao.nas.experience import Experience, Settings
 from canao.nas.objectives import default_goal
-from canao.nas.predictor import Predictor, features
-from canao.nas.reinforce import Experience, Reinforce, Settings
+from canao.nas.reinforce import Reinforce
 
 FAST = Settings(phase_one=4, updates=3)
 
@@ -148,12 +148,3 @@ def test_budgets_keep_the_controller_from_what_is_too_slow() -> None:
     unlearned = Reinforce(SPACE, default_goal(None), Settings(seed=1))
     drawn = [unlearned.propose(number, (), []).decided.architecture for number in range(2, 102)]
     assert sum(over) / 10 < sum(latency_of(a) > 0.6 for a in drawn) / 100
-
-
-def test_predictors_tell_the_unseen() -> None:
-    known, unseen = _space_architectures(40), _space_architectures(200)[100:]
-    rows = features([e.architecture for e in known], SPACE)
-    predictor = Predictor(rows, [e.values["accuracy"] for e in known], seed=0)
-    truth = np.array([e.values["accuracy"] for e in unseen])
-    told = predictor.predict(features([e.architecture for e in unseen], SPACE), 0)
-    assert float(((told - truth) ** 2).mean()) < 0.1 * float(truth.var())
