@@ -206,8 +206,8 @@ class Reinforce:
         ]
         return np.array(parts).sum(axis=1)
 
-    def _imagine(self, memory: _Memory, generator: torch.Generator, member: int) -> list[_Lesson]:
-        """Candidates drawn now, a group for each of some preferences, judged by one member."""
+    def _imagine(self, memory: _Memory, generator: torch.Generator, draw: int) -> list[_Lesson]:
+        """Candidates drawn now, a group for each of some preferences, judged by one draw."""
         groups = torch.stack([self._weights(generator) for _ in range(_GROUPS)])
         size = self.settings.imagined
         asked = groups.repeat_interleave(size, dim=0)
@@ -217,7 +217,7 @@ class Reinforce:
         lessons: list[_Lesson] = []
         for number, weights in enumerate(groups):
             part = slice(number * size, (number + 1) * size)
-            rewards = self._predicted(memory, rows[part], weights, member)
+            rewards = self._predicted(memory, rows[part], weights, draw)
             advantages = _scaled(rewards, float(rewards.mean()))
             drawn = torch.full(decisions[part].shape, math.nan)
             lessons.append(_Lesson(decisions[part], asked[part], advantages, drawn))
@@ -228,18 +228,18 @@ class Reinforce:
         memory: _Memory,
         rows: Features,
         weights: Tensor,
-        member: int,
+        draw: int,
     ) -> Vector:
-        """The rewards that one member of the predictors expects of rows of features."""
-        table = self._expected(memory, rows, member)
+        """The rewards of rows of features under one draw of the predictors."""
+        table = self._expected(memory, rows, draw)
         rewards = self._rewards(memory, self.goal.losses(table), weights)
         excess = np.array([self.goal.excess(row) for row in table])
         return np.where(excess > 0, -1.0 - np.minimum(excess, 1.0), rewards)
 
     @staticmethod
-    def _expected(memory: _Memory, rows: Features, member: int) -> list[Values]:
-        """The values that one member of the predictors expects."""
-        values = {name: found.draw(rows, member) for name, found in memory.predictors.items()}
+    def _expected(memory: _Memory, rows: Features, draw: int) -> list[Values]:
+        """The values under one draw of the predictors."""
+        values = {name: found.draw(rows, draw) for name, found in memory.predictors.items()}
         return [{name: float(values[name][row]) for name in values} for row in range(len(rows))]
 
     def _architecture(self, row: list[int]) -> Architecture:
@@ -280,8 +280,8 @@ class Reinforce:
     ) -> Proposal:
         """The candidate number `index`: none of `avoid` (keys), if others are likely at all.
 
-        It is the one of a shortlist of draws that a member of the predictors
-        likes best: another member each time, so that what is uncertain is tried.
+        It is the best of a shortlist under functions drawn from the predictors:
+        others each time, so that what is uncertain is tried.
         The first ones are those of `opening.py`.
         """
         latencies = [
@@ -332,16 +332,16 @@ class Reinforce:
         rows = asked.tolist()
         return [Proposal(d, tuple(row)) for d, row in zip(decided, rows, strict=True)]
 
-    def _merits(self, memory: _Memory, shortlist: Sequence[Proposal], member: int) -> Vector:
+    def _merits(self, memory: _Memory, shortlist: Sequence[Proposal], draw: int) -> Vector:
         """What is expected of proposals: their reward, or what they add to the front."""
         rows = features([p.decided.architecture for p in shortlist], self.space)
         if not self.goal.pareto:
-            return self._predicted(memory, rows, torch.zeros(0), member)
-        table = self._expected(memory, rows, member)
+            return self._predicted(memory, rows, torch.zeros(0), draw)
+        table = self._expected(memory, rows, draw)
         low, high = memory.losses.min(0), memory.losses.max(0)
         unit = np.where(high > low, high - low, 1.0)
         scaled = (self.goal.losses(table) - low) / unit
-        added = volume_added((memory.losses - low) / unit, scaled, self.settings.seed + member)
+        added = volume_added((memory.losses - low) / unit, scaled, self.settings.seed + draw)
         excess = np.array([self.goal.excess(row) for row in table])
         # Where nothing is added, what is nearest to the ideal.
         return np.where(excess > 0, -1.0 - excess, added - 1e-3 * scaled.sum(axis=1))
