@@ -40,7 +40,7 @@ from canao.nas.predictor import Features, Predictor, Vector, features
 from canao.nas.space import SearchSpace
 
 _MOST_REPLAYED = 256
-_FEWEST_TO_IMAGINE = 6
+_FEWEST_TO_IMAGINE = 3
 _TRUNCATED_AT = 2.0
 _GROUPS = 8
 """Preferences that candidates are imagined for in each step."""
