@@ -32,8 +32,8 @@ from canao.nas.task_options import TaskOptions
 
 OUT = Path("build", "search")
 SPEEDUP = 2.0
-TRIALS, SECONDS = 12, 125.0
-TRAINING = TaskOptions(teacher_epochs=0.25, fidelities=(60,), final_steps=120)
+TRIALS, SECONDS = 12, 110.0
+TRAINING = TaskOptions(teacher_epochs=0.25, fidelities=(60,), final_steps=80)
 
 console = Console(highlight=False)
 
