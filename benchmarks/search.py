@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import optuna
 import torch
@@ -44,12 +45,12 @@ class Entry:
     """Whether it is also tried within a budget."""
 
 
-def _one_phase(seed: int, phase_one: int, **others: int | bool) -> Settings:
+def _one_phase(seed: int, phase_one: int, **others: Any) -> Settings:
     del phase_one
-    return Settings(seed, phase_one=0, **others)  # pyright: ignore[reportArgumentType]
+    return Settings(seed, phase_one=0, **others)
 
 
-_UNAIDED = {"imagined": 0, "shortlist": 1, "neighbours": 0, "explore": False}
+_UNAIDED: dict[str, Any] = {"imagined": 0, "shortlist": 1, "neighbours": 0, "explore": False}
 ENTRIES = (
     Entry("canao, two phases"),
     Entry("canao, one phase", settings=_one_phase),

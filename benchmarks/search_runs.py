@@ -65,7 +65,7 @@ class World:
             if accuracy > reached and ms < ends:
                 area += (accuracy - reached) * (ends - ms)
                 reached = accuracy
-        return area / (self.accuracies.best * slowest)
+        return area / (self.accuracies.mean(SPACE.largest) * slowest)
 
 
 @dataclass(frozen=True)

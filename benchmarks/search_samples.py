@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def samples(count: int, space: SearchSpace = SPACE) -> list[Architecture]:
     two highest: there accuracies differ most. A longer list begins with the shorter ones.
     """
     named = dict.fromkeys((*_corners(space), *_openings(space)))
-    return [found for found, _ in zip(_then(named, _random(space)), range(count), strict=False)]
+    return list(islice(chain(named, _random(space)), count))
 
 
 def _corners(space: SearchSpace) -> list[Architecture]:
@@ -53,11 +54,6 @@ def _random(space: SearchSpace) -> Iterator[Architecture]:
             hidden = generator.choice(space.hidden.values)
             sizes = tuple(generator.choice(space.intermediate.values) for _ in range(blocks))
             yield Architecture(hidden, space.heads(hidden), sizes)
-
-
-def _then(first: Iterable[Architecture], others: Iterable[Architecture]) -> Iterator[Architecture]:
-    yield from first
-    yield from others
 
 
 @dataclass

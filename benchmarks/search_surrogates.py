@@ -10,7 +10,6 @@ import statistics
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self, cast
 
 import numpy as np
@@ -163,11 +162,6 @@ class Accuracies:
         luck = np.random.default_rng(zlib.crc32(f"{seed} {architecture.key}".encode()))
         value = self.mean(architecture) + self.chance * luck.standard_normal()
         return min(1.0, max(0.0, float(value)))
-
-    @cached_property
-    def best(self) -> float:
-        """The mean accuracy of the largest architecture."""
-        return self.mean(SPACE.largest)
 
 
 def _sizes(architecture: Architecture) -> list[float]:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canao.nas.architecture import Architecture
+from canao.nas.opening import multiply_adds
 from canao.nas.space import SearchSpace
 
 Vector = npt.NDArray[np.float64]
@@ -52,9 +53,7 @@ def features(architectures: Sequence[Architecture], space: SearchSpace) -> Featu
         places = np.linspace(-2, 2, len(parts)) if len(parts) > 1 else np.zeros(1)
         slope = float((parts * places).mean())
         sizes.append([depth, width, float(np.log(parts).mean()) / 3, slope])
-        hidden = architecture.hidden_size
-        products = 4 * hidden**2 * len(parts) + 2 * hidden * sum(architecture.intermediate_sizes)
-        work.append([1.0, np.log(depth), np.log(width), np.log(products)])
+        work.append([1.0, np.log(depth), np.log(width), np.log(multiply_adds(architecture))])
     return Features(np.array(sizes, np.float64), np.array(work, np.float64))
 
 
