@@ -1,7 +1,7 @@
 """The dialect `canao_memory`: hints about memory, which xDSL's affine dialect lacks.
 
 `prefetch` is the operation `affine.prefetch` of MLIR for reads of data that is
-used soon.
+used soon. `compiler_fence` keeps accesses in order, as the function of that name in Rust.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from xdsl.dialects.builtin import AffineMapAttr, IndexType, IntegerAttr, MemRefType, i32
+from xdsl.dialects.builtin import AffineMapAttr, IndexType, IntegerAttr, MemRefType, VectorType, i32
 from xdsl.ir import Dialect, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.irdl import (
@@ -71,6 +71,23 @@ class PrefetchOp(IRDLOperation):
             raise VerifyException(f"locality must be one of {known}")
 
 
-CanaoMemory = Dialect("canao_memory", [PrefetchOp], [])
+@irdl_op_definition
+class CompilerFenceOp(IRDLOperation):
+    """The compiler of the printed text moves no access to memory from one side to the other.
 
-__all__ = ["CanaoMemory", "Locality", "PrefetchOp"]
+    `"canao_memory.compiler_fence"(%a) : (vector<8xf32>) -> ()` is no instruction, and says
+    nothing to processors. It ends how far ahead of their use loads are moved, where each
+    would take a register until then. Its operands are in registers until here: nothing
+    else is put there before.
+    """
+
+    name = "canao_memory.compiler_fence"
+    held = var_operand_def(VectorType)
+
+    def __init__(self, held: Sequence[SSAValue] = ()) -> None:
+        super().__init__(operands=[held])
+
+
+CanaoMemory = Dialect("canao_memory", [PrefetchOp, CompilerFenceOp], [])
+
+__all__ = ["CanaoMemory", "CompilerFenceOp", "Locality", "PrefetchOp"]

@@ -1,4 +1,5 @@
-"""The dialect `canao_vector`: masks, which the arith dialect of xDSL has for scalars only.
+"""The dialect `canao_vector`: masks, which the arith dialect of xDSL has for scalars only,
+and what is to stay in a register.
 
 A mask is a vector of i1. Comparisons make masks, selections use them, and
 conversions change the elements of a vector and keep its lanes. All else is
@@ -131,6 +132,53 @@ class ConvertOp(IRDLOperation):
             raise VerifyException('a mask is made by canao_vector.cmp "ne" with 0')
 
 
-CanaoVector = Dialect("canao_vector", [CompareOp, SelectOp, ConvertOp], [])
+@irdl_op_definition
+class KeepOp(IRDLOperation):
+    """Its operand, in a register from here on.
 
-__all__ = ["CanaoVector", "CompareOp", "ConvertOp", "SelectOp", "mask_of"]
+    `canao_vector.keep %a : vector<8xf32>` changes no value. What the compiler of the
+    printed text knows of the operand, it does not know of the result: it cannot
+    load that again, and must hold it until its last use.
+    """
+
+    name = "canao_vector.keep"
+    T: ClassVar = VarConstraint("T", _VECTOR)
+    operand = operand_def(T)
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$operand attr-dict `:` type($result)"
+
+    def __init__(self, operand: SSAValue) -> None:
+        super().__init__(operands=[operand], result_types=[operand.type])
+
+
+@irdl_op_definition
+class InOrderOp(IRDLOperation):
+    """Its operand, computed before what follows.
+
+    `canao_vector.in_order %a : vector<8xf32>` changes no value. It is for compilers that
+    put operations in another order before they choose registers, and then lack some.
+    """
+
+    name = "canao_vector.in_order"
+    T: ClassVar = VarConstraint("T", _VECTOR)
+    operand = operand_def(T)
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$operand attr-dict `:` type($result)"
+
+    def __init__(self, operand: SSAValue) -> None:
+        super().__init__(operands=[operand], result_types=[operand.type])
+
+
+CanaoVector = Dialect("canao_vector", [CompareOp, SelectOp, ConvertOp, KeepOp, InOrderOp], [])
+
+__all__ = [
+    "CanaoVector",
+    "CompareOp",
+    "ConvertOp",
+    "InOrderOp",
+    "KeepOp",
+    "SelectOp",
+    "mask_of",
+]

@@ -262,6 +262,8 @@ _PLAIN: Mapping[type[Operation], Function] = {
     math.SqrtOp: np.sqrt,
     math.TanhOp: np.tanh,
     vector.FMAOp: lambda a, b, c: a * b + c,
+    canao_vector.InOrderOp: lambda a: a,
+    canao_vector.KeepOp: lambda a: a,
     canao_vector.SelectOp: np.where,
 }
 

@@ -20,7 +20,7 @@ from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp, VectorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
-from canao.dialects.canao_memory import PrefetchOp
+from canao.dialects.canao_memory import CompilerFenceOp, PrefetchOp
 from canao.errors import ExecutionError, VerificationError
 from canao.interpreters.affine_places import places_of
 from canao.interpreters.loop_arithmetic import FUNCTIONS, dtype_of
@@ -370,7 +370,7 @@ def _call(c: _FunctionCompiler, op: func.CallOp) -> Step:
     return run
 
 
-def _prefetch(c: _FunctionCompiler, op: PrefetchOp) -> Step:
+def _nothing(c: _FunctionCompiler, op: Operation) -> Step:
     def run(r: Registers) -> None:
         """A hint changes nothing."""
 
@@ -404,7 +404,8 @@ _STEPS: dict[type[Operation], Callable[[_FunctionCompiler, Any], Step]] = {
     memref.StoreOp: lambda c, op: _store(c, op, op.value, op.memref, None),
     memref.ViewOp: _view,
     scf.IfOp: _if,
-    PrefetchOp: _prefetch,
+    CompilerFenceOp: _nothing,
+    PrefetchOp: _nothing,
     vector.LoadOp: lambda c, op: _load(c, op, op.base, None),
     vector.StoreOp: lambda c, op: _store(c, op, op.vector, op.base, None),
 }

@@ -1,4 +1,4 @@
-"""Fetching the next block of a packed operand while the present one is in use."""
+"""Fetching what comes next of a packed operand while the present block is in use."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NEAR = 8192
 
 @dataclass(frozen=True)
 class Ahead:
-    """Fetches a share of the cache lines that follow a block, a few in each trip of a loop.
+    """Fetches a share of the cache lines some way behind a block, a few in each trip of a loop.
 
     Every tile of rows reads the same block of the operand; together they fetch
-    the block that lies behind it in memory, each its share.
+    as much of what lies a distance behind it in memory, each its share.
     """
 
     memory: SSAValue
@@ -34,23 +34,31 @@ class Ahead:
     line: int
     """Elements in a line."""
     near: bool
-    """Whether what a tile fetches fits the nearest cache."""
+    """Whether what was fetched and is not used yet fits the nearest cache."""
 
     @staticmethod
     def over(
-        memory: SSAValue, block: Index, elements: int, tile: Index, tiles: int, trips: int
+        memory: SSAValue,
+        block: Index,
+        elements: int,
+        distance: int,
+        tile: Index,
+        tiles: int,
+        trips: int,
     ) -> Ahead | None:
-        """Spreads what follows `elements` from `block` on over `tiles` tiles of `trips` trips.
+        """Spreads as many elements as a block has over `tiles` tiles of `trips` trips.
 
-        None where there are no trips.
+        They are those `distance` elements behind the block. None where there are no trips.
         """
         if trips == 0:
             return None
         assert isinstance(memory.type, MemRefType)
-        line = _LINE // dtype_of_element(memory.type.element_type).itemsize
+        size = dtype_of_element(memory.type.element_type).itemsize
+        line = _LINE // size
         share = ceil(ceil(elements / line) / tiles)
-        start = block + elements + tile * (share * line)
-        return Ahead(memory, start, ceil(share / trips), line, share * _LINE <= _NEAR)
+        start = block + distance + tile * (share * line)
+        waiting = min(share * _LINE, distance * size)
+        return Ahead(memory, start, ceil(share / trips), line, waiting <= _NEAR)
 
     def fetch(self, emitter: ValueEmitter, trip: Index) -> None:
         """Emits what trip number `trip` fetches."""

@@ -101,7 +101,14 @@ def _small_tile(stage: Stage, how: StageSchedule, lanes: int, shape: Shape) -> S
     order = others if vector is None else (*others, vector)
     block = how.block if vector is not None or stage.anchor is None else None
     return replace(
-        how, order=order, tile=tuple(tile), vector=vector, block=block, prefetch=False, hoist=False
+        how,
+        order=order,
+        tile=tuple(tile),
+        vector=vector,
+        block=block,
+        prefetch=None,
+        hoist=False,
+        keep=False,
     )
 
 

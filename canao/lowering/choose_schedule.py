@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, prod
 
 from xdsl.ir import SSAValue
@@ -13,7 +13,7 @@ from canao.dialects.interfaces import AccessPattern, Indexed
 from canao.lowering.access import point_variables, shared_band, stage_reads
 from canao.lowering.choose_upright import choose_upright
 from canao.lowering.packed_source import packed_source
-from canao.lowering.register_tiles import register_tile
+from canao.lowering.register_tiles import is_short_of_loads, register_tile
 from canao.lowering.schedule import Packed, Schedule, StageSchedule
 from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit
@@ -34,6 +34,8 @@ _TERMS_A_SUM = 256
 """Longest chain of additions in a product: rounding as small as that of other libraries."""
 _STEPS_A_FETCH = 4
 """Terms that a product adds between two fetches of what comes next."""
+_BYTES_AHEAD = 6144
+"""How far ahead of its use a weight is fetched that one tile of rows reads as a stream."""
 _NEAREST_CACHE = 32768
 """Bytes of the nearest cache; what is larger is worth fetching ahead."""
 _MIN_ROWS_A_TASK = 8
@@ -148,10 +150,14 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
     leading = tuple(range(stage.parallel - 2))
     order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
     block = _choose_block(stage)
-    if pack is not None and vector is not None and _is_large(stage.anchor):
-        tile[-1] = min(_STEPS_A_FETCH, block or stage.extents[-1])
-        return StageSchedule(order, tuple(tile), vector, block, prefetch=True)
-    return StageSchedule(order, tuple(tile), vector, block)
+    held = choice.unit.holds and is_short_of_loads(height, width, choice.unit)
+    how = StageSchedule(order, tuple(tile), vector, block, keep=held and vector is not None)
+    if pack is None or vector is None or not _is_large(stage.anchor):
+        return how
+    terms = block or stage.extents[-1]
+    tile[-1] = min(_STEPS_A_FETCH, terms)
+    ahead = terms if stage.extents[rows] > height else min(terms, _BYTES_AHEAD // (4 * width))
+    return replace(how, tile=tuple(tile), prefetch=ahead)
 
 
 def _is_large(anchor: Indexed | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from canao.lowering.register_tiles import register_tile
+from canao.lowering.register_tiles import is_short_of_loads, register_tile
 from canao.lowering.schedule import Schedule, StageSchedule
 from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit
@@ -13,8 +13,9 @@ from canao.lowering.upright import Upright, is_product
 
 _ROWS_A_TASK = 64
 """Rows whose scores stay in the nearest caches, and that fill the widest register tile."""
-_VECTORS_AT_ONCE = 4
-"""Vectors of a column that an elementwise or reducing loop handles together."""
+_REGISTERS_A_VECTOR = 8
+"""Registers for each vector of a column that an elementwise or reducing loop handles
+together: exponentials need some for the vectors, and as many for their coefficients."""
 _TERMS_A_SUM = {True: 256, False: 64}
 """Longest chain of additions: in a product, which is as long in other libraries, or elsewhere."""
 
@@ -25,10 +26,9 @@ def choose_upright(upright: Upright, unit: VectorUnit) -> Schedule:
     Tasks share nothing, so that they may be as small as the tiles allow: a
     block of rows of one head.
     """
-    first = next(stage for stage in upright.stages if is_product(stage))
-    rows = first.extents[upright.lane]
-    _, width = register_tile(first.extents[upright.lane + 1], min(rows, _ROWS_A_TASK), unit)
-    block = min(rows, width * ceil(_ROWS_A_TASK / width))
+    rows = upright.stages[0].extents[upright.lane]
+    tasks = ceil(rows / _ROWS_A_TASK)
+    block = min(rows, unit.lanes_f32 * ceil(rows / tasks / unit.lanes_f32))
     band = tuple(block if b == upright.lane else 1 for b in range(upright.lane + 1))
     stages = (
         replace(_choose(upright, stage, unit, block), onto=upright.replaces(n))
@@ -46,9 +46,13 @@ def _choose(upright: Upright, stage: Stage, unit: VectorUnit, block: int) -> Sta
         for d in turned:
             tile[d] = unit.lanes_f32
         return StageSchedule(order, tuple(tile), turned[0], across=turned[1], layout=layout)
-    tile[lane] = unit.lanes_f32 * _VECTORS_AT_ONCE
+    tile[lane] = unit.lanes_f32 * max(1, unit.registers // _REGISTERS_A_VECTOR)
+    keep = False
     if is_product(stage):
         tile[lane + 1], tile[lane] = register_tile(stage.extents[lane + 1], block, unit)
+        keep = unit.holds and is_short_of_loads(tile[lane + 1], tile[lane], unit)
     terms = _TERMS_A_SUM[is_product(stage)]
     long = stage.anchor is not None and stage.extents[-1] > terms
-    return StageSchedule(order, tuple(tile), lane, terms if long else None, layout=layout)
+    return StageSchedule(
+        order, tuple(tile), lane, terms if long else None, layout=layout, keep=keep
+    )

@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 from xdsl.dialects.builtin import VectorType
 from xdsl.ir import Block, SSAValue
 
+from canao.dialects.canao_memory import CompilerFenceOp
+from canao.dialects.canao_vector import InOrderOp, KeepOp
 from canao.dialects.interfaces import Reorganising
 from canao.lowering.ahead import Ahead
 from canao.lowering.fold import Folding
 from canao.lowering.layout import Panels
 from canao.lowering.loops import Loops, Names, fold_loop
+from canao.lowering.scalar_ops import add
 from canao.lowering.schedule import StageSchedule
 from canao.lowering.stage import Part, Stage
 from canao.lowering.tile import Point, Terms
-from canao.lowering.value_emitter import Buffer, ValueEmitter
+from canao.lowering.value_emitter import Buffer, Key, ValueEmitter
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_by_width, vector_pieces
 
@@ -75,7 +78,7 @@ class FoldEmitter:
     ) -> Sequence[SSAValue]:
         """Folds over a run of dimension `d`, and over all of those after it."""
         part, tile = terms.part, self.schedule.tile[d]
-        ahead = self._ahead(points[0], d, terms) if self.schedule.prefetch else None
+        ahead = self._ahead(points[0], d, terms)
         for segment in split_by_width(part.size, tile, 1):
 
             def body(
@@ -102,6 +105,8 @@ class FoldEmitter:
 
     def _ahead(self, point: Point, d: int, terms: Terms) -> Ahead | None:
         """What to fetch while a tile of a product with packed columns is summed."""
+        if self.schedule.prefetch is None:
+            return None
         anchor = self.stage.anchor
         assert anchor is not None
         space = anchor.iteration_space()
@@ -116,8 +121,16 @@ class FoldEmitter:
             if point.lane is not None:
                 start = start.without(point.lane)
             trips = terms.part.size // self.schedule.tile[d]
-            elements = terms.part.size * buffer.layout.width
-            return Ahead.over(buffer.memory, start, elements, terms.tile, terms.tiles, trips)
+            width = buffer.layout.width
+            return Ahead.over(
+                buffer.memory,
+                start,
+                terms.part.size * width,
+                self.schedule.prefetch * width,
+                terms.tile,
+                terms.tiles,
+                trips,
+            )
         return None
 
     def _stored(
@@ -137,16 +150,43 @@ class FoldEmitter:
         totals: Sequence[SSAValue],
     ) -> list[SSAValue]:
         space = folding.op.iteration_space()
-        out: list[SSAValue] = []
-        for point, total in zip(points, totals, strict=True):
-            terms = [
-                emitter.evaluate(operand, apply_map(access, point.dims), point.lane)
-                for operand, access in zip(folding.op.operands, space.operands, strict=True)
+        read = [
+            [
+                (v, apply_map(at, p.dims))
+                for v, at in zip(folding.op.operands, space.operands, strict=True)
             ]
+            for p in points
+        ]
+        held = self._hold(emitter, points, read) if self.schedule.keep else []
+        out: list[SSAValue] = []
+        for point, total, operands in zip(points, totals, read, strict=True):
+            terms = [emitter.evaluate(value, place, point.lane) for value, place in operands]
             if isinstance(total.type, VectorType):
                 terms = [self._widen(emitter, t, total.type.get_shape()[0]) for t in terms]
-            out.append(folding.accumulate(emitter.block, total, terms))
+            total = folding.accumulate(emitter.block, total, terms)
+            ordered = self.schedule.keep and isinstance(total.type, VectorType)
+            out.append(add(emitter.block, InOrderOp(total)) if ordered else total)
+        if self.schedule.keep:
+            emitter.block.add_op(CompilerFenceOp(held))
         return out
+
+    def _hold(
+        self,
+        emitter: ValueEmitter,
+        points: list[Point],
+        read: list[list[tuple[SSAValue, tuple[Index, ...]]]],
+    ) -> list[SSAValue]:
+        """Has the vectors that the points of a tile read in registers before anything else."""
+        held: dict[Key, SSAValue] = {}
+        for point, operands in zip(points, read, strict=True):
+            for key in operands:
+                value, place = key
+                if key in held or not any(point.lane and i.uses(point.lane) for i in place):
+                    continue
+                loaded = emitter.evaluate(value, place, point.lane)
+                if isinstance(loaded.type, VectorType):
+                    held[key] = emitter.known[key] = add(emitter.block, KeepOp(loaded))
+        return list(held.values())
 
     def _widen(self, emitter: ValueEmitter, value: SSAValue, width: int) -> SSAValue:
         if isinstance(value.type, VectorType):

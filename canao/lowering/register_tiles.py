@@ -22,7 +22,9 @@ def register_tiles(rows: int, columns: int, unit: VectorUnit) -> list[tuple[int,
     """Rows and columns of accumulators that fit the registers, fastest first.
 
     The time of a tile is the larger of its multiply-adds and its loads; both
-    are counted over all tiles of a `rows` by `columns` result.
+    are counted over all tiles of a `rows` by `columns` result. A tile has a
+    register for each of its sums, one for each vector of a term's columns, and
+    one for the number of a row that is multiplied with them.
     """
     found: list[tuple[float, tuple[int, int]]] = []
     for vectors in range(1, _MAX_VECTORS + 1):
@@ -42,8 +44,8 @@ def column_cost(rows: int, columns: int, unit: VectorUnit) -> float:
     It tells which widths fit a processor's registers, and which leave lanes idle.
     """
     height, width = register_tile(rows, columns, unit)
-    lanes = unit.lanes_f32
-    return _product_time(rows, columns, height, width, unit) * lanes / (rows * columns)
+    multiply_adds = unit.lanes_f32 * unit.multiply_adds
+    return _product_time(rows, columns, height, width, unit) * multiply_adds / (rows * columns)
 
 
 def _product_time(rows: int, columns: int, height: int, width: int, unit: VectorUnit) -> float:
@@ -51,9 +53,29 @@ def _product_time(rows: int, columns: int, height: int, width: int, unit: Vector
     for across in split_by_width(columns, width, unit.lanes_f32):
         vectors = len(vector_pieces(across.size, unit.lanes_f32))
         for down in split_evenly(rows, height):
-            multiplies = vectors * down.size
-            # A vector load takes a port for a cycle, a broadcast load half of one.
-            loads = vectors + down.size / 2
+            multiplies = vectors * down.size / unit.multiply_adds
+            loads = load_cycles(vectors, down.size, unit)
             tile = max(multiplies, loads, _LATENCY) + _TILE_OVERHEAD + _LOAD_SHARE * loads
             total += across.count * down.count * tile
     return total
+
+
+def loads_a_term(height: int, width: int, unit: VectorUnit) -> int:
+    """Instructions that load what a tile of a product reads of one term."""
+    return len(vector_pieces(width, unit.lanes_f32)) + height
+
+
+def load_cycles(vectors: float, broadcasts: float, unit: VectorUnit) -> float:
+    """Cycles that a core needs for so many loads."""
+    return vectors / unit.loads + broadcasts / unit.broadcasts
+
+
+def is_short_of_loads(height: int, width: int, unit: VectorUnit) -> bool:
+    """Whether a tile is slower if each multiply-add reads its weights from memory.
+
+    Compilers may do so where registers are scarce: x86 has multiply-adds that take an
+    operand from memory.
+    """
+    vectors = len(vector_pieces(width, unit.lanes_f32))
+    reads = load_cycles(vectors * height, height, unit)
+    return unit.fma and reads > vectors * height / unit.multiply_adds

@@ -38,12 +38,16 @@ class StageSchedule:
     layout: tuple[int, ...] | None = None
     """The dimensions of what the stage stores, slowest first in its scratch buffer;
     row-major if None. Only a value that stays inside the layer has a choice."""
-    prefetch: bool = False
-    """Whether what a product reads next of its packed operand is fetched into the
-    cache meanwhile: while all rows pass over a panel's block, the one after it."""
+    prefetch: int | None = None
+    """How many terms ahead of a product its packed operand is fetched into the cache,
+    if at all. While all rows pass over a panel's block, they fetch together as much as
+    they read: with the terms of a block the one after it."""
     onto: int | None = None
     """The number of an earlier stage in whose scratch buffer this one stores, over
     elements that it has read; a buffer of its own if None."""
+    keep: bool = False
+    """Whether the sums of a product, and what vectors of a term are loaded, are held in
+    registers, term by term, whatever the compiler would rather do."""
 
     def __str__(self) -> str:
         order = "" if self.order == tuple(sorted(self.order)) else _digits("o", self.order)
@@ -53,7 +57,8 @@ class StageSchedule:
         block = "" if self.block is None else f"k{self.block}"
         layout = "" if self.layout is None else _digits("l", self.layout)
         onto = "" if self.onto is None else f"s{self.onto}"
-        flags = f"{'h' if self.hoist else ''}{'f' if self.prefetch else ''}"
+        fetch = "" if self.prefetch is None else f"f{self.prefetch}"
+        flags = f"{'h' if self.hoist else ''}{fetch}{'r' if self.keep else ''}"
         return f"{order}{tiled}{vector}{across}{block}{flags}{layout.removesuffix('.')}{onto}"
 
 
@@ -129,6 +134,7 @@ class Schedule:
                     layout=None if s["layout"] is None else tuple(s["layout"]),
                     prefetch=s["prefetch"],
                     onto=s["onto"],
+                    keep=s["keep"],
                 )
                 for s in data["stages"]
             ),

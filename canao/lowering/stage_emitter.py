@@ -186,22 +186,19 @@ class StageEmitter:
             waits_at = [
                 waiting.layout.position(apply_map(stage.target_map, point.dims)) for point in points
             ]
-            if not terms.first:
-                before = [
-                    emitter.load(waiting.memory, position, point.lane)
-                    for point, position in zip(points, waits_at, strict=True)
-                ]
-                totals = [
-                    folding.combine(emitter.block, a, b)
-                    for a, b in zip(before, totals, strict=True)
-                ]
-            if not terms.last:
-                for point, position, total in zip(points, waits_at, totals, strict=True):
+            # One after the other: no register for what waits is taken from a sum.
+            for point, position, mine in zip(points, waits_at, totals, strict=True):
+                total = mine
+                if not terms.first:
+                    before = emitter.load(waiting.memory, position, point.lane)
+                    total = folding.combine(emitter.block, before, total)
+                if not terms.last:
                     emitter.store(total, waiting.memory, position, point.lane)
-                return
-            for point, total in zip(points, totals, strict=True):
+                    continue
                 key = (stage.anchor.results[0], apply_map(space.result, point.dims))
                 emitter.known[key] = total
+            if not terms.last:
+                return
         # Long chains of operations wait for each other, so some run side by side.
         together = _SIDE_BY_SIDE if stage.anchor is None and emitter.is_long(stage.value) else 1
         for first in range(0, len(points), together):

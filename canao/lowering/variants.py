@@ -2,7 +2,7 @@
 
 The cost model's choice comes first. The others change one thing at a time:
 the order of loops, what is computed again or hoisted, the vector dimension,
-the register tile of a product, the size of tasks.
+the register tile of a product, what is held in registers, the size of tasks.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def _alternatives(task: LayerTask, base: Schedule) -> Iterator[Schedule]:
     """One kind of change after another, interleaved so that each kind is tried early."""
     sources = [
         *(_product_tiles(task, base, alike) for alike in _products(task, base)),
+        _unheld(base),
         *(_loop_orders(task, base, n) for n in range(len(task.stages))),
         _task_sizes(task, base),
     ]
@@ -103,6 +104,12 @@ def _product_tiles(task: LayerTask, base: Schedule, alike: Sequence[int]) -> Ite
             for b, size in enumerate(base.band)
         )
         yield replace(changed, packed=packed, band=band)
+
+
+def _unheld(base: Schedule) -> Iterator[Schedule]:
+    """The compiler's own choice of what stays in registers."""
+    if any(stage.keep for stage in base.stages):
+        yield replace(base, stages=tuple(replace(stage, keep=False) for stage in base.stages))
 
 
 def _reads(stage: Stage, task: LayerTask, packed: Packed) -> bool:

@@ -13,11 +13,15 @@ from canao.lowering.program import Program, TensorSpec
 from canao.runtime.memory import ALIGNMENT
 from canao.runtime.module import Array
 from canao.runtime.support import support_text
+from canao.runtime.toolchain import gcc_options
 
 _MAKEFILE = """\
 CC ?= cc
 CFLAGS ?= -O3 -march=native
-FLAGS := -std=gnu11 -pthread -fno-math-errno -fno-trapping-math{extra}
+FLAGS := -std=gnu11 -pthread -fno-math-errno -fno-trapping-math
+# Options that gcc needs to keep sums in registers, where the compiler knows them.
+KNOWN = $(shell $(CC) $(option) -E -x c /dev/null >/dev/null 2>&1 && echo $(option))
+FLAGS += $(foreach option,{options},$(KNOWN))
 
 model: model.c
 \t$(CC) $(FLAGS) $(CFLAGS) -o $@ $< -lm
@@ -69,7 +73,7 @@ def export_program(
     replace_text(directory / "metadata.json", metadata_text(program, offsets, threads))
     replace_text(
         directory / "Makefile",
-        _MAKEFILE.format(extra=" -fno-schedule-insns" if arm else ""),
+        _MAKEFILE.format(options=" ".join(gcc_options("aarch64" if arm else ""))),
     )
     inputs = [f"in{n}.bin" for n in range(len(program.inputs))]
     outputs = [f"out{n}.bin" for n in range(len(program.outputs))]

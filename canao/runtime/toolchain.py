@@ -13,7 +13,9 @@ from functools import cache
 from canao.errors import ToolchainError
 from canao.runtime.target import Target
 
-_NAMES = ("gcc", "clang", "cc")
+_ZIG = "ziglang"
+"""The package that has a clang."""
+_NAMES = ("gcc", "clang", "cc", _ZIG)
 
 _FLAGS = (
     "-std=gnu11",
@@ -37,6 +39,11 @@ class Compiler:
     """gcc, clang, zig, or opencl for that of a driver."""
     version: str
 
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        return "clang (zig)" if self.kind == "zig" else self.kind
+
     def flags(self, target: Target) -> tuple[str, ...]:
         """Options that make fast code for `target` with IEEE arithmetic."""
         if target.device is not None:
@@ -44,12 +51,21 @@ class Compiler:
         # zig writes processor names with underscores, and has none for plain ARMv8.
         march = target.march.replace("-", "_") if self.kind == "zig" else target.march
         flags = (*_FLAGS, f"-march={march}") if march not in ("", "armv8_a") else _FLAGS
-        if self.kind == "gcc" and target.architecture == "aarch64":
-            # The first scheduling pass of gcc spills the accumulators of products.
-            flags += ("-fno-schedule-insns",)
+        if self.kind == "gcc":
+            flags += gcc_options(target.architecture)
         if self.kind == "zig":
             flags += ("-fno-sanitize=undefined",)
         return flags
+
+
+def gcc_options(architecture: str) -> tuple[str, ...]:
+    """Options without which gcc moves the sums of products over the stack.
+
+    Where all registers are in use, variables that it makes one leave another without a
+    register; on AArch64 its first scheduling pass does the same.
+    """
+    scheduling = ("-fno-schedule-insns",) if architecture == "aarch64" else ()
+    return ("-fno-tree-coalesce-vars", *scheduling)
 
 
 def compiler_for(target: Target, cc: str | None = None) -> Compiler:
@@ -67,17 +83,32 @@ def find_compiler(cc: str | None = None) -> Compiler:
     return _find(cc or None)
 
 
+def all_compilers() -> list[Compiler]:
+    """A compiler of each kind that is installed: gcc, and clang or else that of ziglang."""
+    found: list[Compiler] = []
+    for kinds in (("gcc",), ("clang", _ZIG)):
+        working = (_working(kind) for kind in kinds)
+        compiler = next((c for c in working if c is not None), None)
+        if compiler is not None:
+            found.append(compiler)
+    return found
+
+
+def _working(name: str) -> Compiler | None:
+    """The compiler of that name, if it is installed and works."""
+    if name == _ZIG:
+        known = importlib.util.find_spec(_ZIG) is not None
+        return _ask_version((sys.executable, "-m", _ZIG, "cc")) if known else None
+    path = shutil.which(name)
+    return _ask_version((path,)) if path else None
+
+
 @cache
 def _find(cc: str | None) -> Compiler:
     if cc is not None:
         return _named(cc)
     for name in _NAMES:
-        path = shutil.which(name)
-        compiler = _ask_version((path,)) if path else None
-        if compiler:
-            return compiler
-    if importlib.util.find_spec("ziglang"):
-        compiler = _ask_version((sys.executable, "-m", "ziglang", "cc"))
+        compiler = _working(name)
         if compiler:
             return compiler
     raise ToolchainError(
@@ -116,6 +147,6 @@ def _ask_version(command: tuple[str, ...]) -> Compiler | None:
 
 
 def _kind(command: tuple[str, ...], version: str) -> str:
-    if "ziglang" in command or any(word.endswith("zig") for word in command):
+    if _ZIG in command or any(word.endswith("zig") for word in command):
         return "zig"
     return "clang" if "clang" in version else "gcc"

@@ -99,22 +99,30 @@ def _carried_variable(fn: FunctionPrinter, result: SSAValue, init: str) -> str:
 def _assign_in_place(
     fn: FunctionPrinter, block: Block, arguments: Sequence[SSAValue], variables: Sequence[str]
 ) -> None:
-    """Lets an accumulation such as `c = a * b + c` write its variable at once.
+    """Lets a chain of accumulations such as `c = a * b + c` write its variable at once.
 
-    Safe where the computation of the next value is the only reader of the
-    previous one, and the terminator the only reader of the next one.
+    Safe where each value of the chain has one reader, the computation of the next, and
+    the last one the terminator. Compilers keep one variable in one register.
     """
     last = block.last_op
     if last is None:
         return
     for argument, following, variable in zip(arguments, last.operands, variables, strict=True):
-        if not isinstance(following, OpResult) or following.op.parent_block() is not block:
-            continue
-        use = argument.get_unique_use()
-        if use is None or use.operation is not following.op or not following.has_one_use():
-            continue
-        if _updates(following, argument):
-            fn.assigned[following] = variable
+        chain = _chain(block, argument)
+        if chain and chain[-1] is following:
+            fn.assigned.update(dict.fromkeys(chain, variable))
+
+
+def _chain(block: Block, value: SSAValue) -> list[OpResult]:
+    """The values of a block that are computed one from the other, beginning with a value."""
+    chain: list[OpResult] = []
+    while (use := value.get_unique_use()) is not None:
+        results = [r for r in use.operation.results if r.type == value.type and _updates(r, value)]
+        if len(results) != 1 or use.operation.parent_block() is not block:
+            break
+        value = results[0]
+        chain.append(value)
+    return chain
 
 
 def _updates(result: OpResult, argument: SSAValue) -> bool:

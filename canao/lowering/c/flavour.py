@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.extrema import native_extremum
+from canao.lowering.c.registers import held_in_register, kept_in_register
 from canao.lowering.c.types import ELEMENTS, MAX_LANES, CType, Element
 
 _NO_HALVES = "memory of float16 has a form in OpenCL C only"
@@ -97,6 +98,22 @@ class Flavour:
     def bits(self, target: CType) -> str:
         """The bits of `a`, a scalar or a vector, as another type of the same size."""
         return f"{target.c} r;\n  __builtin_memcpy(&r, &a, sizeof r);\n  return r;"
+
+    def keep(self, ctype: CType) -> str | None:
+        """Statements that return `a`, held in a register; None where there is no way to."""
+        return kept_in_register(ctype)
+
+    def in_order(self, ctype: CType) -> str | None:
+        """Statements that return `a`, computed before what follows; None as above."""
+        return kept_in_register(ctype, compiler="__clang__")
+
+    def hold(self, ctype: CType) -> str | None:
+        """Statements up to which `a` is in a register; None as above."""
+        return held_in_register(ctype)
+
+    def compiler_fence(self) -> str:
+        """The statement that no access to memory is moved across; empty where there is none."""
+        return '__asm__ volatile("" ::: "memory");'
 
     # -------------------------------------------------------------- functions
 

@@ -67,6 +67,35 @@ def choose(unit: UnitPrinter, ctype: CType, condition: str, a: str, b: str) -> s
     return f"({condition}) ? {a} : {b}"
 
 
+def keep(unit: UnitPrinter, ctype: CType, text: str) -> str:
+    """A vector in a register, where C has a way to say so."""
+    body = unit.flavour.keep(ctype)
+    if body is None:
+        return text
+    name = _ensure(unit, f"canao_keep_{ctype.tag}", ctype, [(ctype, "a")], lambda: body)
+    return f"{name}({text})"
+
+
+def in_order(unit: UnitPrinter, ctype: CType, text: str) -> str:
+    """A vector computed before what follows, where C has a way to say so."""
+    body = unit.flavour.in_order(ctype)
+    if body is None:
+        return text
+    name = _ensure(unit, f"canao_in_order_{ctype.tag}", ctype, [(ctype, "a")], lambda: body)
+    return f"{name}({text})"
+
+
+def hold(unit: UnitPrinter, ctype: CType, text: str) -> str:
+    """The statement up to which a vector is in a register; empty where C has none."""
+    body = unit.flavour.hold(ctype)
+    if body is None:
+        return ""
+    name = f"canao_hold_{ctype.tag}"
+    parameter = f"CANAO_UNUSED const {unit.declare(ctype)} a"
+    unit.helper(name, lambda: _function("void", name, [parameter], body))
+    return f"{name}({text});"
+
+
 def extremum(
     unit: UnitPrinter, ctype: CType, kind: str, a: str, b: str, *, ordered: bool = False
 ) -> str:

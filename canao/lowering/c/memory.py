@@ -10,7 +10,7 @@ from xdsl.dialects.builtin import MemRefType, NoneAttr
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from canao.dialects import canao_vector
-from canao.dialects.canao_memory import PrefetchOp
+from canao.dialects.canao_memory import CompilerFenceOp, PrefetchOp
 from canao.lowering.c import helpers
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
 from canao.lowering.c.errors import Unprintable
@@ -154,6 +154,12 @@ def _print_prefetch(fn: FunctionPrinter, op: PrefetchOp) -> None:
     fn.line(f"__builtin_prefetch({_address(fn, op.memref, place)}, 0, {hint});")
 
 
+def _print_compiler_fence(fn: FunctionPrinter, op: CompilerFenceOp) -> None:
+    held = [helpers.hold(fn.unit, fn.ctype(value), fn.name(value)) for value in op.held]
+    for statement in filter(None, (*held, fn.unit.flavour.compiler_fence())):
+        fn.line(statement)
+
+
 def _print_load(fn: FunctionPrinter, op: memref.LoadOp) -> None:
     _load(fn, op.res, op.memref, _place(fn, op.memref, op.indices))
 
@@ -221,6 +227,7 @@ PRINTERS: dict[type[Operation], OpPrinter] = {
     memref.AllocaOp: _print_alloca,
     memref.LoadOp: _print_load,
     memref.StoreOp: _print_store,
+    CompilerFenceOp: _print_compiler_fence,
     PrefetchOp: _print_prefetch,
     vector.LoadOp: _print_vector_load,
     vector.StoreOp: _print_vector_store,

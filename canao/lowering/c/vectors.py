@@ -1,4 +1,4 @@
-"""The vector dialect, but for loads and stores."""
+"""The vector dialect, but for loads and stores, and what holds vectors in registers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from xdsl.dialects import arith, vector
 from xdsl.dialects.vector import CombiningKindFlag
 from xdsl.ir import Operation
 
+from canao.dialects import canao_vector
 from canao.lowering.c import helpers
 from canao.lowering.c.arithmetic import combine, lane_scalar
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
@@ -122,7 +123,17 @@ def _lane(
     return f"({text} != 0)" if ctype.element.is_bool and not to.is_vector else text
 
 
+def _print_keep(fn: FunctionPrinter, op: canao_vector.KeepOp) -> None:
+    fn.define(op.result, helpers.keep(fn.unit, fn.ctype(op.operand), fn.name(op.operand)))
+
+
+def _print_in_order(fn: FunctionPrinter, op: canao_vector.InOrderOp) -> None:
+    fn.define(op.result, helpers.in_order(fn.unit, fn.ctype(op.operand), fn.name(op.operand)))
+
+
 PRINTERS: dict[type[Operation], OpPrinter] = {
+    canao_vector.InOrderOp: _print_in_order,
+    canao_vector.KeepOp: _print_keep,
     vector.BitcastOp: print_bits,
     vector.BroadcastOp: _print_broadcast,
     vector.ExtractOp: _print_extract,

@@ -51,6 +51,18 @@ class OpenCLFlavour(Flavour):
         vector = f"{_NAMES[element.key]}{lanes}"
         return f"typedef {vector} {name} __attribute__((aligned({element.bytes})));"
 
+    def keep(self, ctype: CType) -> str | None:
+        return None
+
+    def in_order(self, ctype: CType) -> str | None:
+        return None
+
+    def hold(self, ctype: CType) -> str | None:
+        return None
+
+    def compiler_fence(self) -> str:
+        return ""
+
     def vector(self, ctype: CType, lanes: Sequence[str]) -> str:
         items = lanes[:1] if len(set(lanes)) == 1 else lanes
         return f"({ctype.c})({', '.join(items)})"

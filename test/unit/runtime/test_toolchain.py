@@ -61,6 +61,8 @@ def test_flags_by_kind_and_processor() -> None:
     gcc, zig = Compiler(("gcc",), "gcc", "12"), Compiler(("zig",), "zig", "0")
     assert "-fno-schedule-insns" in gcc.flags(arm)
     assert "-fno-schedule-insns" not in gcc.flags(x86)
+    assert "-fno-tree-coalesce-vars" in gcc.flags(x86)
+    assert "-fno-tree-coalesce-vars" not in zig.flags(x86)
     assert "-march=x86-64-v3" in gcc.flags(x86)
     assert "-march=x86_64_v3" in zig.flags(x86)
     assert not any(flag.startswith("-march") for flag in zig.flags(arm))

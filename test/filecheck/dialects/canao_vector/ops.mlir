@@ -8,6 +8,9 @@ func.func @ops(%x: vector<8xf32>, %y: vector<8xf32>, %n: vector<8xi64>) {
   %t = canao_vector.select %k, %m, %k : vector<8xi1>, vector<8xi1>
   %a = canao_vector.convert %m : vector<8xi1> to vector<8xf32>
   %b = canao_vector.convert %x : vector<8xf32> to vector<8xi64>
+  %h = canao_vector.keep %x : vector<8xf32>
+  %o = canao_vector.in_order %h : vector<8xf32>
+  "canao_memory.compiler_fence"(%h, %o) : (vector<8xf32>, vector<8xf32>) -> ()
   func.return
 }
 
@@ -17,3 +20,6 @@ func.func @ops(%x: vector<8xf32>, %y: vector<8xf32>, %n: vector<8xi64>) {
 // CHECK-NEXT: %t = canao_vector.select %k, %m, %k : vector<8xi1>, vector<8xi1>
 // CHECK-NEXT: %a = canao_vector.convert %m : vector<8xi1> to vector<8xf32>
 // CHECK-NEXT: %b = canao_vector.convert %x : vector<8xf32> to vector<8xi64>
+// CHECK-NEXT: %h = canao_vector.keep %x : vector<8xf32>
+// CHECK-NEXT: %o = canao_vector.in_order %h : vector<8xf32>
+// CHECK-NEXT: "canao_memory.compiler_fence"(%h, %o) : (vector<8xf32>, vector<8xf32>) -> ()
