@@ -28,9 +28,12 @@ from canao.runtime.database import Outcome
 from canao.runtime.device import OpenCLDevice
 from canao.runtime.guard import child_environment
 from canao.runtime.opencl.job import Job
+from canao.runtime.quiet import QuietProbe
 
 TIME_LIMIT = 30.0
 """Seconds that one sample may take, the making of its inputs included."""
+ROUNDS = 9
+"""Samples of each entry."""
 _END_SECONDS = 10.0
 """Time that a child with nothing to do may take to end."""
 
@@ -53,8 +56,18 @@ class Result:
     name: str
     outcome: Outcome
     ms: float | None = None
+    """Median of the samples taken while the cores ran nothing else; of all if those are few."""
     runs: int = 0
     reason: str = ""
+    error_ms: float = 0.0
+    """The standard error of `ms`."""
+    median_ms: float | None = None
+    """Median of all samples, those on shared cores too."""
+    least_ms: float | None = None
+    quiet: float = 0.0
+    """The part of the samples taken while the cores ran nothing else."""
+    pace_gflops: float = 0.0
+    """Median rate of multiply-adds alone in the same rounds, if it was asked for."""
 
 
 OnResult = Callable[[Result], None]
@@ -175,6 +188,9 @@ def hold_contest(
     *,
     best: tuple[Entry, float] | None = None,
     reference: Entry | None = None,
+    probe: QuietProbe | None = None,
+    rounds: int = ROUNDS,
+    pace: bool = False,
     time_limit: float = TIME_LIMIT,
 ) -> None:
     """Measure `entries` and tell `on_result` of each as soon as it is known.
@@ -183,7 +199,9 @@ def hold_contest(
     runs along, and all times are scaled by how it runs now: a machine that is
     busier today does not favour what was measured yesterday. An entry that
     computes something else than `reference` (or than the first that runs) is
-    not measured: its outcome is `wrong`.
+    not measured: its outcome is `wrong`. With a `probe`, what runs while the cores
+    are shared with something else counts only where hardly anything else does, and
+    `pace` has the rate of multiply-adds alone measured in each of the `rounds`.
     """
     left = {entry.name: entry for entry in entries}
     reigning, standard = best, reference
@@ -210,6 +228,7 @@ def hold_contest(
                     took(Result(**message))
 
             job = _job(list(left.values()), reigning, standard, time_limit)
+            job |= {"probe": _job_probe(probe), "rounds": rounds, "pace": pace}
             reason = process.hold(job, hear)
             if reason is None:
                 return
@@ -240,6 +259,12 @@ def _job(
         "reference": _job_entry(reference) if reference else None,
         "time_limit": time_limit,
     }
+
+
+def _job_probe(probe: QuietProbe | None) -> dict[str, Any] | None:
+    if probe is None:
+        return None
+    return {"library": str(probe.library), "best": probe.best, "lanes": probe.lanes}
 
 
 def _job_entry(entry: Entry) -> dict[str, Any]:

@@ -29,13 +29,15 @@ from canao.runtime.memory import lasting_empty
 from canao.runtime.module import Array, NativeModule, pointers
 from canao.runtime.opencl.job import Job
 from canao.runtime.parse import parse_module
+from canao.runtime.quiet import QuietProbe
 from canao.runtime.weights import prepare_arrays
 
 HOPELESS = 1.5
 """A program this many times slower than the best one is stopped early."""
 _TRIAL_ROUNDS = 3
 """Rounds after which hopeless programs are told."""
-_ROUNDS = 9
+_FEW_QUIET = 5
+"""Quiet samples of each program that suffice; with fewer there are up to twice as many rounds."""
 _HEAT = 4
 """Programs that are loaded and run in turn at once, besides the best so far."""
 _SAMPLE_SECONDS = 1e-3
@@ -47,6 +49,8 @@ layers' weights push them out of the caches between two calls."""
 _MOST_COPIES = 16
 _START_SECONDS = 120.0
 """Time that the process may take to start."""
+_NORMAL = 1.4826 * 1.2533
+"""Standard deviation over median deviation, times error of a median over that of a mean."""
 _UNWRITTEN = 0xFF
 """Outputs are filled with this byte before a program's first run: NaN, -1, no bool."""
 
@@ -63,11 +67,21 @@ class Module(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """The time of one call."""
+
+    ms: float
+    quiet: bool
+    """Whether the cores ran nothing else, before and after."""
+
+
 @dataclass
 class _Runner:
     """A loaded program with its arguments."""
 
     name: str
+    threads: int
     module: Module
     calls: list[Callable[[], int]]
     """One for each copy of the weights."""
@@ -76,11 +90,33 @@ class _Runner:
     kept: list[list[Array]]
     """The arrays that the calls read and write."""
     repeats: int = 1
-    samples: list[float] = field(default_factory=list[float])
+    samples: list[_Sample] = field(default_factory=list[_Sample])
+
+    @property
+    def quiet(self) -> list[float]:
+        """Times of calls while the cores ran nothing else."""
+        return [sample.ms for sample in self.samples if sample.quiet]
+
+    @property
+    def counted(self) -> list[float]:
+        """The times that decide: the quiet ones if there are a few, else all."""
+        quiet = self.quiet
+        return quiet if len(quiet) >= _TRIAL_ROUNDS else [sample.ms for sample in self.samples]
 
     @property
     def median(self) -> float:
-        return statistics.median(self.samples)
+        return statistics.median(self.counted)
+
+    @property
+    def error(self) -> float:
+        """The standard error of the median, from the median deviation: of normal noise."""
+        middle, times = self.median, self.counted
+        deviation = statistics.median(abs(ms - middle) for ms in times)
+        return _NORMAL * deviation / len(times) ** 0.5
+
+    @property
+    def least(self) -> float:
+        return min(sample.ms for sample in self.samples)
 
     @property
     def runs(self) -> int:
@@ -106,6 +142,11 @@ class _Contest:
         """Weights in the layout of a program, by the text that makes them."""
         self.expected: list[Array] | None = None
         self.random = np.random.default_rng(0)
+        self.paces: list[float] = []
+        told = job["probe"]
+        self.probe = (
+            None if told is None else QuietProbe(Path(told["library"]), told["best"], told["lanes"])
+        )
 
     def say(self, **message: object) -> None:
         self.out.write(json.dumps(message) + "\n")
@@ -141,11 +182,16 @@ class _Contest:
         live = [best, *heat] if best else list(heat)
         for runner in live:
             runner.samples.clear()
-        for number in range(_ROUNDS):
+        rounds: int = self.job["rounds"]
+        for number in range(2 * rounds):
+            if number >= rounds and all(len(r.quiet) >= _FEW_QUIET for r in live):
+                break
+            if self.job["pace"]:
+                self.paces.append(self.pace(live[0].threads))
             turn = number % len(live)
             for runner in (*live[turn:], *live[:turn]):
                 self.announce(runner.name)
-                runner.samples.append(runner.sample())
+                runner.samples.append(self.sample(runner))
             if number + 1 == _TRIAL_ROUNDS:
                 live = self.drop_hopeless(live, best, best_ms)
         scale = best_ms / best.median if best and best_ms else 1.0
@@ -158,14 +204,27 @@ class _Contest:
                 runner.module.close()
         return winner, winner.median * scale
 
+    def pace(self, threads: int) -> float:
+        """The rate of multiply-adds alone, in GFLOP/s."""
+        return 0.0 if self.probe is None else self.probe.gflops(threads)
+
+    def sample(self, runner: _Runner) -> _Sample:
+        quiet = self.is_quiet(runner.threads)
+        ms = runner.sample()
+        return _Sample(ms, self.is_quiet(runner.threads) and quiet)
+
+    def is_quiet(self, threads: int) -> bool:
+        """Whether nothing else runs where a program does; taken for granted without a probe."""
+        return self.probe is None or self.probe.is_quiet(threads)
+
     def drop_hopeless(
         self, live: list[_Runner], best: _Runner | None, best_ms: float | None
     ) -> list[_Runner]:
-        limit = HOPELESS * min(min(runner.samples) for runner in live)
+        limit = HOPELESS * min(runner.least for runner in live)
         scale = best_ms / best.median if best and best_ms else 1.0
         kept: list[_Runner] = []
         for runner in live:
-            if runner is best or min(runner.samples) <= limit:
+            if runner is best or runner.least <= limit:
                 kept.append(runner)
                 continue
             self.tell(runner, Outcome.slow, scale)
@@ -174,7 +233,17 @@ class _Contest:
 
     def tell(self, runner: _Runner, outcome: Outcome, scale: float) -> None:
         ms = max(runner.median * scale, 1e-6)
-        self.say(name=runner.name, outcome=outcome.value, ms=ms, runs=runner.runs)
+        self.say(
+            name=runner.name,
+            outcome=outcome.value,
+            ms=ms,
+            error_ms=runner.error * scale,
+            median_ms=statistics.median(sample.ms for sample in runner.samples),
+            least_ms=runner.least,
+            quiet=len(runner.quiet) / len(runner.samples),
+            pace_gflops=statistics.median(self.paces) if self.paces else 0.0,
+            runs=runner.runs,
+        )
 
     def load(self, entry: dict[str, Any]) -> _Runner | None:
         """Load a program, run it once, and find how many calls make a sample.
@@ -196,7 +265,8 @@ class _Contest:
             module.close()
             self.say(name=entry["name"], outcome=Outcome.wrong.value, reason=wrong)
             return None
-        runner = _Runner(entry["name"], module, calls, clock, [inputs, outputs, *sets])
+        kept = [inputs, outputs, *sets]
+        runner = _Runner(entry["name"], entry["threads"], module, calls, clock, kept)
         seconds = min(runner.sample(), runner.sample()) / 1e3 * len(sets)
         wanted = ceil(_SAMPLE_SECONDS / max(seconds, 1e-9))
         runner.repeats = max(1, min(wanted, _MOST_CALLS // len(sets)))

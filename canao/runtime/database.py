@@ -21,7 +21,7 @@ import canao
 from canao.errors import CacheError
 from canao.runtime.cache import Cache, digest
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE_NAME = "tuning.sqlite"
 
 _BUSY_SECONDS = 60.0
@@ -77,6 +77,8 @@ class Measurement:
     reason: str = ""
     measured_at: str = ""
     """When, in UTC, as ISO 8601 has it."""
+    error_ms: float = 0.0
+    """The standard error of `ms`."""
 
 
 @dataclass(frozen=True)
@@ -132,13 +134,17 @@ _SCHEMA = (
         layer_id INTEGER NOT NULL REFERENCES layers (id) ON DELETE CASCADE,
         schedule TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, ms REAL,
         runs INTEGER NOT NULL, binary TEXT NOT NULL, reason TEXT NOT NULL,
-        measured_at TEXT NOT NULL,
+        measured_at TEXT NOT NULL, error_ms REAL NOT NULL,
         PRIMARY KEY (layer_id, schedule)
     )""",
     "CREATE TABLE changes (count INTEGER NOT NULL)",
     "INSERT INTO changes VALUES (0)",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+# By the version that a file has, what makes it one of the next.
+_MIGRATIONS = {
+    1: ("ALTER TABLE measurements ADD COLUMN error_ms REAL NOT NULL DEFAULT 0",),
+}
 # The names of columns are those of the dataclasses above: no text from outside.
 _WHERE = " AND ".join(f"{name} = ?" for name in _KEY)
 _INSERT_LAYER = (
@@ -171,7 +177,7 @@ class Database:
     def _prepare(self) -> None:
         run = self._connection.execute
         (version,) = run("PRAGMA user_version").fetchone()
-        if version not in (0, SCHEMA_VERSION):
+        if version not in (0, *_MIGRATIONS, SCHEMA_VERSION):
             raise CacheError(
                 f"the tuning database {self.path} has the layout {version} of another version of "
                 f"canao, this one reads {SCHEMA_VERSION}; remove it or pass another cache_dir"
@@ -183,6 +189,12 @@ class Database:
             with self._transaction():
                 for statement in _SCHEMA:
                     run(statement)
+        elif version < SCHEMA_VERSION:
+            with self._transaction():
+                for step in range(version, SCHEMA_VERSION):
+                    for statement in _MIGRATIONS[step]:
+                        run(statement)
+                run(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
     def _explained(self) -> Generator[None]:

@@ -15,7 +15,8 @@ from canao.runtime.support import support_text
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
 
-_CHAINS = 12
+CHAIN_OPERATIONS = 2 * 12
+"""Floating-point operations of a step of the probe, for each lane of a vector."""
 _STEPS = 200_000
 _LONG_STEPS = 10_000_000
 """Some 30 ms, as long as an inference of a small model."""
@@ -48,28 +49,29 @@ def peak_gflops(compiler: Compiler, target: Target, cache: Cache, threads: int) 
     Other work on the machine can only lower what is measured, so the highest
     rate ever seen here is kept in the cache and returned.
     """
-    operations = 2.0 * _CHAINS * target.vector_unit.lanes_f32 * _STEPS * threads
-    probe = _probe(compiler, target, cache)
+    operations = CHAIN_OPERATIONS * target.vector_unit.lanes_f32 * _STEPS * threads
+    probe = find_probe(compiler, target, cache)
     return probe.best("peak", threads, lambda: operations / probe.seconds("peak", threads, _STEPS))
 
 
 def present_gflops(compiler: Compiler, target: Target, cache: Cache, threads: int) -> float:
     """The rate of `peak_gflops` as the machine is now: one run of some 30 ms, nothing kept."""
-    operations = 2.0 * _CHAINS * target.vector_unit.lanes_f32 * _LONG_STEPS * threads
-    seconds = _probe(compiler, target, cache).seconds("peak", threads, _LONG_STEPS, rounds=1)
+    operations = CHAIN_OPERATIONS * target.vector_unit.lanes_f32 * _LONG_STEPS * threads
+    probe = find_probe(compiler, target, cache)
+    seconds = probe.seconds("peak", threads, _LONG_STEPS, rounds=1)
     return operations / seconds / 1e9
 
 
 def read_bandwidth(compiler: Compiler, target: Target, cache: Cache, threads: int) -> float:
     """GB/s at which `threads` threads together read memory in order; kept like the peak."""
-    probe = _probe(compiler, target, cache)
+    probe = find_probe(compiler, target, cache)
     return probe.best(
         "stream", threads, lambda: _STREAM_BYTES / probe.seconds("stream", threads, _STREAM_BYTES)
     )
 
 
 @dataclass(frozen=True)
-class _Probe:
+class Probe:
     """The library that measures, and where its best results are kept."""
 
     path: Path
@@ -99,11 +101,12 @@ class _Probe:
         return seconds
 
 
-def _probe(compiler: Compiler, target: Target, cache: Cache) -> _Probe:
+def find_probe(compiler: Compiler, target: Target, cache: Cache) -> Probe:
+    """The library that measures rates with vectors of a target, built once."""
     lanes = target.vector_unit.lanes_f32
     body = support_text("peak.h").replace('#include "pool.h"', support_text("pool.h"))
     library = build_library(f"#define CANAO_LANES {lanes}\n{body}", compiler, target, cache)
-    return _Probe(library.path, library.key, cache)
+    return Probe(library.path, library.key, cache)
 
 
 def _parsed(note: str | None) -> float:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from math import prod
+from functools import cached_property
+from math import hypot, prod
 from typing import Literal
 
 from canao.dialects.canao.types import shape_of
@@ -26,6 +27,7 @@ from canao.runtime.database import (
     TuningKey,
     lowering_digest,
 )
+from canao.runtime.quiet import QuietProbe
 from canao.runtime.schedule_builder import Built, Refused, ScheduleBuilder
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
@@ -47,6 +49,8 @@ _FLOPS_A_SECOND, _BYTES_A_SECOND = 50e9, 30e9
 """Rates of a core and of memory that decide what is worth measuring; nothing else."""
 TIE = 1.02
 """Times whose ratio is below this are the same."""
+_ERRORS = 2.0
+"""Times that differ by fewer standard errors than this, beside that, are the same too."""
 
 
 def model_seconds(task: LayerTask) -> float:
@@ -100,6 +104,13 @@ class Tuner:
         self._plans: dict[LayerTask, list[Schedule]] = {}
         self._related: dict[int, Relatives] = {}
         self._builder = ScheduleBuilder(compiler, target, cache, self._progress)
+
+    @cached_property
+    def _probe(self) -> QuietProbe | None:
+        """What tells when the processor runs something else too; a device has none."""
+        if self.target.device is not None:
+            return None
+        return QuietProbe.of(self.compiler, self.target, self.cache)
 
     def close(self) -> None:
         """Release the database and end what runs in the background."""
@@ -271,6 +282,7 @@ class Tuner:
                 _measurement(entries[result.name]),
                 outcome=result.outcome,
                 ms=result.ms,
+                error_ms=result.error_ms,
                 runs=result.runs,
                 reason=result.reason,
             )
@@ -291,6 +303,7 @@ class Tuner:
             on_result,
             best=(champion, best.ms) if champion and best and best.ms else None,
             reference=reference,
+            probe=self._probe,
             time_limit=self._time_limit,
         )
 
@@ -315,7 +328,13 @@ def _duplicate(one: Measurement, other: Measurement) -> Measurement:
     """A measurement that is that of a schedule with the same machine code."""
     if other.ms is None:
         return replace(one, outcome=other.outcome, reason=other.reason)
-    return replace(one, outcome=Outcome.duplicate, ms=other.ms, reason=f"same as {other.name}")
+    return replace(
+        one,
+        outcome=Outcome.duplicate,
+        ms=other.ms,
+        error_ms=other.error_ms,
+        reason=f"same as {other.name}",
+    )
 
 
 def _fastest(measurements: Iterable[Measurement]) -> Measurement | None:
@@ -324,12 +343,21 @@ def _fastest(measurements: Iterable[Measurement]) -> Measurement | None:
 
 
 def _winner(measurements: Mapping[str, Measurement], default: str) -> Measurement | None:
-    """The fastest schedule, or the cost model's choice where that is as fast but for noise."""
+    """The fastest schedule, or the cost model's choice where that is as fast but for noise.
+
+    Else every run would choose another one of those that are alike.
+    """
     fastest = _fastest(measurements.values())
     usual = measurements.get(default)
     if fastest is None or usual is None or usual.outcome is not Outcome.ok:
         return fastest
-    return usual if (usual.ms or 0.0) <= TIE * (fastest.ms or 0.0) else fastest
+    return usual if are_alike(usual, fastest) else fastest
+
+
+def are_alike(usual: Measurement, fastest: Measurement) -> bool:
+    """Whether the cost model's choice is as fast as the fastest schedule, but for noise."""
+    noise = _ERRORS * hypot(usual.error_ms, fastest.error_ms)
+    return (usual.ms or 0.0) <= TIE * (fastest.ms or 0.0) + noise
 
 
 def _ops(task: LayerTask) -> str:

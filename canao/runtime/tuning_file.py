@@ -16,7 +16,7 @@ from canao.errors import InputFileError
 from canao.lowering.schedule import Schedule
 from canao.runtime.database import Measurement, Outcome, Record, TuningKey
 
-_FORMAT, _VERSION = "canao tuning", 1
+_FORMAT, _VERSION = "canao tuning", 2
 _HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 1 << 28
 _SEARCHED = ("", "default", "full")
@@ -118,6 +118,9 @@ def _measurement(row: Any, where: str) -> Measurement:
     timed = type(ms) in (int, float) and isfinite(ms) and ms > 0
     if timed != (Outcome(outcome) in _TIMED) or not (timed or ms is None):
         raise ValueError(f"{where}.ms does not fit its outcome")
+    error = values["error_ms"]
+    if type(error) not in (int, float) or not isfinite(error) or error < 0:
+        raise ValueError(f"{where}.error_ms is not a time")
     if type(runs) is not int or runs < 0:
         raise ValueError(f"{where}.runs is not a count")
     schedule = parse_schedule(_text(values["schedule"], f"{where}.schedule"), f"{where}.schedule")
@@ -130,6 +133,7 @@ def _measurement(row: Any, where: str) -> Measurement:
         binary=_text(values["binary"], f"{where}.binary"),
         reason=_text(values["reason"], f"{where}.reason"),
         measured_at=_text(values["measured_at"], f"{where}.measured_at"),
+        error_ms=error,
     )
     if values["name"] != schedule.name:
         raise ValueError(f"{where}.name is not that of its schedule")

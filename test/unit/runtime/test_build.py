@@ -19,6 +19,7 @@ from canao.runtime.guard import try_first_run
 from canao.runtime.memory import aligned, is_aligned
 from canao.runtime.module import Array, NativeModule, pointers
 from canao.runtime.peak import peak_gflops, read_bandwidth
+from canao.runtime.quiet import QuietProbe, best_issue_rate
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
 from canao.runtime.weights import prepare_weights
@@ -236,6 +237,15 @@ def test_the_peak_never_falls(cache: Cache, compiler: Compiler, host: Target) ->
     bandwidth = read_bandwidth(compiler, host, cache, 1)
     assert bandwidth > 0.1
     assert read_bandwidth(compiler, host, cache, 1) >= bandwidth
+
+
+def test_cores_are_quiet_or_not(compiler: Compiler, host: Target, cache: Cache) -> None:
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    probe = QuietProbe.of(compiler, host, cache)
+    assert probe.best >= best_issue_rate(compiler, host, cache) * 0.5 > 0.05
+    assert not QuietProbe(probe.library, 1e9, probe.lanes).are_quiet()
+    assert not QuietProbe(probe.library, 1e9, probe.lanes).is_quiet(2)
+    assert allowed is None or os.sched_getaffinity(0) == allowed
 
 
 def test_prepared_weights_share_memory_where_they_can(make_program: MakeProgram) -> None:

@@ -10,6 +10,8 @@ from canao.runtime.build import build_library
 from canao.runtime.cache import Cache
 from canao.runtime.contest import ContestProcess, Entry, Result, hold_contest
 from canao.runtime.database import Outcome
+from canao.runtime.peak import find_probe
+from canao.runtime.quiet import QuietProbe
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
 
@@ -58,6 +60,25 @@ def test_all_ends(cache: Cache, entry: MakeEntry) -> None:
     measured = [r for r in results.values() if r.ms is not None]
     assert {r.name for r in measured} >= {"one", "two", "three", "slow"}
     assert all(r.runs > 0 for r in measured)
+
+
+@pytest.mark.parametrize(("best", "quiet"), [(1e-9, 1.0), (1e9, 0.0)])
+def test_samples_on_quiet_cores_are_told_apart(
+    cache: Cache, entry: MakeEntry, compiler: Compiler, host: Target, best: float, quiet: float
+) -> None:
+    # Every core is quiet if it issues no more than next to nothing, none if it is to issue more.
+    probe = QuietProbe(find_probe(compiler, host, cache).path, best, host.vector_unit.lanes_f32)
+    results: list[Result] = []
+    with ContestProcess(cache) as process:
+        hold_contest([entry("one")], process, results.append, probe=probe, rounds=4, pace=True)
+    (result,) = results
+    # The best known rate rises with what is seen, so that a quiet core need not stay so.
+    assert result.quiet <= quiet
+    assert result.ms
+    assert result.least_ms
+    assert result.median_ms
+    assert result.least_ms <= result.median_ms
+    assert result.pace_gflops > 0.1
 
 
 def test_a_failing_call_is_a_crash(cache: Cache, entry: MakeEntry) -> None:

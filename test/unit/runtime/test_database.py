@@ -111,6 +111,22 @@ def test_the_lowering_is_hashed() -> None:
     assert len(lowering_digest()) == 64
 
 
+def test_a_database_of_the_first_layout_is_taken_over(cache: Cache) -> None:
+    with closing(Database(cache)) as database:
+        _fill(database)
+        path = database.path
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE measurements DROP COLUMN error_ms")
+        connection.execute("PRAGMA user_version = 1")
+    with closing(Database(cache)) as database:
+        (record,) = database.records()
+        assert [m.error_ms for m in record.measurements] == [0.0, 0.0, 0.0]
+        database.put(KEY, replace(_measured(1), error_ms=0.25))
+    with closing(Database(cache)) as database:
+        (record,) = database.records()
+    assert max(m.error_ms for m in record.measurements) == 0.25
+
+
 def test_another_layout_is_an_error(cache: Cache) -> None:
     with closing(Database(cache)) as database:
         path = database.path
@@ -187,7 +203,7 @@ def _measurement(content: dict[str, Any]) -> dict[str, Any]:
 
 _SPOILED: dict[str, tuple[Change, str]] = {
     "format": (lambda c: c.update(format="other"), "its format is not"),
-    "version": (lambda c: c.update(version=2), "its version is 2"),
+    "version": (lambda c: c.update(version=1), "its version is 1"),
     "no records": (lambda c: c.pop("records"), "records is not a list"),
     "missing field": (lambda c: _first(c).pop("module"), "must be an object with the fields"),
     "more fields": (lambda c: _first(c).update(extra=1), "must be an object with the fields"),
@@ -202,6 +218,7 @@ _SPOILED: dict[str, tuple[Change, str]] = {
     "negative": (lambda c: _measurement(c).update(ms=-1.0), "ms does not fit"),
     "infinite": (lambda c: _measurement(c).update(ms=float("inf")), "ms does not fit"),
     "runs": (lambda c: _measurement(c).update(runs=1.5), "runs is not a count"),
+    "error": (lambda c: _measurement(c).update(error_ms=-1), "error_ms is not a time"),
     "schedule": (lambda c: _measurement(c).update(schedule="[]"), "is not a schedule"),
     "name": (lambda c: _measurement(c).update(name="best"), "name is not that of its schedule"),
     "binary": (lambda c: _measurement(c).update(binary="x"), "binary is not a hash"),

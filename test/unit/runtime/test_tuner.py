@@ -141,7 +141,7 @@ def test_an_illegal_schedule_is_noted_with_its_reason(cache: Cache) -> None:
 def _twins(task: LayerTask) -> list[Schedule]:
     """Two schedules with the same loops: a layer without a packed weight has none to fetch."""
     base = variants(task, 1)[0]
-    return [base, replace(base, stages=(replace(base.stages[0], prefetch=True),))]
+    return [base, replace(base, stages=(replace(base.stages[0], prefetch=192),))]
 
 
 def test_the_same_code_is_measured_once(cache: Cache) -> None:

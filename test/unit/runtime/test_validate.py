@@ -120,3 +120,20 @@ def test_the_model_wins_a_tie(tuner: Tuner, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("canao.runtime.tuner.hold_contest", even)
     program = tune(tuner, ELEMENTWISE)
     assert program.kernels[0].variant == program.kernels[0].variants_tried[0]
+
+
+@pytest.mark.parametrize(("error_ms", "usual_wins"), [(0.1, True), (0.01, False)])
+def test_the_model_wins_where_noise_could_explain_the_difference(
+    tuner: Tuner, monkeypatch: pytest.MonkeyPatch, error_ms: float, usual_wins: bool
+) -> None:
+    def uneven(*args: object, **kwargs: object) -> None:
+        entries, _, on_result = args
+        assert isinstance(entries, list)
+        assert callable(on_result)
+        for n, entry in enumerate(entries):
+            ms = 1.0 if n == 1 else 1.2
+            on_result(Result(entry.name, Outcome.ok, ms, 1, error_ms=error_ms))
+
+    monkeypatch.setattr("canao.runtime.tuner.hold_contest", uneven)
+    (kernel,) = tune(tuner, ELEMENTWISE).kernels
+    assert (kernel.variant == kernel.variants_tried[0]) is usual_wins

@@ -1,4 +1,5 @@
-/* The rates that nothing else limits: multiply-adds in registers, and reading memory in order.
+/* The rates that nothing else limits: multiply-adds in registers, reading memory in order, and
+ * instructions that do nothing.
  * CANAO_LANES is the number of float32 numbers in a vector. */
 #include "pool.h"
 
@@ -55,6 +56,24 @@ double canao_peak_seconds(int threads, long steps, int rounds) {
   double best = canao_best_seconds(threads, rounds, canao_peak_task, &peak);
   free(peak.sink);
   return best;
+}
+
+typedef struct {
+  long blocks;
+} canao_issue;
+
+static void canao_issue_task(void *ctx, int tid, long task) {
+  (void)tid;
+  (void)task;
+  for (long block = ((canao_issue *)ctx)->blocks; block > 0; --block)
+    __asm__ volatile(".rept 1000\n\tnop\n\t.endr");
+}
+
+/* Seconds that `threads` threads take for `blocks` times 1000 instructions each that do nothing;
+ * negative if they cannot start. A core that runs another thread too issues fewer of them. */
+double canao_issue_seconds(int threads, long blocks, int rounds) {
+  canao_issue issue = {blocks};
+  return canao_best_seconds(threads, rounds, canao_issue_task, &issue);
 }
 
 typedef struct {
