@@ -237,6 +237,42 @@ def shapes(
 
 
 @bench_app.command()
+def kernels(
+    models: Annotated[str, typer.Option(help="Models, separated by commas.")] = "all",
+    threads: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
+    sequence: Seq = 128,
+    rounds: Annotated[int, typer.Option(min=1, help="Samples of each.")] = 25,
+    out: Out = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Measure every distinct layer with products alone, and count its inner loop's instructions.
+
+    By gcc, and by clang or the one in ziglang. With --out the results are written to kernels.md
+    and kernels.json.
+    """
+    from canao.peers.environment import default_home
+    from canao.peers.kernels import measure_kernels
+    from canao.peers.models import MODELS, find_model
+
+    chosen = [find_model(name).name for name in _names(models, MODELS)]
+    with progress_display(as_json) as progress:
+        result = measure_kernels(
+            chosen,
+            home or default_home(),
+            progress,
+            sequence=sequence,
+            threads=threads,
+            rounds=rounds,
+        )
+    if out:
+        _write(out, "kernels", result.to_markdown(), result.to_dict())
+    _show(result.to_markdown(), result.to_dict(), as_json)
+    if not result.has_times():
+        raise typer.Exit(1)
+
+
+@bench_app.command()
 def table1(
     threads: ThreadCounts = "1,2",
     runs: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 100,

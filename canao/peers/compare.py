@@ -21,16 +21,18 @@ from canao.peers.models import Case, make_once, prepare_case
 from canao.peers.session import Array, Session
 from canao.runtime.cache import Cache, digest
 from canao.runtime.peak import peak_gflops, present_gflops
+from canao.runtime.quiet import QuietProbe
 from canao.runtime.target import Target
 from canao.runtime.toolchain import find_compiler
 
 Progress = Callable[[str], None]
-Pace = Callable[[], float]
 
 TOLERANCE = 1e-3
 """Largest difference from PyTorch eager, relative to the largest number of its tensor."""
 
 _TURNS_OF_SLOW = 3
+_FEWEST_QUIET = 3
+"""Runs on quiet cores that make a median."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,13 @@ class Row:
     """The products' operations over the median time, as a part of that rate."""
     over_canao: float | None = None
     """Its median over canao's in the same rounds."""
+    quiet_ms: float | None = None
+    """Median of the runs during which the cores ran nothing else; None if there are too few."""
+    quiet_runs: int = 0
+    quiet_pace_fraction: float | None = None
+    """The products' operations over that time, as a part of the pace."""
+    quiet_over_canao: float | None = None
+    """That time over canao's."""
     max_difference: float | None = None
     """Largest absolute difference from the outputs of PyTorch eager."""
     versions: dict[str, str] = field(default_factory=dict[str, str])
@@ -136,6 +145,16 @@ class Comparison:
         return next((r for r in self.rows if (r.model, r.threads, r.peer) == wanted), None)
 
 
+@dataclass(frozen=True)
+class Watch:
+    """What is asked of the machine between the turns of peers."""
+
+    gflops: Callable[[], float]
+    """The rate of multiply-adds alone now."""
+    is_quiet: Callable[[], bool]
+    """Whether the cores run nothing else now."""
+
+
 @dataclass
 class _Entrant:
     """A peer that is loaded and gives the right results."""
@@ -147,6 +166,8 @@ class _Entrant:
     burst: int
     turns: int
     seconds: list[float] = field(default_factory=list[float])
+    quiet: list[float] = field(default_factory=list[float])
+    """Those of the seconds during which the cores ran nothing else."""
 
 
 def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> Comparison:
@@ -157,6 +178,7 @@ def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> 
     check_installed(plan.peers, home)
     target, compiler = Target.host(), find_compiler(os.environ.get("CC"))
     cache = Cache(os.environ.get("CANAO_CACHE_DIR"))
+    probe = QuietProbe.of(compiler, target, cache)
     rows: list[Row] = []
     workloads: list[Workload] = []
     peaks: dict[int, float] = {}
@@ -165,8 +187,10 @@ def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> 
         case = prepare_case(name, plan.sequence, plan.batch, home)
         workloads.append(Workload(name, case.flops, case.weights))
         for threads in plan.threads:
-            pace = partial(present_gflops, compiler, target, cache, threads)
-            rows += compare_case(plan, case, threads, home, progress, pace)
+            watch = Watch(
+                partial(present_gflops, compiler, target, cache, threads), probe.are_quiet
+            )
+            rows += compare_case(plan, case, threads, home, progress, watch)
             # Noise can only lower it, and the cache keeps the highest that was ever seen.
             peaks[threads] = peak_gflops(compiler, target, cache, threads)
     return Comparison(
@@ -199,11 +223,13 @@ def compare_case(
     threads: int,
     home: Path,
     progress: Progress,
-    pace: Pace | None = None,
+    watch: Watch | None = None,
 ) -> list[Row]:
     """The rows of one model with one number of threads, without shares of the peak.
 
-    `pace` is called in every round and returns the rate of multiply-adds, in GFLOP/s.
+    The rate of multiply-adds is measured in every round, and before and after every run
+    the cores are asked whether they are quiet: they take turns in being shared with
+    another machine, and all programs are then slower, some more than others.
     """
     where = f"{case.model}, {threads} threads"
     failures: dict[str, str] = {}
@@ -211,9 +237,12 @@ def compare_case(
     paces: list[float] = []
 
     def measure_pace() -> None:
-        if pace is not None:
+        if watch is not None:
             time.sleep(plan.rest)
-            paces.extend(pace() for _ in range(plan.burst))
+            paces.extend(watch.gflops() for _ in range(plan.burst))
+
+    def is_quiet() -> bool:
+        return watch is not None and watch.is_quiet()
 
     with ExitStack() as open_sessions:
         for peer in plan.peers:
@@ -222,9 +251,9 @@ def compare_case(
                 entrants.append(_enter(plan, peer, case, threads, home, open_sessions))
             except CanaoError as error:
                 failures[peer.name] = str(error)
-        failures |= _play(plan, entrants, lambda stage: progress(f"{where}: {stage}"), measure_pace)
+        tell = partial(_tell, progress, where)
+        failures |= _play(plan, entrants, tell, measure_pace, is_quiet)
     ours = next((e for e in entrants if e.peer.name == "canao" and "canao" not in failures), None)
-    canao_ms = 1e3 * statistics.median(ours.seconds) if ours and ours.seconds else None
     known = {entrant.peer.name: entrant for entrant in entrants}
     rows: list[Row] = []
     for peer in plan.peers:
@@ -232,13 +261,21 @@ def compare_case(
             failure = failures[peer.name]
             rows.append(Row(case.model, threads, peer.name, peer.title, failure=failure))
         else:
-            row = _row(known[peer.name], case, threads, canao_ms)
+            row = _row(known[peer.name], case, threads, ours)
             rows.append(replace(row, pace_gflops=statistics.median(paces) if paces else None))
     return rows
 
 
+def _tell(progress: Progress, where: str, stage: str) -> None:
+    progress(f"{where}: {stage}")
+
+
 def _play(
-    plan: Plan, entrants: Sequence[_Entrant], progress: Progress, measure_pace: Callable[[], None]
+    plan: Plan,
+    entrants: Sequence[_Entrant],
+    progress: Progress,
+    measure_pace: Callable[[], None],
+    is_quiet: Callable[[], bool],
 ) -> dict[str, str]:
     """All rounds; returns why peers failed in them."""
     failures: dict[str, str] = {}
@@ -248,7 +285,7 @@ def _play(
             if entrant.peer.name in failures or number >= entrant.turns:
                 continue
             try:
-                _take_turn(plan, entrant)
+                _take_turn(plan, entrant, is_quiet)
             except CanaoError as error:
                 failures[entrant.peer.name] = str(error)
         measure_pace()
@@ -306,29 +343,46 @@ def _sources(peer: Peer) -> tuple[Path, ...]:
     return (peer.script, RUNNERS / "source_model.py")
 
 
-def _take_turn(plan: Plan, entrant: _Entrant) -> None:
+def _take_turn(plan: Plan, entrant: _Entrant, is_quiet: Callable[[], bool]) -> None:
     """A rest, one inference that brings back what others drove out of the caches, a burst.
 
     A peer with few turns, for its slowness, does without the uncounted one.
     """
     time.sleep(plan.rest)
-    uncounted = 0 if entrant.turns < plan.rounds else 1
-    seconds = entrant.session.run(uncounted + entrant.burst, plan.run_limit)
-    entrant.seconds += seconds[uncounted:]
+    if entrant.turns == plan.rounds:
+        entrant.session.run(1, plan.run_limit)
+    for _ in range(entrant.burst):
+        before = is_quiet()
+        (seconds,) = entrant.session.run(1, plan.run_limit)
+        entrant.seconds.append(seconds)
+        if is_quiet() and before:
+            entrant.quiet.append(seconds)
 
 
-def _row(entrant: _Entrant, case: Case, threads: int, canao_ms: float | None) -> Row:
-    milliseconds = [1e3 * seconds for seconds in entrant.seconds]
-    median = statistics.median(milliseconds)
+def _median_ms(seconds: Sequence[float], fewest: int = 1) -> float | None:
+    return 1e3 * statistics.median(seconds) if len(seconds) >= fewest else None
+
+
+def _ratio(ms: float | None, other: float | None) -> float | None:
+    return ms / other if ms and other else None
+
+
+def _row(entrant: _Entrant, case: Case, threads: int, ours: _Entrant | None) -> Row:
+    median = _median_ms(entrant.seconds)
+    quiet = _median_ms(entrant.quiet, _FEWEST_QUIET)
+    theirs = (ours.seconds, ours.quiet) if ours else ((), ())
     return Row(
         model=case.model,
         threads=threads,
         peer=entrant.peer.name,
         title=entrant.peer.title,
         median_ms=median,
-        min_ms=min(milliseconds),
-        runs=len(milliseconds),
-        over_canao=median / canao_ms if canao_ms else None,
+        min_ms=1e3 * min(entrant.seconds),
+        runs=len(entrant.seconds),
+        over_canao=_ratio(median, _median_ms(theirs[0])),
+        quiet_ms=quiet,
+        quiet_runs=len(entrant.quiet),
+        quiet_over_canao=_ratio(quiet, _median_ms(theirs[1], _FEWEST_QUIET)),
         max_difference=entrant.difference,
         versions=entrant.versions,
     )
@@ -346,12 +400,14 @@ def with_peak_fractions(
     for row in rows:
         peak = peaks[row.threads]
         rate = flops[row.model] / row.median_ms / 1e6 if row.median_ms else 0.0
+        quiet = flops[row.model] / row.quiet_ms / 1e6 if row.quiet_ms else 0.0
         pace = row.pace_gflops
         found.append(
             replace(
                 row,
                 peak_fraction=rate / peak if rate and peak else None,
                 pace_fraction=rate / pace if rate and pace else None,
+                quiet_pace_fraction=quiet / pace if quiet and pace else None,
             )
         )
     return found

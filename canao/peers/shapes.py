@@ -30,7 +30,8 @@ class ShapesResult:
         parts = [
             "# Other sequences and batches",
             conditions(self.comparisons[0], one_shape=False),
-            "Medians in milliseconds, minima in parentheses.",
+            "Medians in milliseconds, minima in parentheses. Where at least three runs of canao "
+            "and of another had all cores to themselves, the last column compares their medians.",
         ]
         for threads in self.comparisons[0].peak_gflops:
             parts.append(f"## {count(threads, 'thread')}")
@@ -48,13 +49,14 @@ class ShapesResult:
                 for row in found.values():
                     median, least = (row.median_ms, row.min_ms) if row else (None, None)
                     cells.append(f"{number(median, '.2f')} ({number(least, '.2f')})")
-                others = [
-                    row.over_canao
-                    for peer, row in found.items()
-                    if row and row.over_canao and not peer.startswith("canao")
-                ]
-                lines.append([*cells, number(min(others, default=None), ".2f")])
-        headings = ["model", "batch x sequence", *titles.values(), "fastest peer / canao"]
+                others = [r for p, r in found.items() if r and not p.startswith("canao")]
+                ratios = [row.over_canao for row in others if row.over_canao]
+                quiet = [row.quiet_over_canao for row in others if row.quiet_over_canao]
+                lines.append(
+                    [*cells, *(number(min(r, default=None), ".2f") for r in (ratios, quiet))]
+                )
+        ratio = "fastest peer / canao"
+        headings = ["model", "batch x sequence", *titles.values(), ratio, f"{ratio}, quiet"]
         return markdown_table(headings, lines)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from canao.peers.compare import Comparison, Row
 
-_VECTOR_FLAGS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "asimd", "sve")
+VECTOR_FLAGS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "asimd", "sve")
 
 
 _SHARES = (
     "*Of peak* counts the operations of products alone, as a part of the measured peak, *of pace* "
     "as a part of the median rate of multiply-adds alone that the machine gave between the turns "
-    "of the same rounds."
+    "of the same rounds. The *quiet* columns count only the runs before and after which all cores "
+    "ran nothing else: a core that another machine uses too issues half as many instructions."
 )
 
 
@@ -32,7 +33,7 @@ def comparison_markdown(comparison: Comparison) -> str:
 def conditions(comparison: Comparison, *, one_shape: bool = True) -> str:
     """What the times depend on, in sentences; the shape only where it is that of all times."""
     shape = f"Batch {comparison.batch}, sequence {comparison.sequence}, " if one_shape else ""
-    flags = " ".join(flag for flag in _VECTOR_FLAGS if flag in comparison.cpu_flags)
+    flags = " ".join(flag for flag in VECTOR_FLAGS if flag in comparison.cpu_flags)
     peaks = ", ".join(
         f"{peak:.1f} GFLOP/s with {count(threads, 'thread')}"
         for threads, peak in comparison.peak_gflops.items()
@@ -87,7 +88,21 @@ def _overviews(comparison: Comparison) -> list[str]:
             lines.append([work.model, *marked])
         parts.append(f"## Median milliseconds, {count(threads, 'thread')}")
         parts.append(markdown_table(["model", *titles.values()], lines))
+        parts += _quiet_overview(comparison, threads, titles)
     return parts
+
+
+def _quiet_overview(comparison: Comparison, threads: int, titles: Mapping[str, str]) -> list[str]:
+    """Medians of the runs on quiet cores, if there are any."""
+    lines: list[list[str]] = []
+    for work in comparison.workloads:
+        found = [comparison.row(work.model, threads, peer) for peer in titles]
+        cells = [number(row.quiet_ms if row else None, ".2f") for row in found]
+        lines.append([work.model, *cells])
+    if all(cell == "-" for line in lines for cell in line[1:]):
+        return []
+    heading = f"## Median milliseconds on quiet cores, {count(threads, 'thread')}"
+    return [heading, markdown_table(["model", *titles.values()], lines)]
 
 
 _HEADINGS = (
@@ -99,6 +114,10 @@ _HEADINGS = (
     "of peak",
     "of pace",
     "time / canao's",
+    "quiet runs",
+    "quiet ms",
+    "quiet of pace",
+    "quiet time / canao's",
     "largest difference",
 )
 
@@ -130,6 +149,10 @@ def _cells(row: Row) -> list[str]:
         number(row.peak_fraction, ".1%"),
         number(row.pace_fraction, ".1%"),
         number(row.over_canao, ".3f"),
+        str(row.quiet_runs),
+        number(row.quiet_ms, ".3f"),
+        number(row.quiet_pace_fraction, ".1%"),
+        number(row.quiet_over_canao, ".3f"),
         number(row.max_difference, ".1e"),
     ]
 

@@ -14,6 +14,7 @@ from canao.peers.catalogue import Peer, find_peers
 from canao.peers.compare import (
     Plan,
     Row,
+    Watch,
     Workload,
     check_installed,
     compare_case,
@@ -23,9 +24,12 @@ from canao.peers.compare import (
 )
 
 
-def rows(tmp_path: Path, peers: list[Peer], **settings: float) -> dict[str, Row]:
+def rows(
+    tmp_path: Path, peers: list[Peer], quiet: bool = True, **settings: float
+) -> dict[str, Row]:
     plan = Plan([], peers, [1], rounds=3, burst=2, warmup=1, rest=0.0, **settings)  # pyright: ignore[reportArgumentType]
-    found = compare_case(plan, fake_case(tmp_path), 1, tmp_path, lambda stage: None, lambda: 50.0)
+    watch = Watch(lambda: 50.0, lambda: quiet)
+    found = compare_case(plan, fake_case(tmp_path), 1, tmp_path, lambda stage: None, watch)
     return {row.peer: row for row in found}
 
 
@@ -45,6 +49,17 @@ def test_good_peers_have_times(tmp_path: Path) -> None:
     assert told.pace_gflops == 50.0
     assert told.pace_fraction == pytest.approx(2.0 / other.median_ms / 50)
     assert other.versions["numpy"] == np.__version__
+    assert (other.quiet_ms, other.quiet_runs) == (other.median_ms, 6)
+    assert told.quiet_pace_fraction == told.pace_fraction
+    assert other.quiet_over_canao == other.over_canao
+
+
+def test_runs_on_shared_cores_are_told_apart(tmp_path: Path) -> None:
+    (row,) = rows(tmp_path, [fake_peer(tmp_path, "good", "canao")], quiet=False).values()
+    assert row.median_ms
+    assert (row.quiet_ms, row.quiet_runs, row.quiet_over_canao) == (None, 0, None)
+    (told,) = with_peak_fractions([row], [Workload("double", 2_000_000, "none")], {1: 100.0})
+    assert told.quiet_pace_fraction is None
 
 
 def test_the_others_go_on_when_one_fails(tmp_path: Path) -> None:

@@ -62,6 +62,10 @@ def _row(model: str, threads: int, peer: str, ms: float, failing: str) -> Row:
         pace_gflops=80.0,
         pace_fraction=0.625,
         over_canao=ms * threads / 10,
+        quiet_ms=ms * 0.95,
+        quiet_runs=40,
+        quiet_pace_fraction=0.65,
+        quiet_over_canao=ms * threads / 10,
         max_difference=1e-6,
         versions={"torch": "2.13.0"},
     )
@@ -76,7 +80,9 @@ def test_markdown_has_all_that_times_depend_on() -> None:
         "25 rounds",
         "torch 2.13.0",
         "| bert-base | **10.00** | 12.50 | 15.00 |",
-        "| LiteRT | 1 | 100 | 15.000 | 13.500 | 50.0% | 62.5% | 1.500 | 1.0e-06 |",
+        "| bert-base | 9.50 | 11.88 | 14.25 |",
+        "| LiteRT | 1 | 100 | 15.000 | 13.500 | 50.0% | 62.5% | 1.500 | 40 | 14.250 | 65.0% "
+        "| 1.500 | 1.0e-06 |",
         "5.00 GFLOPs in products; weights: random (seed 0).",
     ):
         assert told in text
@@ -90,7 +96,7 @@ def test_tables_are_rectangular() -> None:
 
 def test_a_failed_peer_says_why() -> None:
     text = comparison_markdown(comparison(failing="litert"))
-    assert "| LiteRT (failed) | 1 | 0 | - | - | - | - | - | - |" in text
+    assert "| LiteRT (failed) | 1 | 0 | - | - | - | - | - | 0 | - | - | - | - |" in text
     assert "- LiteRT, 2 threads: its process crashed (SIGSEGV)" in text
 
 
