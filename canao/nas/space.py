@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NUM_BLOCKS, HIDDEN_SIZE = "num_blocks", "hidden_size"
 _MOST_STEPS = 16
 """Sizes that a bound is divided into at most: finer steps change time and accuracy too little."""
-_TOLERANCE = 1.006
+_TOLERANCE = 1.01
 """How much more than the cheapest an output may cost for its width to count as cheap."""
 
 
