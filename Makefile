@@ -24,7 +24,11 @@ CARRIERS := requirements/models.txt requirements/data.txt
 # No network while anything runs: models come from installed packages.
 OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help run test test-all lint lit pytest format clean
+# What exported OpenCL programs are built with, which PyPI does not have; by Debian's names.
+HEADERS := opencl-headers ocl-icd-opencl-dev
+APT := $(if $(filter 0,$(shell id -u)),,sudo --non-interactive) apt-get
+
+.PHONY: help run test test-all lint lit headers pytest format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,10 +37,10 @@ run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2 and compare it with PyTorch; 
 	@$(OFFLINE) $(BIN)/python examples/embed_sentences.py
 	@$(OFFLINE) $(BIN)/python examples/search_reviews.py
 
-test: lint lit ## Check style and types, then run the tests that take minutes at most
+test: lint lit headers ## Check style and types, then run the tests that take minutes at most
 	@$(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS) -m "not slow"
 
-test-all: lint lit ## Like test, with the slow tests
+test-all: lint lit headers ## Like test, with the slow tests
 	@$(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 lint: $(VENV)/dev.stamp ## Check style (ruff) and types (basedpyright)
@@ -45,6 +49,11 @@ lint: $(VENV)/dev.stamp ## Check style (ruff) and types (basedpyright)
 
 lit: $(VENV)/dev.stamp ## Run the tests of IR transformations
 	@echo "==> lit" && $(BIN)/lit --verbose test/filecheck docs/examples
+
+headers:
+	@echo '#include <CL/cl.h>' | $(or $(COMPILER),$(BIN)/python -m ziglang cc) -E -x c - >/dev/null 2>&1 \
+	|| { echo "==> installing $(HEADERS)" && $(APT) update --quiet=2 && $(APT) install --yes --quiet=2 $(HEADERS) >/dev/null; } \
+	|| { echo "the tests of exported OpenCL programs need OpenCL's headers and loader: install $(HEADERS)" >&2; exit 1; }
 
 format: $(VENV)/dev.stamp ## Format the sources and repair what ruff can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -8,6 +8,7 @@ arithmetic of the dialects arith, math and vector.
 
 from __future__ import annotations
 
+from abc import ABC
 from typing import ClassVar
 
 from xdsl.dialects.builtin import (
@@ -132,43 +133,39 @@ class ConvertOp(IRDLOperation):
             raise VerifyException('a mask is made by canao_vector.cmp "ne" with 0')
 
 
-@irdl_op_definition
-class KeepOp(IRDLOperation):
-    """Its operand, in a register from here on.
+class HintOp(IRDLOperation, ABC):
+    """Changes no value: it is for the compiler of the printed text."""
 
-    `canao_vector.keep %a : vector<8xf32>` changes no value. What the compiler of the
-    printed text knows of the operand, it does not know of the result: it cannot
+    T: ClassVar = VarConstraint("T", _VECTOR)
+    operand = operand_def(T)
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$operand attr-dict `:` type($result)"
+
+    def __init__(self, operand: SSAValue) -> None:
+        super().__init__(operands=[operand], result_types=[operand.type])
+
+
+@irdl_op_definition
+class KeepOp(HintOp):
+    """Its operand, in a register from here on: `canao_vector.keep %a : vector<8xf32>`.
+
+    What the compiler knows of the operand, it does not know of the result: it cannot
     load that again, and must hold it until its last use.
     """
 
     name = "canao_vector.keep"
-    T: ClassVar = VarConstraint("T", _VECTOR)
-    operand = operand_def(T)
-    result = result_def(T)
-    traits = traits_def(Pure())
-    assembly_format = "$operand attr-dict `:` type($result)"
-
-    def __init__(self, operand: SSAValue) -> None:
-        super().__init__(operands=[operand], result_types=[operand.type])
 
 
 @irdl_op_definition
-class InOrderOp(IRDLOperation):
-    """Its operand, computed before what follows.
+class InOrderOp(HintOp):
+    """Its operand, computed before what follows: `canao_vector.in_order %a : vector<8xf32>`.
 
-    `canao_vector.in_order %a : vector<8xf32>` changes no value. It is for compilers that
-    put operations in another order before they choose registers, and then lack some.
+    It is for compilers that put operations in another order before they choose
+    registers, and then lack some.
     """
 
     name = "canao_vector.in_order"
-    T: ClassVar = VarConstraint("T", _VECTOR)
-    operand = operand_def(T)
-    result = result_def(T)
-    traits = traits_def(Pure())
-    assembly_format = "$operand attr-dict `:` type($result)"
-
-    def __init__(self, operand: SSAValue) -> None:
-        super().__init__(operands=[operand], result_types=[operand.type])
 
 
 CanaoVector = Dialect("canao_vector", [CompareOp, SelectOp, ConvertOp, KeepOp, InOrderOp], [])
@@ -177,6 +174,7 @@ __all__ = [
     "CanaoVector",
     "CompareOp",
     "ConvertOp",
+    "HintOp",
     "InOrderOp",
     "KeepOp",
     "SelectOp",

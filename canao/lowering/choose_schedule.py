@@ -13,7 +13,7 @@ from canao.dialects.interfaces import AccessPattern, Indexed
 from canao.lowering.access import point_variables, shared_band, stage_reads
 from canao.lowering.choose_upright import choose_upright
 from canao.lowering.packed_source import packed_source
-from canao.lowering.register_tiles import is_short_of_loads, register_tile
+from canao.lowering.register_tiles import is_held, register_tile
 from canao.lowering.schedule import Packed, Schedule, StageSchedule
 from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit
@@ -150,8 +150,8 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
     leading = tuple(range(stage.parallel - 2))
     order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
     block = _choose_block(stage)
-    held = choice.unit.holds and is_short_of_loads(height, width, choice.unit)
-    how = StageSchedule(order, tuple(tile), vector, block, keep=held and vector is not None)
+    keep = vector is not None and is_held(height, width, choice.unit)
+    how = StageSchedule(order, tuple(tile), vector, block, keep=keep)
     if pack is None or vector is None or not _is_large(stage.anchor):
         return how
     terms = block or stage.extents[-1]

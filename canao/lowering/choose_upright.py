@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from canao.lowering.register_tiles import is_short_of_loads, register_tile
+from canao.lowering.register_tiles import is_held, register_tile
 from canao.lowering.schedule import Schedule, StageSchedule
 from canao.lowering.stage import Stage
 from canao.lowering.target import VectorUnit
@@ -50,7 +50,7 @@ def _choose(upright: Upright, stage: Stage, unit: VectorUnit, block: int) -> Sta
     keep = False
     if is_product(stage):
         tile[lane + 1], tile[lane] = register_tile(stage.extents[lane + 1], block, unit)
-        keep = unit.holds and is_short_of_loads(tile[lane + 1], tile[lane], unit)
+        keep = is_held(tile[lane + 1], tile[lane], unit)
     terms = _TERMS_A_SUM[is_product(stage)]
     long = stage.anchor is not None and stage.extents[-1] > terms
     return StageSchedule(

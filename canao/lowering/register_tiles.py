@@ -70,12 +70,12 @@ def load_cycles(vectors: float, broadcasts: float, unit: VectorUnit) -> float:
     return vectors / unit.loads + broadcasts / unit.broadcasts
 
 
-def is_short_of_loads(height: int, width: int, unit: VectorUnit) -> bool:
-    """Whether a tile is slower if each multiply-add reads its weights from memory.
+def is_held(height: int, width: int, unit: VectorUnit) -> bool:
+    """Whether code for a unit may hold weights in registers, and a tile gains by it.
 
-    Compilers may do so where registers are scarce: x86 has multiply-adds that take an
-    operand from memory.
+    It does where it would be slower if each multiply-add read its weights from memory, as
+    compilers let it where registers are scarce.
     """
     vectors = len(vector_pieces(width, unit.lanes_f32))
     reads = load_cycles(vectors * height, height, unit)
-    return unit.fma and reads > vectors * height / unit.multiply_adds
+    return unit.holds and reads > vectors * height / unit.multiply_adds

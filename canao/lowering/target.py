@@ -24,7 +24,7 @@ class VectorUnit:
     broadcasts: float = 2
     """Numbers that a core loads into all lanes of a register a cycle, if it does nothing else."""
     holds: bool = False
-    """Whether code for it may ask that a value is held in a register, and gains by it."""
+    """Whether C can ask that a value stays in one of its registers."""
 
     @property
     def bytes(self) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from canao.errors import MissingExtraError
-from canao.peers.compare import Comparison, Row
+from canao.peers.comparison import Comparison, Row
 
 _HIGHEST = 4.0
 """Bars end here; longer ones have their value written on them."""

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from canao.errors import CanaoError
 from canao.peers.catalogue import RUNNERS, Peer
+from canao.peers.comparison import Comparison, Row, Workload, with_peak_fractions
 from canao.peers.environment import Environment
 from canao.peers.models import Case, make_once, prepare_case
 from canao.peers.session import Array, Session
 from canao.runtime.cache import Cache, digest
-from canao.runtime.peak import peak_gflops, present_gflops
+from canao.runtime.peak import peak_gflops
 from canao.runtime.quiet import QuietProbe
 from canao.runtime.target import Target
 from canao.runtime.toolchain import find_compiler
@@ -69,83 +69,6 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One model with one number of threads on one peer. Times are in milliseconds."""
-
-    model: str
-    threads: int
-    peer: str
-    title: str
-    failure: str = ""
-    """Why there are no times; empty if there are."""
-    median_ms: float | None = None
-    min_ms: float | None = None
-    runs: int = 0
-    peak_fraction: float | None = None
-    """The products' operations over the median time, as a part of the measured peak."""
-    pace_gflops: float | None = None
-    """Median rate of multiply-adds alone, measured between the turns of the peers."""
-    pace_fraction: float | None = None
-    """The products' operations over the median time, as a part of that rate."""
-    over_canao: float | None = None
-    """Its median over canao's in the same rounds."""
-    quiet_ms: float | None = None
-    """Median of the runs during which the cores ran nothing else; None if there are too few."""
-    quiet_runs: int = 0
-    quiet_pace_fraction: float | None = None
-    """The products' operations over that time, as a part of the pace."""
-    quiet_over_canao: float | None = None
-    """That time over canao's."""
-    max_difference: float | None = None
-    """Largest absolute difference from the outputs of PyTorch eager."""
-    versions: dict[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass(frozen=True)
-class Workload:
-    """One model of a comparison: how much there is to compute."""
-
-    model: str
-    product_flops: int
-    weights: str
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The rows of a session with what they depend on."""
-
-    rows: tuple[Row, ...]
-    workloads: tuple[Workload, ...]
-    peak_gflops: dict[int, float]
-    """Measured rate of multiply-adds by number of threads."""
-    sequence: int
-    batch: int
-    dtype: str
-    rounds: int
-    burst: int
-    pinned: bool
-    cpu: str
-    cpu_flags: tuple[str, ...]
-    cores: int
-    compiler: str
-    routes: dict[str, str]
-    """How the model gets to each peer."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, as JSON has them."""
-        return asdict(self)
-
-    def has_times(self) -> bool:
-        """Whether anything could be measured."""
-        return any(row.median_ms is not None for row in self.rows)
-
-    def row(self, model: str, threads: int, peer: str) -> Row | None:
-        """The row of a peer; None if it was not asked for."""
-        wanted = (model, threads, peer)
-        return next((r for r in self.rows if (r.model, r.threads, r.peer) == wanted), None)
-
-
-@dataclass(frozen=True)
 class Watch:
     """What is asked of the machine between the turns of peers."""
 
@@ -187,9 +110,7 @@ def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> 
         case = prepare_case(name, plan.sequence, plan.batch, home)
         workloads.append(Workload(name, case.flops, case.weights))
         for threads in plan.threads:
-            watch = Watch(
-                partial(present_gflops, compiler, target, cache, threads), probe.are_quiet
-            )
+            watch = Watch(partial(probe.gflops, threads), probe.are_quiet)
             rows += compare_case(plan, case, threads, home, progress, watch)
             # Noise can only lower it, and the cache keeps the highest that was ever seen.
             peaks[threads] = peak_gflops(compiler, target, cache, threads)
@@ -251,8 +172,9 @@ def compare_case(
                 entrants.append(_enter(plan, peer, case, threads, home, open_sessions))
             except CanaoError as error:
                 failures[peer.name] = str(error)
-        tell = partial(_tell, progress, where)
-        failures |= _play(plan, entrants, tell, measure_pace, is_quiet)
+        failures |= _play(
+            plan, entrants, lambda stage: progress(f"{where}: {stage}"), measure_pace, is_quiet
+        )
     ours = next((e for e in entrants if e.peer.name == "canao" and "canao" not in failures), None)
     known = {entrant.peer.name: entrant for entrant in entrants}
     rows: list[Row] = []
@@ -264,10 +186,6 @@ def compare_case(
             row = _row(known[peer.name], case, threads, ours)
             rows.append(replace(row, pace_gflops=statistics.median(paces) if paces else None))
     return rows
-
-
-def _tell(progress: Progress, where: str, stage: str) -> None:
-    progress(f"{where}: {stage}")
 
 
 def _play(
@@ -370,7 +288,6 @@ def _ratio(ms: float | None, other: float | None) -> float | None:
 def _row(entrant: _Entrant, case: Case, threads: int, ours: _Entrant | None) -> Row:
     median = _median_ms(entrant.seconds)
     quiet = _median_ms(entrant.quiet, _FEWEST_QUIET)
-    theirs = (ours.seconds, ours.quiet) if ours else ((), ())
     return Row(
         model=case.model,
         threads=threads,
@@ -379,38 +296,13 @@ def _row(entrant: _Entrant, case: Case, threads: int, ours: _Entrant | None) -> 
         median_ms=median,
         min_ms=1e3 * min(entrant.seconds),
         runs=len(entrant.seconds),
-        over_canao=_ratio(median, _median_ms(theirs[0])),
+        over_canao=_ratio(median, _median_ms(ours.seconds) if ours else None),
         quiet_ms=quiet,
         quiet_runs=len(entrant.quiet),
-        quiet_over_canao=_ratio(quiet, _median_ms(theirs[1], _FEWEST_QUIET)),
+        quiet_over_canao=_ratio(quiet, _median_ms(ours.quiet, _FEWEST_QUIET) if ours else None),
         max_difference=entrant.difference,
         versions=entrant.versions,
     )
-
-
-def with_peak_fractions(
-    rows: Sequence[Row], workloads: Sequence[Workload], peaks: Mapping[int, float]
-) -> list[Row]:
-    """The rows with the shares that their medians are of two rates.
-
-    These are the peak (GFLOP/s by number of threads), and the pace of the same rounds.
-    """
-    flops = {work.model: work.product_flops for work in workloads}
-    found: list[Row] = []
-    for row in rows:
-        peak = peaks[row.threads]
-        rate = flops[row.model] / row.median_ms / 1e6 if row.median_ms else 0.0
-        quiet = flops[row.model] / row.quiet_ms / 1e6 if row.quiet_ms else 0.0
-        pace = row.pace_gflops
-        found.append(
-            replace(
-                row,
-                peak_fraction=rate / peak if rate and peak else None,
-                pace_fraction=rate / pace if rate and pace else None,
-                quiet_pace_fraction=quiet / pace if quiet and pace else None,
-            )
-        )
-    return found
 
 
 def largest_difference(expected: Sequence[Array], found: Sequence[Array]) -> tuple[float, float]:

@@ -9,12 +9,12 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from canao.dialects.interfaces import AccessPattern
 from canao.errors import CanaoError
 from canao.lowering.layer_task import LayerTask, choose_by_model
 from canao.lowering.program import Program
 from canao.lowering.stage import Stage
 from canao.lowering.standalone import standalone_program
+from canao.lowering.upright import is_product
 from canao.peers.models import prepare_case
 from canao.peers.table import VECTOR_FLAGS, count, markdown_table, number
 from canao.runtime.assembly import InnerLoop, assembly, busiest_loop
@@ -52,7 +52,7 @@ class KernelRow:
     schedule: str
     compiler: str
     failure: str = ""
-    quiet_ms: float | None = None
+    ms: float | None = None
     """Median of the samples taken while the cores ran nothing else; of all where they never did."""
     median_ms: float | None = None
     """Median of all samples."""
@@ -60,12 +60,12 @@ class KernelRow:
     quiet: float = 0.0
     """The part of the samples that is quiet."""
     gflops: float = 0.0
-    """The products' operations over `quiet_ms`."""
+    """The products' operations over `ms`."""
     peak_fraction: float = 0.0
     pace_fraction: float = 0.0
     """The same rate over that of multiply-adds alone in the same rounds."""
     bandwidth_fraction: float = 0.0
-    """The weights' bytes over `quiet_ms`, as a part of the rate at which memory is read."""
+    """The weights' bytes over `ms`, as a part of the rate at which memory is read."""
     loop: InnerLoop | None = None
     """The inner loop with the most multiply-adds."""
 
@@ -91,7 +91,7 @@ class KernelsResult:
 
     def has_times(self) -> bool:
         """Whether anything could be measured."""
-        return any(row.quiet_ms is not None for row in self.rows)
+        return any(row.ms is not None for row in self.rows)
 
     def to_markdown(self) -> str:
         """A table with a row for each kernel and compiler."""
@@ -143,7 +143,7 @@ def _cells(row: KernelRow) -> list[str]:
         " ".join(row.models),
         row.schedule,
         row.compiler,
-        number(row.quiet_ms, ".3f"),
+        number(row.ms, ".3f"),
         number(row.median_ms, ".3f"),
         number(row.min_ms, ".3f"),
         number(row.quiet, ".0%"),
@@ -243,7 +243,7 @@ def _kernels_of(name: str, home: Path, sequence: int, threads: int, target: Targ
 
 def _kernel(task: LayerTask) -> Kernel | None:
     """The kernel of a layer under the cost model's schedule; None for one without a product."""
-    products = [stage for stage in task.stages if _is_product(stage)]
+    products = [stage for stage in task.stages if is_product(stage)]
     if not products:
         return None
     program = standalone_program(task, choose_by_model(task)[0])
@@ -257,16 +257,12 @@ def _kernel(task: LayerTask) -> Kernel | None:
     )
 
 
-def _is_product(stage: Stage) -> bool:
-    return stage.anchor is not None and stage.anchor.access_pattern() is AccessPattern.CONTRACT
-
-
 def _shape(stage: Stage) -> str:
     """Rows x terms x columns of a product, and how many there are of it."""
     *outer, rows, columns = stage.extents[: stage.parallel]
     terms = prod(stage.extents[stage.parallel :])
-    number = prod(outer)
-    return f"{rows}x{terms}x{columns}{f' ({number})' if number > 1 else ''}"
+    times = prod(outer)
+    return f"{rows}x{terms}x{columns}{f' ({times})' if times > 1 else ''}"
 
 
 def _measure(
@@ -277,15 +273,10 @@ def _measure(
     probe: QuietProbe,
     rounds: int,
 ) -> Iterator[KernelRow]:
-    program, entries = kernel.program, dict[str, Entry]()
-    rows: dict[str, KernelRow] = {}
-    loops: dict[str, InnerLoop | None] = {}
-    for compiler in compilers:
-        library = build_library(program.source, compiler, target, process.cache).path
-        entries[compiler.title] = Entry(hash_of_file(library), program, library)
-        loops[compiler.title] = busiest_loop(
-            assembly(program.source, compiler, target, process.cache)
-        )
+    """The rows of a kernel: all its builds run in turn."""
+    program, cache = kernel.program, process.cache
+    libraries = [build_library(program.source, c, target, cache).path for c in compilers]
+    entries = {path: Entry(hash_of_file(path), program, path) for path in libraries}
     results: dict[str, Result] = {}
     hold_contest(
         list(entries.values()),
@@ -295,10 +286,11 @@ def _measure(
         rounds=rounds,
         pace=True,
     )
-    for title, entry in entries.items():
-        row = KernelRow(kernel.models, kernel.shapes, program.kernels[0].variant, title)
-        rows[title] = replace(_timed(row, kernel, results[entry.name]), loop=loops[title])
-    yield from rows.values()
+    for compiler, path in zip(compilers, libraries, strict=True):
+        loop = busiest_loop(assembly(program.source, compiler, target, cache))
+        variant = program.kernels[0].variant
+        row = KernelRow(kernel.models, kernel.shapes, variant, compiler.title, loop=loop)
+        yield _timed(row, kernel, results[entries[path].name])
 
 
 def _timed(row: KernelRow, kernel: Kernel, result: Result) -> KernelRow:
@@ -307,7 +299,7 @@ def _timed(row: KernelRow, kernel: Kernel, result: Result) -> KernelRow:
     gflops = kernel.product_flops / result.ms / 1e6
     return replace(
         row,
-        quiet_ms=result.ms,
+        ms=result.ms,
         median_ms=result.median_ms,
         min_ms=result.least_ms,
         quiet=result.quiet,

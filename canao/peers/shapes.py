@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from canao.peers.compare import Comparison, Plan, Progress, compare
+from canao.peers.compare import Plan, Progress, compare
+from canao.peers.comparison import Comparison
 from canao.peers.table import conditions, count, markdown_table, number
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from canao.errors import CanaoError
 from canao.peers.catalogue import find_peers, on_device
-from canao.peers.compare import Comparison, Plan, Progress, compare
+from canao.peers.compare import Plan, Progress, compare
+from canao.peers.comparison import Comparison
 from canao.peers.paper import TABLE_1, PaperRow
 from canao.peers.table import conditions, count, markdown_table, number
 

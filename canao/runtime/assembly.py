@@ -6,11 +6,11 @@ It knows x86-64 in the syntax of AT&T, as gcc and clang write it.
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from canao.errors import ToolchainError
+from canao.runtime.build import explain_refusal, run_compiler
 from canao.runtime.cache import Cache
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
@@ -38,11 +38,6 @@ class InnerLoop:
     spills: int
     """Instructions that move a vector to or from the stack."""
 
-    @property
-    def loads_a_multiply_add(self) -> float:
-        """What a processor needs load ports for."""
-        return self.loads / self.multiply_adds
-
 
 def assembly(source: str, compiler: Compiler, target: Target, cache: Cache) -> str:
     """The assembly that a compiler makes of C text; `ToolchainError` if it refuses it."""
@@ -51,11 +46,9 @@ def assembly(source: str, compiler: Compiler, target: Target, cache: Cache) -> s
         (room / "unit.c").write_text(source, encoding="utf-8")
         # Symbols and lines for debuggers would hide the instructions.
         command = [*compiler.command, *flags, "-g0", "-S", "-o", "unit.s", "unit.c"]
-        result = subprocess.run(command, cwd=room, capture_output=True, text=True, check=False)
+        result = run_compiler(command, room)
         if result.returncode:
-            raise ToolchainError(
-                f"{' '.join(compiler.command)} refused the emitted code: {result.stderr.strip()}"
-            )
+            raise ToolchainError(explain_refusal(compiler, flags, result, room))
         return (room / "unit.s").read_text(encoding="utf-8", errors="replace")
 
 

@@ -123,12 +123,12 @@ class _Builder:
     def _call(self, room: Path, *arguments: str, made: Path) -> None:
         """Runs the compiler; `ToolchainError` unless it leaves what it was to make."""
         flags = self.compiler.flags(self.target)
-        result = _run([*self.compiler.command, *flags, *arguments], room)
+        result = run_compiler([*self.compiler.command, *flags, *arguments], room)
         if not result.returncode and made.exists():
             return
         if _NO_SPACE in result.stderr:
             raise self.cache.error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        raise ToolchainError(_explain(self.compiler, flags, result, room))
+        raise ToolchainError(explain_refusal(self.compiler, flags, result, room))
 
     def _metadata(self) -> dict[str, object]:
         return {
@@ -140,7 +140,8 @@ class _Builder:
         }
 
 
-def _run(command: list[str], room: Path) -> subprocess.CompletedProcess[str]:
+def run_compiler(command: list[str], room: Path) -> subprocess.CompletedProcess[str]:
+    """How a compiler ended that works in a directory; `ToolchainError` if it cannot start."""
     # Compilers leave intermediate files in TMPDIR: keep those in the cache too.
     environment = {**os.environ, "TMPDIR": str(room), "LC_ALL": "C"}
     try:
@@ -161,12 +162,13 @@ def _run(command: list[str], room: Path) -> subprocess.CompletedProcess[str]:
         ) from error
 
 
-def _explain(
+def explain_refusal(
     compiler: Compiler,
     flags: tuple[str, ...],
     result: subprocess.CompletedProcess[str],
     room: Path,
 ) -> str:
+    """What a compiler said of C text, and what to do."""
     said = result.stderr.replace(f"{room}{os.sep}", "").splitlines()
     shown = "\n".join(f"  {line}" for line in said[:_SHOWN_LINES])
     return (

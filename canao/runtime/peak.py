@@ -18,8 +18,6 @@ from canao.runtime.toolchain import Compiler
 CHAIN_OPERATIONS = 2 * 12
 """Floating-point operations of a step of the probe, for each lane of a vector."""
 _STEPS = 200_000
-_LONG_STEPS = 10_000_000
-"""Some 30 ms, as long as an inference of a small model."""
 _STREAM_BYTES = 128 << 20
 """More than the caches of most processors hold."""
 _ROUNDS = 25
@@ -52,14 +50,6 @@ def peak_gflops(compiler: Compiler, target: Target, cache: Cache, threads: int) 
     operations = CHAIN_OPERATIONS * target.vector_unit.lanes_f32 * _STEPS * threads
     probe = find_probe(compiler, target, cache)
     return probe.best("peak", threads, lambda: operations / probe.seconds("peak", threads, _STEPS))
-
-
-def present_gflops(compiler: Compiler, target: Target, cache: Cache, threads: int) -> float:
-    """The rate of `peak_gflops` as the machine is now: one run of some 30 ms, nothing kept."""
-    operations = CHAIN_OPERATIONS * target.vector_unit.lanes_f32 * _LONG_STEPS * threads
-    probe = find_probe(compiler, target, cache)
-    seconds = probe.seconds("peak", threads, _LONG_STEPS, rounds=1)
-    return operations / seconds / 1e9
 
 
 def read_bandwidth(compiler: Compiler, target: Target, cache: Cache, threads: int) -> float:

@@ -22,7 +22,8 @@ from canao.runtime.toolchain import Compiler
 _BLOCKS = 300
 """Some 20 us of a core."""
 _ROUNDS = 2
-_STEPS = 1_000_000
+_STEPS = 10_000_000
+"""Some 30 ms, as long as an inference of a small model."""
 _SHARED = 0.8
 """A core whose rate is below this part of the best known one is shared. Clocks move by less,
 and another thread takes nearly half."""
@@ -73,7 +74,7 @@ class QuietProbe:
         return rate >= _SHARED * self.best
 
     def gflops(self, threads: int) -> float:
-        """The rate at which so many threads multiply and add now: of some 3 ms."""
+        """The rate of `peak_gflops` as the machine is now; nothing is kept."""
         operations = CHAIN_OPERATIONS * self.lanes * _STEPS * threads
         return operations / self._peak(threads, _STEPS, 1) / 1e9
 

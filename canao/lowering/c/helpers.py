@@ -67,22 +67,12 @@ def choose(unit: UnitPrinter, ctype: CType, condition: str, a: str, b: str) -> s
     return f"({condition}) ? {a} : {b}"
 
 
-def keep(unit: UnitPrinter, ctype: CType, text: str) -> str:
-    """A vector in a register, where C has a way to say so."""
-    body = unit.flavour.keep(ctype)
+def hint(unit: UnitPrinter, ctype: CType, name: str, body: str | None, text: str) -> str:
+    """A vector that a function returns as it is, but for what compilers know; itself without."""
     if body is None:
         return text
-    name = _ensure(unit, f"canao_keep_{ctype.tag}", ctype, [(ctype, "a")], lambda: body)
-    return f"{name}({text})"
-
-
-def in_order(unit: UnitPrinter, ctype: CType, text: str) -> str:
-    """A vector computed before what follows, where C has a way to say so."""
-    body = unit.flavour.in_order(ctype)
-    if body is None:
-        return text
-    name = _ensure(unit, f"canao_in_order_{ctype.tag}", ctype, [(ctype, "a")], lambda: body)
-    return f"{name}({text})"
+    function = _ensure(unit, f"canao_{name}_{ctype.tag}", ctype, [(ctype, "a")], lambda: body)
+    return f"{function}({text})"
 
 
 def hold(unit: UnitPrinter, ctype: CType, text: str) -> str:

@@ -124,11 +124,16 @@ def _lane(
 
 
 def _print_keep(fn: FunctionPrinter, op: canao_vector.KeepOp) -> None:
-    fn.define(op.result, helpers.keep(fn.unit, fn.ctype(op.operand), fn.name(op.operand)))
+    _print_hint(fn, op, "keep", fn.unit.flavour.keep(fn.ctype(op.operand)))
 
 
 def _print_in_order(fn: FunctionPrinter, op: canao_vector.InOrderOp) -> None:
-    fn.define(op.result, helpers.in_order(fn.unit, fn.ctype(op.operand), fn.name(op.operand)))
+    _print_hint(fn, op, "in_order", fn.unit.flavour.in_order(fn.ctype(op.operand)))
+
+
+def _print_hint(fn: FunctionPrinter, op: canao_vector.HintOp, name: str, body: str | None) -> None:
+    ctype, text = fn.ctype(op.operand), fn.name(op.operand)
+    fn.define(op.result, helpers.hint(fn.unit, ctype, name, body, text))
 
 
 PRINTERS: dict[type[Operation], OpPrinter] = {

@@ -19,7 +19,7 @@ from unit.lowering.test_upright import attention
 
 from canao.lowering.layer_task import LayerTask, choose_by_model
 from canao.lowering.pipeline import lower
-from canao.lowering.register_tiles import is_short_of_loads, loads_a_term, register_tile
+from canao.lowering.register_tiles import is_held, loads_a_term, register_tile
 from canao.lowering.schedule import Schedule
 from canao.lowering.target import vector_unit
 from canao.runtime.assembly import InnerLoop, assembly, busiest_loop, inner_loops
@@ -107,8 +107,8 @@ def test_what_is_not_held_is_moved_over_the_stack(tmp_path: Path) -> None:
 @pytest.mark.parametrize("unit", PROCESSORS)
 def test_weights_are_held_where_loads_are_scarce(unit: str) -> None:
     found = vector_unit(UNITS[unit])
-    assert is_short_of_loads(*register_tile(128, 768, found), found)
-    assert not is_short_of_loads(1, found.lanes_f32, replace(found, loads=8, broadcasts=8))
+    assert is_held(*register_tile(128, 768, found), found)
+    assert not is_held(1, found.lanes_f32, replace(found, loads=8, broadcasts=8))
 
 
 LISTING = """

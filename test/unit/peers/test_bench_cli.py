@@ -12,7 +12,8 @@ from unit.test_cli import run
 import canao.peers.compare as compare_module
 import canao.peers.shapes as shapes_module
 import canao.peers.table1 as table1_module
-from canao.peers.compare import Comparison, Plan
+from canao.peers.compare import Plan
+from canao.peers.comparison import Comparison
 
 
 @pytest.mark.parametrize("command", ["model", "setup", "peers", "shapes", "table1"])

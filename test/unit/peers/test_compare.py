@@ -13,15 +13,13 @@ from canao.errors import PeerError
 from canao.peers.catalogue import Peer, find_peers
 from canao.peers.compare import (
     Plan,
-    Row,
     Watch,
-    Workload,
     check_installed,
     compare_case,
     converted_directory,
     largest_difference,
-    with_peak_fractions,
 )
+from canao.peers.comparison import Row, Workload, with_peak_fractions
 
 
 def rows(

@@ -11,7 +11,7 @@ import pytest
 
 from canao.peers.catalogue import DEFAULT_PEERS, PEERS
 from canao.peers.chart import write_chart
-from canao.peers.compare import Comparison, Row, Workload
+from canao.peers.comparison import Comparison, Row, Workload
 from canao.peers.paper import TABLE_1
 from canao.peers.shapes import ShapesResult
 from canao.peers.table import comparison_markdown

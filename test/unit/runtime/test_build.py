@@ -111,14 +111,14 @@ def test_equal_source_is_compiled_once(
 ) -> None:
     source = make_program().source
     first: list[Library] = []
-    run, runs = building._run, 0  # pyright: ignore[reportPrivateUsage]
+    run, runs = building.run_compiler, 0
 
     def counted(command: list[str], room: Path):
         nonlocal runs
         runs += 1
         return run(command, room)
 
-    monkeypatch.setattr(building, "_run", counted)
+    monkeypatch.setattr(building, "run_compiler", counted)
     threads = [
         threading.Thread(target=lambda: first.append(build_library(source, compiler, host, cache)))
         for _ in range(3)
