@@ -14,7 +14,7 @@ import numpy as np
 
 from canao.compiled_model import Build, CompiledModel
 from canao.errors import CanaoError, ToolchainError
-from canao.frontend.convention import CallConvention, computed_dtype
+from canao.frontend.convention import CallConvention, computed_dtype, split_example
 from canao.lowering.program import Program
 from canao.runtime.cache import Cache
 from canao.runtime.choose_threads import (
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from xdsl.dialects.builtin import ModuleOp
 
+    from canao.frontend.state import ModelState
     from canao.lowering.layer_task import Chooser, Foresee
 
     Model = torch.nn.Module | ExportedProgram | str | Path
@@ -105,6 +106,8 @@ class _Imported:
     text: str
     weights: Mapping[str, Array]
     convention: CallConvention
+    state: ModelState | None = None
+    """None for a model that came as text."""
 
 
 def compile(
@@ -161,7 +164,9 @@ def compile(
     )
     module = chosen.module(choice.threads)
     prune_if_due(options.cache)
-    return CompiledModel(chosen.program, module, imported.convention, build, examples)
+    return CompiledModel(
+        chosen.program, module, imported.convention, build, examples, state=imported.state
+    )
 
 
 def _built(
@@ -316,7 +321,8 @@ def _import(model: Model, example_inputs: ExampleInputs | None, watch: _Stopwatc
 
     found = import_model(model, example_inputs)
     watch.seconds |= {"export": found.export_seconds, "import": found.import_seconds}
-    return _Imported(found.module, str(found.module), found.weights, found.convention)
+    text = str(found.module)
+    return _Imported(found.module, text, found.weights, found.convention, found.state)
 
 
 def _import_mlir(model: str | Path) -> _Imported:
@@ -420,7 +426,6 @@ def _examples(example_inputs: ExampleInputs | None, convention: CallConvention) 
     """The flat arrays of the example inputs; ones where there are none."""
     if example_inputs is None:
         return [np.ones(leaf.shape, computed_dtype(leaf.dtype)) for leaf in convention.inputs]
-    named = isinstance(example_inputs, Mapping)
-    args, kwargs = ((), example_inputs) if named else (tuple(example_inputs), {})
+    args, kwargs = split_example(example_inputs)
     # The caller may change its tensors later: keep what was given.
     return [array.copy() for array in convention.flatten(args, kwargs)]

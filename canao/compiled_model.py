@@ -6,10 +6,10 @@ import os
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from canao.errors import (
     DeviceError,
     ExecutionError,
     ToolchainError,
+    UnsupportedModelError,
     VerificationError,
 )
 from canao.frontend.convention import CallConvention, computed_dtype
@@ -31,11 +32,18 @@ from canao.runtime.measure import Latency, time_calls
 from canao.runtime.memory import aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
 from canao.runtime.peak import Peaks, measured_peaks
-from canao.runtime.ready import Module
+from canao.runtime.product_errors import measure_errors
+from canao.runtime.ready import Module, open_program
 from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
 from canao.runtime.target import Target
 from canao.runtime.toolchain import find_compiler
 from canao.runtime.usage import DeviceUse, measure_use
+from canao.runtime.weights import prepare_weights
+
+if TYPE_CHECKING:
+    import torch
+
+    from canao.frontend.state import ModelState
 
 _VECTOR_FEATURES = ("avx512f", "avx2", "fma", "asimd", "neon", "sse2")
 _REPORT_RUNS = 20
@@ -82,6 +90,8 @@ class CompiledModel:
         convention: CallConvention,
         build: Build,
         examples: Sequence[Array],
+        *,
+        state: ModelState | None = None,
     ) -> None:
         _check_same_inputs(program, convention)
         self.program = program
@@ -90,6 +100,7 @@ class CompiledModel:
         self.examples = tuple(examples)
         """The flat inputs that the model was compiled with: what measuring runs on."""
         self._module = module
+        self._state = state
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model. Threads may call it at once; they take turns."""
@@ -152,7 +163,8 @@ class CompiledModel:
         places = _addresses(self.examples), _addresses(outputs)
         self._module.run(*places)  # a failed check is an error here, not a time
         call = self._module.bind(*places)
-        samples = time_calls(call, runs, warmup)
+        with self._module.in_use.call():
+            samples = time_calls(call, runs, warmup)
         return Latency.of(samples, self.threads, self.dtype, self.cpu_flags)
 
     @cached_property
@@ -231,8 +243,53 @@ class CompiledModel:
 
         return save_model(self, self._module.weights, Path(path))
 
+    def update_weights(self, model: torch.nn.Module) -> None:
+        """Take the weights that `model` has now, packed again without compiling.
+
+        A compiled model is a snapshot: it keeps the weights that it was compiled
+        with until this is called. `model` has the parameters and buffers of the
+        model that was compiled. Calls that run meanwhile end with the old
+        weights. Raises `UnsupportedModelError` where compiled code does not fit.
+        """
+        if self._state is None:
+            raise UnsupportedModelError(
+                "the weights cannot be updated: the model came from a file; compile it from the "
+                "PyTorch model"
+            )
+        weights = self._state.read(model)
+        program = self.program
+        if program.fast_products:
+            products = measure_errors(program.fast_products, weights)
+            program = replace(program, fast_products=products)
+        prepared = prepare_weights(program, weights)
+        # The old module ends its threads when the last call that uses it has ended.
+        self._module = self._opened(program, prepared)
+        self.program = program
+        vars(self).pop("report", None)
+
+    def _opened(self, program: Program, weights: Sequence[Array]) -> Module:
+        from canao.saved import library_of
+
+        return open_program(program, library_of(self), weights, self.build.target, self.threads)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledModel:
+        """A model with threads and working memory of its own; weights, never written to, shared."""
+        module = self._opened(self.program, self._module.weights)
+        return CompiledModel(
+            self.program, module, self.convention, self.build, self.examples, state=self._state
+        )
+
+    def __copy__(self) -> CompiledModel:
+        return self.__deepcopy__({})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For worker pools: the files of the saved form, loaded again on the other side."""
+        from canao.saved import pack, unpack
+
+        return unpack, (pack(self, self._module.weights),)
+
     def close(self) -> None:
-        """End the model's threads; it cannot be called afterwards."""
+        """End the model's threads, after the calls that run; later ones are refused."""
         self._module.close()
 
     def __repr__(self) -> str:

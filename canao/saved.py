@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import canao
@@ -73,7 +74,7 @@ def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:
         (path / "ir" / f"{stage}.mlir").write_text(text, encoding="utf-8")
     (path / _PROGRAM).write_text(model.program.to_json(), encoding="utf-8")
     (path / _CONVENTION).write_text(json.dumps(model.convention.to_json()), encoding="utf-8")
-    shutil.copyfile(_library(model), path / _LIBRARY)
+    shutil.copyfile(library_of(model), path / _LIBRARY)
     write_tensors(path / "weights.safetensors", _numbered(weights))
     write_tensors(path / "examples.safetensors", _numbered(model.examples))
     manifest = {
@@ -89,13 +90,34 @@ def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:
     (path / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
-def _library(model: CompiledModel) -> Path:
+def library_of(model: CompiledModel) -> Path:
     """The library of a model, made again if it was pruned from the cache since."""
     build = model.build
     if build.library.is_file():
         return build.library
     compiler, cache = compiler_for(build.target, build.cc), Cache(build.cache_dir)
     return build_program(model.program, compiler, build.target, cache, workers=1).path
+
+
+def pack(model: CompiledModel, weights: Sequence[Array]) -> dict[str, bytes]:
+    """The files of the saved form, by their paths in its directory."""
+    with TemporaryDirectory(prefix="canao-") as directory:
+        root = save_model(model, weights, Path(directory) / "model")
+        files = (path for path in root.rglob("*") if path.is_file())
+        return {str(path.relative_to(root)): path.read_bytes() for path in files}
+
+
+def unpack(files: Mapping[str, bytes]) -> CompiledModel:
+    """The model that `pack` took apart."""
+    with TemporaryDirectory(prefix="canao-") as directory:
+        root = Path(directory)
+        for name, data in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(data)
+        model = load_model(root)
+        # What is mapped and loaded stays when the directory is gone; texts do not.
+        model.build = replace(model.build, ir=dict(model.build.ir))
+        return model
 
 
 def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:

@@ -26,6 +26,15 @@ def computed_dtype(dtype: str) -> str:
     return _ELEMENTS.get(dtype, "int64")
 
 
+def split_example(example_inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Example inputs as positional and keyword arguments; anything else is the one argument."""
+    if isinstance(example_inputs, Mapping):
+        return (), dict(example_inputs)
+    if isinstance(example_inputs, tuple | list):
+        return tuple(example_inputs), {}
+    return (example_inputs,), {}
+
+
 @dataclass(frozen=True)
 class InputTensor:
     """A tensor that the model takes."""

@@ -1,20 +1,25 @@
 """`torch.compile(model, backend="canao")`.
 
 Dynamo hands over graphs in which parameters and buffers are inputs. They are
-fixed here, so that their packing and folding happen once; the model is compiled
-again when one of them has changed since.
+fixed here, so that their packing and folding happen once; they are packed again
+when one of them has changed since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.fx import GraphModule
 
 from canao.errors import UnsupportedModelError
+
+if TYPE_CHECKING:
+    from canao.compiled_model import CompiledModel
 
 
 class FixedWeights(nn.Module):
@@ -48,9 +53,29 @@ def _is_weight(tensor: torch.Tensor) -> bool:
     return isinstance(tensor, nn.Parameter) or hasattr(tensor, "_dynamo_static_input_type")
 
 
-def _state(tensors: Sequence[torch.Tensor]) -> list[tuple[int, int]]:
-    """Changes when a tensor is replaced or written in place."""
-    return [(t.data_ptr(), -1 if t.is_inference() else t._version) for t in tensors]
+_SAMPLES = 256
+"""Elements of each weight that are looked at before each call."""
+
+
+def _state(tensors: Sequence[torch.Tensor]) -> list[tuple[object, ...]]:
+    """Changes when a tensor is replaced or written in place.
+
+    Writes through `.data` are not counted by PyTorch: values spread over the
+    tensor tell of those, as far as they change them.
+    """
+    return [
+        (t.data_ptr(), -1 if t.is_inference() else t._version, _sample(t).tobytes())
+        for t in tensors
+    ]
+
+
+def _sample(tensor: torch.Tensor) -> npt.NDArray[np.generic]:
+    """Values at equal distances in a tensor, the first and the last among them."""
+    flat = tensor.detach().reshape(-1)
+    if not flat.numel():
+        return np.empty(0)
+    step = max(1, (flat.numel() - 1) // _SAMPLES)
+    return torch.cat([flat[::step], flat[-1:]]).view(torch.uint8).numpy()
 
 
 def canao_backend(
@@ -63,19 +88,26 @@ def canao_backend(
     _check(graph, example_inputs)
     from canao.api import compile as compile_model
 
-    def build(inputs: Sequence[Any]) -> tuple[FixedWeights, Any, list[tuple[int, int]]]:
-        model = FixedWeights(graph, inputs)
+    def build(inputs: Sequence[Any]) -> tuple[FixedWeights, CompiledModel]:
+        model = FixedWeights(graph, inputs).eval()
         free = tuple(inputs[number] for number in model.free)
-        compiled = compile_model(model, (free,), **(options or {}))
-        return model, compiled, _state([inputs[number] for number in model.fixed])
+        return model, compile_model(model, (free,), **(options or {}))
 
-    model, compiled, state = build(example_inputs)
+    def state_of(inputs: Sequence[Any]) -> list[tuple[object, ...]]:
+        return _state([inputs[number] for number in model.fixed])
+
+    model, compiled = build(example_inputs)
+    state = state_of(example_inputs)
 
     def call(*inputs: Any) -> Any:
         nonlocal model, compiled, state
-        if _state([inputs[number] for number in model.fixed]) != state:
-            compiled.close()
-            model, compiled, state = build(inputs)
+        now = state_of(inputs)
+        if now != state:
+            try:
+                compiled.update_weights(FixedWeights(graph, inputs).eval())
+            except UnsupportedModelError:
+                model, compiled = build(inputs)
+            state = now
         return compiled(tuple(inputs[number] for number in model.free))
 
     return call

@@ -17,16 +17,18 @@ from canao.dialects.canao import Canao
 from canao.dialects.canao.source import dtype_of_element
 from canao.errors import InputFileError
 from canao.frontend.convention import Argument, Array, CallConvention, InputTensor, Result
+from canao.frontend.state import ModelState
 from canao.frontend.structure import LEAF, Structure
 
 
 @dataclass(frozen=True)
 class ImportedModel:
-    """A model in the torch dialect, its weights, and how to call it."""
+    """A model in the torch dialect, its weights, how to call it, and where weights came from."""
 
     module: ModuleOp
     weights: Mapping[str, Array]
     convention: CallConvention
+    state: ModelState
     export_seconds: float
     import_seconds: float
 

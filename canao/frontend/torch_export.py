@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,22 +15,18 @@ from torch import nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 from torch.fx import Node
+from torch.utils._pytree import tree_map_only
 
 from canao.errors import CanaoError, UnsupportedModelError, UnsupportedOpError
+from canao.frontend.convention import split_example
 from canao.frontend.source_location import source_location
 from canao.transforms.convert_torch_to_canao.table import CONVERSIONS
 
+_one_trace_at_a_time = threading.Lock()
+"""Tracing sets state of the whole process."""
+
 _ROUNDS = 8
 """Decompositions may need others in turn; more rounds than this mean a cycle."""
-
-
-def split_example(example_inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Example inputs as positional and keyword arguments."""
-    if isinstance(example_inputs, Mapping):
-        return (), dict(example_inputs)
-    if isinstance(example_inputs, tuple | list):
-        return tuple(example_inputs), {}
-    return (example_inputs,), {}
 
 
 def parameter_names(model: nn.Module) -> tuple[str, ...]:
@@ -38,24 +36,57 @@ def parameter_names(model: nn.Module) -> tuple[str, ...]:
     return tuple(p.name for p in parameters if p.kind in kinds)
 
 
-@contextmanager
-def _inference_mode_of(model: nn.Module) -> Generator[None]:
-    """Evaluation mode without gradients; every submodule gets its mode back."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
+def inference_model(model: nn.Module) -> nn.Module:
+    """The model if it is in evaluation mode throughout, else a copy that is.
+
+    Layers may merge or split their weights when their mode changes, as those of
+    LoRA do: the caller's model keeps its modes, and they are never set.
+    """
+    if not any(module.training for module in model.modules()):
+        return model
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        return copy.deepcopy(model).eval()
+    except Exception as error:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} is in training mode, and a copy in evaluation mode cannot be "
+            f"made ({error}); call model.eval() before it is compiled"
+        ) from error
+
+
+@contextmanager
+def _unchanged(model: nn.Module) -> Generator[None]:
+    """Every submodule keeps the attributes, parameters, buffers and children that it has."""
+    before = [(module, dict(vars(module)), _tables(module)) for module in model.modules()]
+    try:
+        yield
     finally:
-        for module in training:
-            module.training = True
+        for module, attributes, tables in before:
+            vars(module).clear()
+            vars(module).update(attributes)
+            for table, entries in tables:
+                table.clear()
+                table.update(entries)
+
+
+def _tables(module: nn.Module) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The tables of a module and what they hold now."""
+    found: list[dict[str, Any]] = [
+        vars(module)[name] for name in ("_parameters", "_buffers", "_modules")
+    ]
+    return [(table, dict(table)) for table in found]
+
+
+def _each_its_own(value: Any) -> Any:
+    """Examples in memory of their own: tracing takes one tensor given twice for one input."""
+    return tree_map_only(torch.Tensor, lambda tensor: tensor.detach().clone(), value)
 
 
 def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
-    """`torch.export` of the model as it runs in inference."""
-    args, kwargs = split_example(example_inputs)
-    with _inference_mode_of(model):
+    """`torch.export` of the model as it runs in inference; the model stays as it is."""
+    args, kwargs = _each_its_own(split_example(example_inputs))
+    model = inference_model(model)
+    with _unchanged(model), torch.no_grad(), warnings.catch_warnings(), _one_trace_at_a_time:
+        warnings.simplefilter("ignore")
         try:
             return torch.export.export(model, args, kwargs, strict=False)
         except CanaoError:

@@ -34,6 +34,7 @@ from canao.frontend.convention import (
 )
 from canao.frontend.imported import ImportedModel, parse_mlir
 from canao.frontend.source_location import source_location
+from canao.frontend.state import ModelState, tensors_of
 from canao.frontend.structure import LEAF, Structure, structure_of
 from canao.frontend.torch_export import export_program, parameter_names, prepare_program
 from canao.frontend.weights import WeightStore
@@ -58,6 +59,8 @@ class _Weights(FxImporterHooks):
     def __init__(self, store: WeightStore) -> None:
         self.store = store
         self.foldable: set[str] = set()
+        self.state: set[str] = set()
+        """Names of parameters and buffers."""
 
     def reference(self, name: str, tensor: torch.Tensor, foldable: bool) -> Any:
         """A `canao.weight` for a tensor; `foldable` if its values may enter the IR."""
@@ -75,6 +78,8 @@ class _Weights(FxImporterHooks):
     def resolve_input(self, gni: GraphNodeImporter, value: Any, info: InputInfo) -> Any:
         """A parameter or a buffer."""
         spec = info.input_spec
+        if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+            self.state.add(str(spec.target))
         return self.reference(str(spec.target), value, spec.kind != InputKind.PARAMETER)
 
 
@@ -133,10 +138,12 @@ def _main(module: ModuleOp) -> FuncOp:
 
 def _write_small_constants(function: FuncOp, hooks: _Weights) -> None:
     """Small buffers and lifted constants become `canao.constant`."""
+    folded: set[str] = set()
     for op in list(function.body.block.ops):
         if not isinstance(op, WeightOp) or op.sym.data not in hooks.foldable:
             continue
-        array = hooks.store[op.sym.data]
+        name = op.sym.data
+        array = hooks.store[name]
         limit = _SMALL_INTEGERS if element_of(op.result) in (i1, i64) else _SMALL
         if not 0 < array.size <= limit:
             continue
@@ -145,7 +152,10 @@ def _write_small_constants(function: FuncOp, hooks: _Weights) -> None:
         op.result.replace_all_uses_with(constant.result)
         op.detach()
         op.erase()
+        folded.add(name)
     used = {op.sym.data for op in function.body.block.ops if isinstance(op, WeightOp)}
+    for name in folded - used:
+        hooks.store.fold(name)
     for name in set(hooks.store) - used:
         hooks.store.discard(name)
 
@@ -298,5 +308,7 @@ def import_model(model: nn.Module | ExportedProgram, example_inputs: object) -> 
         output,
         tuple(_results(program, function)),
     )
+    tensors = tensors_of(model) if isinstance(model, nn.Module) else {}
+    state = ModelState.of(hooks.store, frozenset(hooks.state), tensors)
     seconds = exported - started, perf_counter() - exported
-    return ImportedModel(module, hooks.store, convention, *seconds)
+    return ImportedModel(module, hooks.store, convention, state, *seconds)

@@ -50,8 +50,11 @@ def is_aligned(array: npt.NDArray[np.generic]) -> bool:
 
 def aligned(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     """The array itself if emitted code can read it in place, else a copy that it can."""
-    if is_aligned(array):
-        return array
+    return array if is_aligned(array) else aligned_copy(array)
+
+
+def aligned_copy(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """A copy that emitted code can read in place."""
     copy = lasting_empty(array.shape, array.dtype)
     np.copyto(copy, array)
     return copy

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canao.errors import ExecutionError, ToolchainError
+from canao.runtime.in_use import InUse
 from canao.runtime.memory import is_aligned, lasting_empty
 
 Array = npt.NDArray[np.generic]
@@ -46,6 +47,7 @@ class NativeModule:
         self._arena = lasting_empty((max(arena_bytes, 1),), np.uint8)
         self._calls = calls
         self._opening = threading.Lock()
+        self.in_use = InUse()
         self._process = 0
         self._handle = ctypes.c_void_p()
         self._finalizer: Callable[[], object] = lambda: None
@@ -69,18 +71,19 @@ class NativeModule:
 
     def run(self, inputs: Pointers, outputs: Pointers) -> None:
         """Compute the outputs; the caller keeps all arrays alive meanwhile."""
-        if self._process != os.getpid():
-            self._open()
-        status = self._library.canao_run(
-            self._handle, inputs, self._pointers, outputs, self._arena.ctypes.data
-        )
+        with self.in_use.call():
+            if self._process != os.getpid():
+                self._open()
+            status = self._library.canao_run(
+                self._handle, inputs, self._pointers, outputs, self._arena.ctypes.data
+            )
         if status:
             raise self._failed(status)
 
     def bind(
         self, inputs: Pointers, outputs: Pointers, *, weights: Pointers | None = None
     ) -> Callable[[], int]:
-        """A call with all arguments made ready: what measuring times.
+        """A call with all arguments made ready: what measuring times, within `in_use.call()`.
 
         `weights` are other weights than the module's own, of the same layout.
         """
@@ -97,17 +100,18 @@ class NativeModule:
 
     def profile(self, inputs: Pointers, outputs: Pointers) -> npt.NDArray[np.float64]:
         """Run once; seconds that each call of a kernel took."""
-        if self._process != os.getpid():
-            self._open()
         seconds = np.zeros(max(1, self._calls), np.float64)
-        status = self._library.canao_profile(
-            self._handle,
-            inputs,
-            self._pointers,
-            outputs,
-            self._arena.ctypes.data,
-            seconds.ctypes.data_as(_DOUBLES),
-        )
+        with self.in_use.call():
+            if self._process != os.getpid():
+                self._open()
+            status = self._library.canao_profile(
+                self._handle,
+                inputs,
+                self._pointers,
+                outputs,
+                self._arena.ctypes.data,
+                seconds.ctypes.data_as(_DOUBLES),
+            )
         if status:
             raise self._failed(status)
         return seconds[: self._calls]
@@ -131,8 +135,9 @@ class NativeModule:
         return self._arena.nbytes
 
     def close(self) -> None:
-        """End the threads. No call may follow."""
-        self._finalizer()
+        """End the threads, after the calls that run; later ones are refused."""
+        if self.in_use.close():
+            self._finalizer()
 
 
 def _close(library: ctypes.CDLL, handle: ctypes.c_void_p, process: int) -> None:

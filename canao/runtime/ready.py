@@ -13,6 +13,7 @@ from canao.lowering.program import Program
 from canao.runtime.build import Library, build_library
 from canao.runtime.cache import Cache
 from canao.runtime.guard import try_first_run
+from canao.runtime.in_use import InUse
 from canao.runtime.module import Array, NativeModule, Pointers
 from canao.runtime.target import Target
 from canao.runtime.toolchain import Compiler
@@ -23,13 +24,14 @@ class Module(Protocol):
 
     threads: int
     weights: tuple[Array, ...]
+    in_use: InUse
 
     def run(self, inputs: Pointers, outputs: Pointers) -> None:
         """Compute the outputs; the caller keeps all arrays alive meanwhile."""
         ...
 
     def bind(self, inputs: Pointers, outputs: Pointers) -> Callable[[], int]:
-        """A call with all arguments made ready: what measuring times."""
+        """A call with all arguments made ready: what measuring times, within `in_use.call()`."""
         ...
 
     def profile(self, inputs: Pointers, outputs: Pointers) -> npt.NDArray[np.float64]:
@@ -42,7 +44,7 @@ class Module(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what it holds. No call may follow."""
+        """Release what it holds, after the calls that run; later ones are refused."""
         ...
 
 

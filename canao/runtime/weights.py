@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from canao.errors import VerificationError
 from canao.lowering.program import Program, TensorSpec
-from canao.runtime.memory import aligned
+from canao.runtime.memory import aligned, aligned_copy
 from canao.runtime.module import Array
 
 
 def prepare_weights(program: Program, weights: Mapping[str, Array]) -> list[Array]:
     """The results of the program's `@prepare`, each where emitted code can read it.
 
-    A result that is aligned already, such as an embedding table used as it is,
-    shares the memory of the weight.
+    They are a snapshot: what is used as it is, such as an embedding table, is
+    copied where the weight may be written to, and shared with a mapped file.
     """
     return prepare_arrays(program.weights, program.prepare, weights)
 
@@ -26,6 +28,7 @@ def prepare_arrays(
     if not specs:
         return []
     prepared: list[Array] = []
+    writable = [weight for weight in weights.values() if weight.flags.writeable]
     made = _each_result(text, len(specs), weights)
     for spec, array in zip(specs, made, strict=True):
         if array.dtype.name != spec.dtype or array.shape != spec.shape:
@@ -33,7 +36,8 @@ def prepare_arrays(
                 f"weight '{spec.name}' must be {spec.dtype} of shape {spec.shape}, @prepare made "
                 f"{array.dtype.name} of shape {array.shape}; compile the model again"
             )
-        prepared.append(aligned(array))
+        shared = any(np.may_share_memory(array, weight) for weight in writable)
+        prepared.append(aligned_copy(array) if shared else aligned(array))
     return prepared
 
 

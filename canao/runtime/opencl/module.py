@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from canao.errors import DeviceError, ExecutionError
 from canao.lowering.program import Launch, Piece
+from canao.runtime.in_use import InUse
 from canao.runtime.module import Array, Pointers
 from canao.runtime.opencl.devices import pyopencl
 from canao.runtime.opencl.job import Job
@@ -61,6 +62,7 @@ class OpenCLModule:
         self.weights = tuple(weights)
         self.threads = job.device.units
         self._lock = threading.Lock()
+        self.in_use = InUse()
         self._process = os.getpid()
         self._weight_places: list[tuple[int, int]] = []
         """The buffer of each weight and its first byte there, where weights share buffers."""
@@ -73,7 +75,6 @@ class OpenCLModule:
             self._buffers = self._make_buffers()
             self._steps = [self._step(launch) for launch in job.launches.steps if launch.groups]
         self._skipped = [bool(launch.groups) for launch in job.launches.steps]
-        self._closed = False
         # Drivers that still hold a program when the process ends may abort it.
         self._finalizer = weakref.finalize(self, _release, self._steps, self._buffers)
 
@@ -172,8 +173,12 @@ class OpenCLModule:
         self, inputs: Pointers, outputs: Pointers, queue: Any = None
     ) -> tuple[list[Any], list[Any]]:
         """The events of the kernels and of the copies of one run."""
-        if self._closed:
-            raise ExecutionError("the model was closed; load it again")
+        with self.in_use.call():
+            return self._enqueued(inputs, outputs, queue)
+
+    def _enqueued(
+        self, inputs: Pointers, outputs: Pointers, queue: Any
+    ) -> tuple[list[Any], list[Any]]:
         if self._process != os.getpid():
             raise ExecutionError(
                 "an OpenCL model cannot be used in a process that was forked after it was loaded; "
@@ -220,10 +225,10 @@ class OpenCLModule:
         return self.job.arena_bytes
 
     def close(self) -> None:
-        """Release the memory of the device. No call may follow."""
-        self._closed = True
-        self._finalizer()
-        self.program = None
+        """Release the memory of the device, after the call that runs; later ones are refused."""
+        if self.in_use.close():
+            self._finalizer()
+            self.program = None
 
 
 def _release(steps: list[Any], buffers: dict[str, list[Any]]) -> None:

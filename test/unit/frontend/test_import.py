@@ -50,7 +50,7 @@ class Function(nn.Module):
 
 
 def test_weights_share_memory_and_stay_out_of_the_module() -> None:
-    model = Network()
+    model = Network().eval()
     imported = import_model(model, (torch.ones(2, 8),))
     assert set(imported.weights) == {"layer.weight", "layer.bias", "scale"}
     data = imported.weights["layer.weight"]

@@ -1,0 +1,95 @@
+"""Which of a model's tensors a compiled model was made from, and how they are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from canao.errors import UnsupportedModelError
+from canao.frontend.weights import Array, WeightStore, array_of
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_AGAIN = "compile the model again"
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What a compiled model took from the parameters, buffers and constants of its model."""
+
+    weights: Mapping[str, tuple[tuple[int, ...], str]]
+    """Shape and dtype of each parameter and buffer that is used, by its name."""
+    ties: Mapping[str, str]
+    """Names that stood for the memory of another one."""
+    folded: Mapping[str, Array]
+    """Buffers whose values became part of the code."""
+    constants: Mapping[str, Array]
+    """Tensors that are no parameters or buffers: a model keeps those it was compiled with."""
+
+    @staticmethod
+    def of(
+        store: WeightStore, state: frozenset[str], tensors: Mapping[str, torch.Tensor]
+    ) -> ModelState:
+        """What `store` took from a model with the parameters and buffers `tensors`.
+
+        `state` are the names in the store that stand for such a tensor. Exporting
+        keeps one name of several that a tensor has.
+        """
+        shapes = {n: (array.shape, array.dtype.name) for n, array in store.items() if n in state}
+        constants = {name: array.copy() for name, array in store.items() if name not in state}
+        folded = {name: array for name, array in store.folded.items() if name in state}
+        kept = {id(tensors[name]): name for name in shapes if name in tensors}
+        same = {n: kept[id(t)] for n, t in tensors.items() if n not in shapes and id(t) in kept}
+        return ModelState(shapes, {**same, **store.ties}, folded, constants)
+
+    def read(self, model: nn.Module) -> dict[str, Array]:
+        """The weights of another state of the model, under the names that it was compiled with.
+
+        Raises `UnsupportedModelError` where the compiled code would not fit it:
+        another shape or dtype, a tie that is none any more, a folded buffer that
+        has changed.
+        """
+        from canao.frontend.torch_export import inference_model
+
+        tensors = tensors_of(inference_model(model))
+        found = {name: self._weight(name, tensors) for name in self.weights}
+        for name, kept in self.ties.items():
+            if kept in found and name in tensors:
+                same = _same(array_of(name, tensors[name]), found[kept])
+                _check(same, f"'{name}' and '{kept}' were one tensor, and are not now")
+        for name, value in self.folded.items():
+            changed = name in tensors and not _same(array_of(name, tensors[name]), value)
+            _check(not changed, f"buffer '{name}' has changed, and its values are in the code")
+        return found | dict(self.constants)
+
+    def _weight(self, name: str, tensors: Mapping[str, torch.Tensor]) -> Array:
+        _check(name in tensors, f"there is no parameter or buffer '{name}'")
+        array, (shape, dtype) = array_of(name, tensors[name]), self.weights[name]
+        _check(
+            (array.shape, array.dtype.name) == (shape, dtype),
+            f"weight '{name}' was {dtype} of shape {shape}, and is {array.dtype.name} of shape "
+            f"{array.shape}",
+        )
+        return array
+
+
+def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The parameters and buffers of a model under all of their names."""
+    return {
+        **dict(model.named_parameters(remove_duplicate=False)),
+        **dict(model.named_buffers(remove_duplicate=False)),
+    }
+
+
+def _same(one: Array, other: Array) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise UnsupportedModelError(f"the weights cannot be updated: {what}; {_AGAIN}")
