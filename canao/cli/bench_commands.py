@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 from typer.core import TyperGroup
 
+from canao.cli.console import console, progress_display
 from canao.cli.models import (
     Attention,
     CompileOptions,
@@ -22,7 +22,6 @@ from canao.cli.models import (
     TargetChoice,
     TuneChoice,
     open_model,
-    progress_display,
 )
 from canao.cli.options import (
     Attn,
@@ -42,7 +41,7 @@ from canao.cli.options import (
 from canao.cli.results import write_results
 
 _MOST_THREADS = 1024
-_out = Console(highlight=False)
+_out = console()
 
 
 class ModelByDefault(TyperGroup):

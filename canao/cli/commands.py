@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from canao.cli.bench_commands import bench_app
+from canao.cli.console import console
 from canao.cli.distil import distil
 from canao.cli.models import (
     Attention,
@@ -67,7 +67,7 @@ app.command(name="train")(train)
 app.command(name="distil")(distil)
 app.command(name="eval")(evaluate)
 bench_app.command(name="table2")(table2)
-_out = Console(highlight=False)
+_out = console()
 
 
 def _version(wanted: bool) -> None:

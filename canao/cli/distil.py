@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from canao.cli.console import console
 from canao.cli.options import Json
 from canao.cli.training_commands import (
     Bfloat16,
@@ -27,7 +27,7 @@ from canao.cli.training_commands import (
 from canao.errors import CanaoError
 from canao.nas.architecture import Architecture
 
-_out = Console(highlight=False)
+_out = console()
 _TRAININGS = "trainings"
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
+from canao.cli.console import progress_display
 from canao.errors import CanaoError, InputFileError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -97,16 +95,6 @@ class Opened:
     compiled: CompiledModel
     original: nn.Module | None = None
     inputs: dict[str, Tensor] | None = None
-
-
-@contextmanager
-def progress_display(quiet: bool) -> Generator[Callable[[str], None]]:
-    """A function that shows the stage under way on standard error."""
-    if quiet:
-        yield lambda stage: None
-        return
-    with Console(stderr=True).status("starting") as status:
-        yield lambda stage: status.update(stage)
 
 
 def is_saved(path: Path) -> bool:

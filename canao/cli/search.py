@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from canao.cli.console import console
 from canao.cli.models import TargetChoice, TuneChoice
 from canao.cli.options import Batch, CacheDir, Device, Json, Seq, TargetOption, Tune
 from canao.errors import MissingExtraError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from canao.nas.progress import Progress
     from canao.nas.search import SearchResult
 
-_out = Console(highlight=False)
+_out = console()
 
 
 class SamplerChoice(StrEnum):
@@ -200,7 +200,7 @@ def _display(quiet: bool) -> Generator[Callable[[Progress], None] | None]:
         return
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
+    with Live(console=console(stderr=True), refresh_per_second=4, transient=True) as live:
         yield lambda progress: live.update(_progress_table(progress))
 
 

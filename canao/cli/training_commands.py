@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from canao.cli.console import console
 from canao.cli.models import TuneChoice
 from canao.cli.options import Json, Threads
 from canao.cli.results import write_results
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     Told = Callable[[str, int, int], None]
 
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+_out = console()
+_err = console(stderr=True)
 _GLUE = "glue"
 
 Data = Annotated[
@@ -251,7 +252,7 @@ def tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
     """What was found in files, on standard error."""
     if not quiet:
         for note in dict.fromkeys(notes):
-            _err.print(f"[dim]note: {note}[/dim]", soft_wrap=True)
+            _err.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
 
 
 @contextmanager
@@ -260,7 +261,7 @@ def bars(quiet: bool) -> Generator[Told]:
     if quiet or not _err.is_terminal:
         yield lambda title, done, total: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=_err, transient=True) as progress:
         rows: dict[str, Any] = {}
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from canao.cli.models import progress_display
+from canao.cli.console import progress_display
 from canao.compiled_model import CompiledModel
 from canao.runtime.cache import Cache
 from canao.runtime.database import Database, Record
