@@ -14,6 +14,8 @@ from canao.nas.controller import Controller
 from canao.nas.objectives import ACCURACY, LATENCY, Goal
 
 _INK, _SOFT, _GOOD, _BAD, _FRONT = "#1d2733", "#9aa7b4", "#1f77b4", "#c9514a", "#e08a1e"
+_MARGIN = 0.08
+"""What is left free beyond the values on an axis, of their span."""
 _FONT = {"family": "system-ui, sans-serif", "color": _INK, "size": 13}
 
 
@@ -59,6 +61,9 @@ def pareto_figure(goal: Goal, found: Sequence[Candidate], best: Candidate | None
             annotation_text=f"budget {budgets[LATENCY]:g} ms",
             annotation_position="bottom right",
         )
+    latencies = [c.execution.latency_ms for c in known]
+    figure.update_xaxes(range=_from_zero([*latencies, budgets.get(LATENCY) or 0.0]))
+    figure.update_yaxes(range=_of_parts([c.values[ACCURACY] for c in known]))
     return _finish(figure, "latency (ms)", "accuracy")
 
 
@@ -100,6 +105,9 @@ def progress_figure(goal: Goal, trials: Sequence[FrozenTrial]) -> go.Figure:
             text=[_escaped(t.user_attrs.get("reason", "")) for t in ended],
             hovertemplate="trial %{x}: %{text}<extra></extra>",
         )
+    last = max((t.number for t in trials), default=0)
+    figure.update_xaxes(range=[-0.5, last + 0.5])
+    figure.update_yaxes(range=_around([foot, *rewards]))
     return _finish(figure, "trial", "reward")
 
 
@@ -114,6 +122,7 @@ def belief_figure(controller: Controller, beliefs: Mapping[str, Sequence[float]]
             y=[f"block {number + 1}" for number in range(len(blocks))],
             colorscale="Blues",
             zmin=0,
+            zmax=1,
             colorbar={"title": "probability"},
             hovertemplate="%{y}, size %{x}: %{z:.1%}<extra></extra>",
         )
@@ -132,7 +141,7 @@ def choice_figure(sizes: Sequence[int], likely: Sequence[float], title: str) -> 
             hovertemplate="%{x}: %{y:.1%}<extra></extra>",
         )
     )
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(tickformat=".0%", range=[0, 1])
     return _finish(figure, title, "probability", height=240)
 
 
@@ -150,8 +159,33 @@ def kernel_figure(kernels: Sequence[Mapping[str, Any]]) -> go.Figure:
             hovertemplate="%{y}: %{x:.3f} ms<br>%{hovertext}<extra></extra>",
         )
     )
+    figure.update_xaxes(range=_from_zero([float(row["ms"]) for row in rows]))
     figure.update_yaxes(automargin=True)
     return _finish(figure, "ms of one run", "", height=90 + 26 * len(rows))
+
+
+def _around(values: Sequence[float]) -> list[float]:
+    """The ends of an axis for some values, at least one: a little beyond both ends."""
+    low, high = min(values), max(values)
+    margin = _MARGIN * (high - low) or _MARGIN
+    return [low - margin, high + margin]
+
+
+def _of_parts(values: Sequence[float]) -> list[float]:
+    """The ends of an axis for parts of a whole, such as accuracies: within 0 to 1.
+
+    Some measures of agreement are negative where a model is worse than chance; the axis
+    then begins below them.
+    """
+    if not values:
+        return [0.0, 1.0]
+    low, high = _around(values)
+    return [low if min(values) < 0 else max(0.0, low), min(1.0, high)]
+
+
+def _from_zero(values: Sequence[float]) -> list[float]:
+    """The ends of an axis for what is never negative, such as times."""
+    return [0.0, (1 + _MARGIN) * max(values, default=0.0) or 1.0]
 
 
 def _label(candidate: Candidate) -> str:
