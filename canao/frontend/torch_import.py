@@ -69,10 +69,18 @@ class _Weights(FxImporterHooks):
             self.foldable.add(stored)
         element = _MLIR_ELEMENTS.get(str(self.store[stored].dtype), "i64")
         dims = "".join(f"{extent}x" for extent in tensor.shape)
-        return ir.Operation.create(
+        weight = ir.Operation.create(
             "canao.weight",
             results=[ir.Type.parse(f"tensor<{dims}{element}>")],
             attributes={"name": ir.StringAttr.get(stored)},
+        ).result
+        # Lists of torch-mlir take tensors of the torch dialect only.
+        sizes = ",".join(map(str, tensor.shape))
+        inner = "si64" if element == "i64" else element
+        return ir.Operation.create(
+            "torch_c.from_builtin_tensor",
+            results=[ir.Type.parse(f"!torch.vtensor<[{sizes}],{inner}>")],
+            operands=[weight],
         ).result
 
     def resolve_input(self, gni: GraphNodeImporter, value: Any, info: InputInfo) -> Any:

@@ -194,7 +194,7 @@ class CanaoFunctions(_TableFunctions):
     def run_gather(
         self, interpreter: Interpreter, op: canao.GatherOp, args: PythonValues
     ) -> PythonValues:
-        return (np.asarray(args[0][args[1:]]),)
+        return (numerics.gather(args[0], args[1:]),)
 
     @impl(canao.PackOp)
     def run_pack(

@@ -7,11 +7,14 @@ never warn: infinities and NaN are ordinary results. Callers run them under
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import pi, sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from canao.errors import ExecutionError
 
 Array = npt.NDArray[Any]
 
@@ -130,6 +133,18 @@ def power(a: Array, b: Array) -> Array:
 def cast(a: Array, dtype: np.dtype[Any]) -> Array:
     """Conversion of elements: to bool `a != 0`, to integers towards zero."""
     return a != 0 if dtype.kind == "b" else a.astype(dtype, copy=False)
+
+
+def gather(table: Array, indices: Sequence[Array]) -> Array:
+    """`out[i..., j...] = table[n0[i], n1[i], ..., j...]`; `ExecutionError` out of range."""
+    for index, extent in zip(indices, table.shape, strict=False):
+        outside = (index < 0) | (index >= extent)
+        if outside.any():
+            raise ExecutionError(
+                f"index {index[outside].item(0)} is out of range for a table of {extent} rows; "
+                f"look up numbers from 0 to {extent - 1}"
+            )
+    return np.asarray(table[tuple(indices)])
 
 
 def softmax(a: Array, axis: int, masked_rows_to_zero: bool) -> Array:

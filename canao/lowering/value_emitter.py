@@ -272,17 +272,14 @@ class ValueEmitter:
         return self._loaded(vector.LoadOp(table.memory, [position], kind))
 
     def _row(self, number_: SSAValue, extent: int) -> SSAValue:
-        """A run-time index made safe: counted from the end if negative, checked, clamped."""
+        """A run-time index made safe: checked, and 0 where the check fails."""
         block = self.block
         zero = number(block, 0, i64)
-        wrapped = add(block, arith.AddiOp(number_, number(block, extent, i64)))
-        negative = compare(block, "lt", number_, zero)
-        counted = add(block, arith.SelectOp(negative, wrapped, number_))
-        above = compare(block, "ge", counted, zero)
-        below = compare(block, "lt", counted, number(block, extent, i64))
+        above = compare(block, "ge", number_, zero)
+        below = compare(block, "lt", number_, number(block, extent, i64))
         valid = add(block, arith.AndIOp(above, below))
         block.add_op(cf.AssertOp(valid, f"index out of range for a table of {extent} rows"))
-        safe = add(block, arith.SelectOp(valid, counted, zero))
+        safe = add(block, arith.SelectOp(valid, number_, zero))
         return add(block, arith.IndexCastOp(safe, IndexType()))
 
     def _index(self, value: int) -> SSAValue:

@@ -267,7 +267,8 @@ class GatherOp(IRDLOperation, CanaoOp):
 
     The indices broadcast together and select along the first dimensions of
     the table; the rest of its dimensions come along whole. One index is an
-    embedding lookup. Indices must be in range, negative ones count from the end.
+    embedding lookup. Each must be at least 0 and less than the extent it
+    selects along; this is checked where it is looked up.
     """
 
     name = "canao.gather"

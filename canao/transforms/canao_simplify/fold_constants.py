@@ -12,6 +12,7 @@ from canao.dialects.canao import BroadcastOp, ConstantOp, LayerOp
 from canao.dialects.canao.source import SourceOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import CanaoOp
+from canao.errors import ExecutionError
 from canao.interpreters.canao import evaluate_op
 from canao.transforms.constants import constant_array
 
@@ -36,7 +37,7 @@ class FoldConstants(RewritePattern):
             return
         try:
             folded = evaluate_op(op, arrays)
-        except IndexError:
+        except ExecutionError:
             return  # an index out of range is the run's error, not the compiler's
         made = [ConstantOp.from_array(np.ascontiguousarray(a).reshape(a.shape)) for a in folded]
         rewriter.replace(op, made, [c.result for c in made])

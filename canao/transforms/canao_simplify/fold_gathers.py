@@ -31,7 +31,6 @@ def find_progression(
 
     Steps are positive and all indices lie within `extent`.
     """
-    index = np.where(index < 0, index + extent, index)
     if not index.size or index.min() < 0 or index.max() >= extent:
         return None
     start = int(index.reshape(-1)[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao import GatherOp
+from canao.dialects.canao import AddOp, CompareOp, GatherOp, SelectOp
 from canao.dialects.canao.types import (
     broadcast_shapes,
     element_of,
@@ -45,9 +45,17 @@ def index_select(e: Emitter, call: TorchCall) -> SSAValue:
     return e.transpose(picked, [order.index(n) for n in range(rank)])
 
 
+def _from_front(e: Emitter, place: SSAValue, extent: int) -> SSAValue:
+    """Positions in a dimension of length `extent`, where negative ones count from its end."""
+    negative = e.emit(CompareOp("lt", place, e.scalar(0, i64)))
+    counted = e.emit(AddOp(place, e.scalar(extent, i64)))
+    return e.emit(SelectOp(negative, counted, place))
+
+
 def index_tensor(e: Emitter, call: TorchCall) -> SSAValue:
     """Advanced indexing, where None stands for a whole dimension.
 
+    Here alone negative positions count from the end, as in `x[i]` of Python.
     The indexed dimensions move to the front for the lookup. They stay there
     where a None lies between them; else the result moves back to their place.
     """
@@ -58,7 +66,8 @@ def index_tensor(e: Emitter, call: TorchCall) -> SSAValue:
             continue
         if not isinstance(place, SSAValue) or element_of(place) == i1:
             raise call.unsupported("indices must be integer tensors: masks give dynamic shapes")
-        found.append((axis, e.cast(place, i64)))
+        extent = shape_of(table)[axis]
+        found.append((axis, _from_front(e, e.cast(place, i64), extent)))
     axes = [axis for axis, _ in found]
     rest = [n for n in range(len(shape_of(table))) if n not in axes]
     picked = e.emit(GatherOp(e.transpose(table, [*axes, *rest]), [place for _, place in found]))

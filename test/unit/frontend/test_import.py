@@ -212,3 +212,18 @@ def test_unsupported_text(before: str, after: str, message: str) -> None:
     module = parse_mlir(_TEXT.replace(before, after))
     with pytest.raises(CanaoError, match=message):
         ConvertTorchToCanaoPass().apply(mlir_context(), module)
+
+
+def test_parameters_in_lists() -> None:
+    """A list may hold parameters and what is computed, side by side."""
+
+    class WithToken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Parameter(torch.full((1, 3), 2.0))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([self.token, x])
+
+    model, x = WithToken(), torch.ones(2, 3)
+    check_equal(run(import_model(model, (x,)), x), model(x).detach())

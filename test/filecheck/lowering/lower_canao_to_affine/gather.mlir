@@ -1,7 +1,6 @@
 // RUN: canao-opt %s -p lp-fusion,outline-weights,lower-canao-to-affine | filecheck %s
 
-// A row number from an input counts from the end if it is negative; it is checked,
-// and safe to load with even where the check fails.
+// A row number from an input is checked, and safe to load with even where the check fails.
 func.func @main(%ids: tensor<3xi64>) -> tensor<3x4xf32> {
   %t = canao.weight "t" : tensor<10x4xf32>
   %r = canao.gather %t at %ids : (tensor<10x4xf32>, tensor<3xi64>) -> tensor<3x4xf32>
@@ -16,23 +15,19 @@ func.func @main(%ids: tensor<3xi64>) -> tensor<3x4xf32> {
 // CHECK-NEXT:    ^bb0(%3: index, %4: index):
 // CHECK-NEXT:      %5 = affine.load %1[%3] : memref<3xi64>
 // CHECK-NEXT:      %6 = arith.constant 0 : i64
-// CHECK-NEXT:      %7 = arith.constant 10 : i64
-// CHECK-NEXT:      %8 = arith.addi %5, %7 : i64
-// CHECK-NEXT:      %9 = arith.cmpi slt, %5, %6 : i64
-// CHECK-NEXT:      %10 = arith.select %9, %8, %5 : i64
-// CHECK-NEXT:      %11 = arith.cmpi sge, %10, %6 : i64
-// CHECK-NEXT:      %12 = arith.constant 10 : i64
-// CHECK-NEXT:      %13 = arith.cmpi slt, %10, %12 : i64
-// CHECK-NEXT:      %14 = arith.andi %11, %13 : i1
-// CHECK-NEXT:      cf.assert %14, "index out of range for a table of 10 rows"
-// CHECK-NEXT:      %15 = arith.select %14, %10, %6 : i64
-// CHECK-NEXT:      %16 = arith.index_cast %15 : i64 to index
-// CHECK-NEXT:      %17 = affine.apply affine_map<() -> (0)> ()
-// CHECK-NEXT:      %18 = arith.constant 4 : index
-// CHECK-NEXT:      %19 = arith.muli %16, %18 : index
-// CHECK-NEXT:      %20 = arith.addi %17, %19 : index
-// CHECK-NEXT:      %21 = vector.load %0[%20] : memref<40xf32>, vector<4xf32>
-// CHECK-NEXT:      affine.vector_store %21, %2[%3 * 4] : memref<12xf32>, vector<4xf32>
+// CHECK-NEXT:      %7 = arith.cmpi sge, %5, %6 : i64
+// CHECK-NEXT:      %8 = arith.constant 10 : i64
+// CHECK-NEXT:      %9 = arith.cmpi slt, %5, %8 : i64
+// CHECK-NEXT:      %10 = arith.andi %7, %9 : i1
+// CHECK-NEXT:      cf.assert %10, "index out of range for a table of 10 rows"
+// CHECK-NEXT:      %11 = arith.select %10, %5, %6 : i64
+// CHECK-NEXT:      %12 = arith.index_cast %11 : i64 to index
+// CHECK-NEXT:      %13 = affine.apply affine_map<() -> (0)> ()
+// CHECK-NEXT:      %14 = arith.constant 4 : index
+// CHECK-NEXT:      %15 = arith.muli %12, %14 : index
+// CHECK-NEXT:      %16 = arith.addi %13, %15 : index
+// CHECK-NEXT:      %17 = vector.load %0[%16] : memref<40xf32>, vector<4xf32>
+// CHECK-NEXT:      affine.vector_store %17, %2[%3 * 4] : memref<12xf32>, vector<4xf32>
 // CHECK-NEXT:      affine.yield
 // CHECK-NEXT:    }) : () -> ()
 // CHECK-NEXT:    func.return

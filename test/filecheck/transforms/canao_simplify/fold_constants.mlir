@@ -40,17 +40,22 @@ func.func @large() -> tensor<4097x2xf32> {
 // CHECK-NEXT:   %r = canao.mul %a, %b : (tensor<1x2xf32>, tensor<4097x1xf32>) -> tensor<4097x2xf32>
 // CHECK-NEXT:   func.return %r : tensor<4097x2xf32>
 
-// An index out of range is left to fail when it runs.
-func.func @out_of_range() -> tensor<1xf32> {
+// An index out of range, above or below, is left to fail when it runs.
+func.func @out_of_range() -> (tensor<1xf32>, tensor<1xf32>) {
   %t = canao.constant dense<[1.0, 2.0]> : tensor<2xf32>
   %i = canao.constant dense<7> : tensor<1xi64>
+  %n = canao.constant dense<-1> : tensor<1xi64>
   %r = canao.gather %t at %i : (tensor<2xf32>, tensor<1xi64>) -> tensor<1xf32>
-  func.return %r : tensor<1xf32>
+  %s = canao.gather %t at %n : (tensor<2xf32>, tensor<1xi64>) -> tensor<1xf32>
+  func.return %r, %s : tensor<1xf32>, tensor<1xf32>
 }
 
 // CHECK-LABEL: func.func @out_of_range(
 // CHECK-NEXT:   %t = canao.constant dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>
 // CHECK-NEXT:   %i = canao.constant dense<7> : tensor<i64>
 // CHECK-NEXT:   %i_1 = canao.broadcast %i : (tensor<i64>) -> tensor<1xi64>
+// CHECK-NEXT:   %n = canao.constant dense<-1> : tensor<i64>
+// CHECK-NEXT:   %n_1 = canao.broadcast %n : (tensor<i64>) -> tensor<1xi64>
 // CHECK-NEXT:   %r = canao.gather %t at %i_1 : (tensor<2xf32>, tensor<1xi64>) -> tensor<1xf32>
-// CHECK-NEXT:   func.return %r : tensor<1xf32>
+// CHECK-NEXT:   %s = canao.gather %t at %n_1 : (tensor<2xf32>, tensor<1xi64>) -> tensor<1xf32>
+// CHECK-NEXT:   func.return %r, %s : tensor<1xf32>, tensor<1xf32>

@@ -14,9 +14,9 @@ func.func @rows(%t: tensor<512x8xf32>) -> tensor<1x4x8xf32> {
 // CHECK-NEXT:   %r = canao.reshape %0 : (tensor<4x8xf32>) -> tensor<1x4x8xf32>
 // CHECK-NEXT:   func.return %r : tensor<1x4x8xf32>
 
-// One row for all is a slice, broadcast; a negative index counts from the end.
+// One row for all is a slice, broadcast.
 func.func @one_row(%t: tensor<5x8xf32>) -> tensor<2x3x8xf32> {
-  %i = canao.constant dense<-1> : tensor<2x3xi64>
+  %i = canao.constant dense<4> : tensor<2x3xi64>
   %r = canao.gather %t at %i : (tensor<5x8xf32>, tensor<2x3xi64>) -> tensor<2x3x8xf32>
   func.return %r : tensor<2x3x8xf32>
 }
@@ -68,3 +68,16 @@ func.func @irregular(%m: tensor<3x3xf32>, %n: tensor<2xi64>) -> (tensor<3xf32>, 
 // CHECK-NEXT:   %b = canao.gather %m at %p : (tensor<3x3xf32>, tensor<3xi64>) -> tensor<3x3xf32>
 // CHECK-NEXT:   %c = canao.gather %m at %n : (tensor<3x3xf32>, tensor<2xi64>) -> tensor<2x3xf32>
 // CHECK-NEXT:   func.return %a, %b, %c : tensor<3xf32>, tensor<3x3xf32>, tensor<2x3xf32>
+
+// No index counts from the end: one below 0 is left to fail when it runs.
+func.func @below(%t: tensor<5x8xf32>) -> tensor<2x8xf32> {
+  %i = canao.constant dense<-1> : tensor<2xi64>
+  %r = canao.gather %t at %i : (tensor<5x8xf32>, tensor<2xi64>) -> tensor<2x8xf32>
+  func.return %r : tensor<2x8xf32>
+}
+
+// CHECK-LABEL: func.func @below(
+// CHECK-NEXT:   %i = canao.constant dense<-1> : tensor<i64>
+// CHECK-NEXT:   %i_1 = canao.broadcast %i : (tensor<i64>) -> tensor<2xi64>
+// CHECK-NEXT:   %r = canao.gather %t at %i_1 : (tensor<5x8xf32>, tensor<2xi64>) -> tensor<2x8xf32>
+// CHECK-NEXT:   func.return %r : tensor<2x8xf32>

@@ -1,5 +1,6 @@
 // RUN: canao-opt %s -p convert-torch-to-canao | filecheck %s
 
+// Negative positions count from the end in advanced indexing alone.
 func.func @indexing(%w: !torch.vtensor<[5,3],f32>, %n: !torch.vtensor<[2,4],si64>, %m: !torch.vtensor<[2,1,3],si64>) -> (!torch.vtensor<[2,1,3],f32>, !torch.vtensor<[5,2,4],f32>) {
   %0 = "torch.constant.int"() <{value = 0 : i64}> : () -> !torch.int
   %1 = "torch.constant.int"() <{value = 1 : i64}> : () -> !torch.int
@@ -17,8 +18,13 @@ func.func @indexing(%w: !torch.vtensor<[5,3],f32>, %n: !torch.vtensor<[2,4],si64
 // CHECK-NEXT:    %1 = canao.constant dense<[[[0]], [[1]]]> : tensor<2x1x1xi64>
 // CHECK-NEXT:    %2 = canao.constant dense<[[[0, 1, 2]]]> : tensor<1x1x3xi64>
 // CHECK-NEXT:    %3 = canao.gather %0 at %1, %m, %2 : (tensor<2x4x3xf32>, tensor<2x1x1xi64>, tensor<2x1x3xi64>, tensor<1x1x3xi64>) -> tensor<2x1x3xf32>
-// CHECK-NEXT:    %4 = canao.transpose %w [1, 0] : (tensor<5x3xf32>) -> tensor<3x5xf32>
-// CHECK-NEXT:    %5 = canao.gather %4 at %n : (tensor<3x5xf32>, tensor<2x4xi64>) -> tensor<2x4x5xf32>
-// CHECK-NEXT:    %6 = canao.transpose %5 [2, 0, 1] : (tensor<2x4x5xf32>) -> tensor<5x2x4xf32>
-// CHECK-NEXT:    func.return %3, %6 : tensor<2x1x3xf32>, tensor<5x2x4xf32>
+// CHECK-NEXT:    %4 = canao.constant dense<0> : tensor<i64>
+// CHECK-NEXT:    %5 = canao.cmp "lt" %n, %4 : (tensor<2x4xi64>, tensor<i64>) -> tensor<2x4xi1>
+// CHECK-NEXT:    %6 = canao.constant dense<3> : tensor<i64>
+// CHECK-NEXT:    %7 = canao.add %n, %6 : (tensor<2x4xi64>, tensor<i64>) -> tensor<2x4xi64>
+// CHECK-NEXT:    %8 = canao.select %5, %7, %n : (tensor<2x4xi1>, tensor<2x4xi64>, tensor<2x4xi64>) -> tensor<2x4xi64>
+// CHECK-NEXT:    %9 = canao.transpose %w [1, 0] : (tensor<5x3xf32>) -> tensor<3x5xf32>
+// CHECK-NEXT:    %10 = canao.gather %9 at %8 : (tensor<3x5xf32>, tensor<2x4xi64>) -> tensor<2x4x5xf32>
+// CHECK-NEXT:    %11 = canao.transpose %10 [2, 0, 1] : (tensor<2x4x5xf32>) -> tensor<5x2x4xf32>
+// CHECK-NEXT:    func.return %3, %11 : tensor<2x1x3xf32>, tensor<5x2x4xf32>
 // CHECK-NEXT:    }
