@@ -157,7 +157,7 @@ def compile(
         compiler=options.compiler.version,
         library=chosen.library.path,
         cc=_cc(),
-        cache_dir=cache_dir or _cache_dir(),
+        cache_dir=options.cache.directory,
         seconds=watch.seconds,
         ir=ir[chosen.program.threads],
         threads=choice,
@@ -230,7 +230,8 @@ def _cc() -> str | None:
 
 
 def _cache_dir() -> str | None:
-    return os.environ.get("CANAO_CACHE_DIR") or None
+    given = os.environ.get("CANAO_CACHE_DIR")
+    return str(Path(given).expanduser().absolute()) if given else None
 
 
 def _checked_options(

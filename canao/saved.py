@@ -22,6 +22,7 @@ from typing import Any
 import canao
 from canao.compiled_model import Build, CompiledModel
 from canao.errors import DeviceError, InputFileError
+from canao.files import replacing
 from canao.frontend.convention import CallConvention
 from canao.lowering.program import Program, TensorSpec
 from canao.runtime.build import Library
@@ -43,29 +44,23 @@ _PROGRAM, _CONVENTION, _LIBRARY = "program.json", "convention.json", "module.so"
 
 def save_model(model: CompiledModel, weights: Sequence[Array], path: Path) -> Path:
     """Write a model to the directory `path`, which appears or changes in one step."""
-    if path.exists() and not (path / _MANIFEST).is_file() and any(_entries(path)):
+    if _holds_other(path):
         raise InputFileError(
             f"{path} exists and is not a saved model; name another directory or remove it"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    replaced = path.with_name(f".{path.name}.{os.getpid()}.old")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        _write(model, weights, partial)
-        if path.exists():
-            path.rename(replaced)
-        partial.rename(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+    with replacing(path) as new:
+        _write(model, weights, new)
     return path
 
 
-def _entries(path: Path) -> list[Path]:
-    if not path.is_dir():
-        raise InputFileError(f"{path} is a file; name a directory to save the model in")
-    return list(path.iterdir())
+def _holds_other(path: Path) -> bool:
+    """Whether a directory holds something else than a saved model."""
+    try:
+        if path.is_file():
+            raise InputFileError(f"{path} is a file; name a directory to save the model in")
+        return path.exists() and not (path / _MANIFEST).is_file() and any(path.iterdir())
+    except OSError:
+        return False  # writing tells what is wrong with the path
 
 
 def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from xdsl.context import Context
@@ -17,6 +19,7 @@ from canao.dialects.canao import Canao
 from canao.dialects.canao.source import dtype_of_element
 from canao.errors import InputFileError
 from canao.frontend.convention import Argument, Array, CallConvention, InputTensor, Result
+from canao.frontend.mlir_text import check_text, located
 from canao.frontend.state import ModelState
 from canao.frontend.structure import LEAF, Structure
 
@@ -48,14 +51,33 @@ def parse_mlir(text_or_path: str | Path) -> ModuleOp:
     `InputFileError` with file, line and column where the text is malformed.
     """
     text, name = _read(text_or_path)
+    check_text(text, name)
     try:
         module = Parser(mlir_context(), text, name).parse_module()
     except ParseError as error:
         raise InputFileError(_located(error, name)) from error
     except VerifyException as error:
         raise InputFileError(f"{name}: {error}; correct the operation") from error
+    except MemoryError as error:
+        raise InputFileError(
+            f"{name}: a constant is larger than memory; make it smaller"
+        ) from error
     _check_no_halves(module, name)
+    _check_sizes(module, name)
     return module
+
+
+def _check_sizes(module: ModuleOp, name: str) -> None:
+    """An error for tensors that cannot lie in this machine's memory."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for op in module.walk():
+        arguments = (a for region in op.regions for block in region.blocks for a in block.args)
+        for value in (*op.results, *arguments):
+            if isinstance(value.type, TensorType) and prod(value.type.get_shape()) > memory:
+                raise InputFileError(
+                    f"{name}: {op.name} has a value of type {value.type}, larger than this "
+                    "machine's memory; correct its sizes"
+                )
 
 
 def _check_no_halves(module: ModuleOp, name: str) -> None:
@@ -89,13 +111,9 @@ def _read(text_or_path: str | Path) -> tuple[str, str]:
 
 
 def _located(error: ParseError, name: str) -> str:
-    span = error.span
-    before = span.input.content[: span.start]
-    if isinstance(before, bytes):
-        before = before.decode("utf-8", "replace")
-    line = before.count("\n") + 1
-    column = len(before) - (before.rfind("\n") + 1) + 1
-    return f"{name}:{line}:{column}: {error.msg}; correct the MLIR there"
+    content = error.span.input.content
+    text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+    return f"{located(text, error.span.start, name)}: {error.msg}; correct the MLIR there"
 
 
 def convention_of(module: ModuleOp, function: str = "main") -> CallConvention:

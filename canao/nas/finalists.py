@@ -10,7 +10,7 @@ import optuna
 
 from canao.errors import CandidateError
 from canao.nas.attributes import Candidate, candidates, pareto_front
-from canao.nas.latency import Execution, LatencyMeter
+from canao.nas.latency import Execution, LatencyMeter, measure_with
 from canao.nas.objectives import NAMES, Goal
 from canao.nas.study import Configuration
 
@@ -59,10 +59,10 @@ def measure_again(
 
 def measured_again(candidate: Candidate, goal: Goal, meter: LatencyMeter) -> Execution:
     """A measurement within the budgets, or the middle one of some."""
-    found = [meter.measure(candidate.architecture, again=True)]
+    found = [measure_with(meter, candidate.architecture, again=True)]
     if goal.excess(_values(candidate, asdict(found[0]))):
         more = range(_MEASUREMENTS - 1)
-        found += [meter.measure(candidate.architecture, again=True) for _ in more]
+        found += [measure_with(meter, candidate.architecture, again=True) for _ in more]
     return sorted(found, key=lambda execution: execution.latency_ms)[len(found) // 2]
 
 

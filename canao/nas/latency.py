@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +17,8 @@ from canao.nas.device import target_of
 from canao.nas.device_lock import measuring
 from canao.nas.isolate import run_in_child
 from canao.runtime.cache import Cache, digest
-from canao.runtime.database import lowering_digest
+from canao.runtime.programs import package_digest
+from canao.runtime.toolchain import compiler_for
 
 CHILD = "canao.nas.latency_child"
 TIME_LIMIT = 300.0
@@ -156,8 +159,19 @@ class DeviceLatency:
             target.cpu,
             " ".join(target.features),
             canao.__version__,
-            lowering_digest(),
+            package_digest(),
+            compiler_for(target, os.environ.get("CC")).version,
         )
+
+
+def measure_with(
+    meter: LatencyMeter, architecture: Architecture, *, again: bool = False
+) -> Execution:
+    """What a meter tells of an architecture; `CandidateError` if its latency is no time."""
+    execution = meter.measure(architecture, again=again)
+    if not (isfinite(execution.latency_ms) and execution.latency_ms > 0):
+        raise CandidateError(f"measuring gave {execution.latency_ms} ms, which is no latency")
+    return execution
 
 
 def locks_in(cache: Cache) -> Path:

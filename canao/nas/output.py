@@ -17,7 +17,7 @@ from canao.errors import CandidateError, SearchError
 from canao.nas.attributes import Candidate
 from canao.nas.device_lock import training
 from canao.nas.evaluator import Evaluator
-from canao.nas.latency import LatencyMeter, locks_in
+from canao.nas.latency import LatencyMeter, locks_in, measure_with
 from canao.nas.report.page import write_report
 from canao.nas.study import Configuration
 from canao.runtime.cache import Cache
@@ -96,7 +96,7 @@ def _latencies(best: Candidate, evaluator: Evaluator, meter: LatencyMeter) -> di
     with suppress(CandidateError):
         for _ in range(_TURNS):
             both = (best.architecture, reference)
-            turns.append(tuple(meter.measure(each, again=True).latency_ms for each in both))
+            turns.append(tuple(measure_with(meter, each, again=True).latency_ms for each in both))
         mine, other = (statistics.median(times) for times in zip(*turns, strict=True))
         return {"latency_ms": mine, "teacher's latency_ms": other}
     return {}

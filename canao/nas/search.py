@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 
-from canao.errors import SearchError
+from canao.errors import CandidateError, SearchError
 from canao.nas.attributes import Candidate, candidates, pareto_front
 from canao.nas.device import device_options, target_of
 from canao.nas.device_lock import training as training_on
@@ -20,7 +20,7 @@ from canao.nas.evaluator import Evaluator, evaluator_for
 from canao.nas.experience import Settings
 from canao.nas.finalists import measure_again, with_last_measurements
 from canao.nas.halving import HalvingPruner
-from canao.nas.latency import DeviceLatency, LatencyMeter, locks_in
+from canao.nas.latency import DeviceLatency, LatencyMeter, locks_in, measure_with
 from canao.nas.loop import Loop
 from canao.nas.objectives import Goal, default_goal
 from canao.nas.output import write_output
@@ -34,6 +34,7 @@ from canao.nas.study import (
     open_storage,
     open_study,
     recover,
+    sqlite_url,
 )
 from canao.nas.task_options import TaskOptions
 from canao.nas.trials import TrialRunner
@@ -146,7 +147,7 @@ def search(
         )
         return _settled(wanted, known, evaluator, meter_for(options), narrator.say)
 
-    url = storage or f"sqlite:///{directory / 'study.sqlite'}"
+    url = storage or sqlite_url(directory / "study.sqlite")
     asked = training or TaskOptions()
     if worker:
         opened = _join(url, study, asked, evaluator_of)
@@ -279,7 +280,12 @@ def _settled(
     if evaluator.reference is None:
         raise SearchError(f"{wanted.task} has no teacher to be faster than; give a budget")
     say("compiling and measuring the teacher")
-    latency = meter.measure(evaluator.reference).latency_ms
+    try:
+        latency = measure_with(meter, evaluator.reference).latency_ms
+    except CandidateError as error:
+        raise SearchError(
+            f"the teacher cannot be measured ({error}); give a budget in milliseconds instead"
+        ) from error
     return replace(wanted, goal=wanted.goal.beside(latency))
 
 

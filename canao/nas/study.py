@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 import filelock
 import optuna
@@ -20,6 +21,7 @@ import psutil
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import make_url
 
 from canao.errors import SearchError
 from canao.nas.attributes import INTERRUPTED, KEY, LOG_PROBS, RETRY, WORKER, counts
@@ -32,6 +34,7 @@ _HEARTBEAT, _GRACE = 15, 90
 """Seconds between signs of life of a worker, and without one until it is given up."""
 _BUSY = 120.0
 _ATTEMPTS = 5
+_SQLITE = "sqlite:///"
 _STORED = ("space", "goal", "settings", "sampler", "task", "device", "training")
 
 
@@ -108,6 +111,11 @@ def open_storage(url: str) -> RDBStorage:
     raise AssertionError("unreachable")
 
 
+def sqlite_url(path: Path) -> str:
+    """The URL of a database file, whatever characters its path has."""
+    return f"{_SQLITE}{quote(str(path.absolute()))}"
+
+
 def _with_driver(url: str) -> str:
     """The URL with the PostgreSQL driver that is installed with canao[nas]."""
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
@@ -119,9 +127,10 @@ def masked(url: str) -> str:
 
 
 def _creation_lock(url: str) -> AbstractContextManager[object]:
-    if not url.startswith("sqlite:///"):
+    database = make_url(url).database if url.startswith(_SQLITE) else None
+    if database is None:
         return nullcontext()
-    path = Path(url.removeprefix("sqlite:///"))
+    path = Path(database)
     path.parent.mkdir(parents=True, exist_ok=True)
     return filelock.FileLock(f"{path}.lock")
 
@@ -135,7 +144,7 @@ def open_study(
     the same; without, it must be there within `wait` seconds.
     """
     study = _load_or_create(storage, name, wanted, time.monotonic() + wait)
-    if wanted is not None and CONFIGURATION not in study.user_attrs:
+    if wanted is not None and _is_new(study, wanted):
         study.set_user_attr(CONFIGURATION, wanted.to_mapping())
     found = study.user_attrs.get(CONFIGURATION)
     if found is None:
@@ -144,6 +153,12 @@ def open_study(
     if wanted is not None:
         check_same(name, configuration, wanted)
     return study, configuration
+
+
+def _is_new(study: optuna.Study, wanted: Configuration) -> bool:
+    """Whether a study was just made: one of somebody else's is never written to."""
+    made_alike = [str(d.name).lower() for d in study.directions] == list(wanted.goal.directions)
+    return not study.user_attrs and not study.get_trials(deepcopy=False) and made_alike
 
 
 def _load_or_create(

@@ -27,7 +27,7 @@ from canao.nas.attributes import (
 from canao.nas.device_lock import training
 from canao.nas.evaluator import Evaluator
 from canao.nas.halving import HalvingPruner
-from canao.nas.latency import Execution, LatencyMeter
+from canao.nas.latency import Execution, LatencyMeter, measure_with
 from canao.nas.objectives import NAMES
 from canao.nas.sampler import CanaoSampler
 from canao.nas.study import Configuration, worker_mark
@@ -83,7 +83,7 @@ class TrialRunner:
         if twin is not None:
             return self._take_over(trial, twin)
         self.say(f"compiling and measuring {architecture.key}")
-        execution = self.meter.measure(architecture)
+        execution = measure_with(self.meter, architecture)
         _keep(trial, execution)
         self._reject_if_beyond(trial)
         return self._train(trial, architecture)

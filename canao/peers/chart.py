@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from canao.errors import MissingExtraError
+from canao.files import replacing
 from canao.peers.comparison import Comparison, Row
 
 _HIGHEST = 4.0
@@ -52,10 +53,9 @@ def write_chart(comparison: Comparison, path: Path) -> None:
         f"sequence {comparison.sequence}, {comparison.dtype}",
         fontsize=10,
     )
-    partial = path.with_name(f".{path.name}.part")
-    figure.savefig(partial, format="png", dpi=150)
+    with replacing(path) as new:
+        figure.savefig(new, format="png", dpi=150)
     pyplot.close(figure)
-    partial.replace(path)
 
 
 def _label(row: Row | None) -> str:

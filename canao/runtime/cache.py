@@ -59,8 +59,10 @@ class Cache:
     """A cache in `directory`, or in the user's cache directory."""
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
-        root = Path(directory) if directory else platformdirs.user_cache_path("canao")
-        self.root = root / _LAYOUT
+        given = Path(directory) if directory else platformdirs.user_cache_path("canao")
+        # Another working directory later may not lead to another cache.
+        self.directory = given.expanduser().absolute()
+        self.root = self.directory / _LAYOUT
         with self._explained():
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_private()

@@ -25,7 +25,7 @@ SCHEMA_VERSION = 2
 FILE_NAME = "tuning.sqlite"
 
 _BUSY_SECONDS = 60.0
-_LOWERING = ("dialects", "lowering", "polyhedral")
+_LOWERING = ("dialects", "lowering", "polyhedral", "transforms")
 """The packages that decide what C a layer becomes under a schedule."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from canao.files import replace_text, replacing
 from canao.lowering.program import Program, TensorSpec
 from canao.runtime.memory import ALIGNMENT
 from canao.runtime.module import Array
@@ -66,7 +66,6 @@ def export_program(
 
     The program runs with `threads` threads unless it is told otherwise.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     offsets = weight_offsets(weights)
     size = write_weights(directory / "weights.bin", weights, offsets)
     replace_text(directory / "model.c", _source(program, offsets, size, threads))
@@ -95,31 +94,11 @@ def weight_offsets(weights: Sequence[Array]) -> list[int]:
 
 def write_weights(path: Path, weights: Sequence[Array], offsets: Sequence[int]) -> int:
     """Writes the weights to a file in one step; its size."""
-    partial = _partial(path)
-    try:
-        with partial.open("wb") as file:
-            for offset, array in zip(offsets, weights, strict=True):
-                file.write(bytes(offset - file.tell()))
-                array.astype(array.dtype.newbyteorder("<"), copy=False).tofile(file)
-            size = file.tell()
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return size
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a text file in one step."""
-    partial = _partial(path)
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    with replacing(path) as new, new.open("wb") as file:
+        for offset, array in zip(offsets, weights, strict=True):
+            file.write(bytes(offset - file.tell()))
+            array.astype(array.dtype.newbyteorder("<"), copy=False).tofile(file)
+        return file.tell()
 
 
 def _source(program: Program, offsets: Sequence[int], size: int, threads: int) -> str:

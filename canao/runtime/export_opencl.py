@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from canao.files import replace_text
 from canao.lowering.c.literals import c_string
 from canao.lowering.program import Piece, Program
 from canao.runtime.device import OpenCLDevice
 from canao.runtime.export import (
     metadata_text,
-    replace_text,
     tables_text,
     weight_offsets,
     write_weights,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canao.errors import InputFileError
+from canao.files import replacing
 from canao.runtime.memory import ALIGNMENT, aligned
 
 Array = npt.NDArray[np.generic]
@@ -49,16 +49,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Array]) -> None:
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(8 + len(text)) % ALIGNMENT)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(len(text).to_bytes(8, "little"))
-            file.write(text)
-            for name in names:
-                np.ascontiguousarray(tensors[name]).tofile(file)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as new, new.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little"))
+        file.write(text)
+        for name in names:
+            np.ascontiguousarray(tensors[name]).tofile(file)
 
 
 def map_tensors(path: Path) -> dict[str, Array]:

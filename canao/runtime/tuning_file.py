@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from canao.errors import InputFileError
+from canao.files import replace_text
 from canao.lowering.schedule import Schedule
 from canao.runtime.database import Measurement, Outcome, Record, TuningKey
 
@@ -30,15 +30,7 @@ def write_records(path: Path, records: Sequence[Record]) -> None:
         "version": _VERSION,
         "records": [asdict(record) for record in records],
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputFileError(f"{path} cannot be written ({reason}); name another file") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    replace_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def read_records(path: Path) -> tuple[Record, ...]:

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from io import BytesIO
+from typing import IO
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipelineCallbackType
@@ -25,11 +27,14 @@ from xdsl.utils.exceptions import (
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from canao.errors import CanaoError
+from canao.frontend.mlir_text import check_text
 from canao.tools.context import TorchContext
 from canao.tools.registry import get_all_dialects, get_all_passes, get_all_targets
 
 PROGRAM = "canao-opt"
 _FAILED, _WRONG_USE = 1, 2
+_LONGEST_LINE = 400
+"""Characters of a source line that a message repeats."""
 
 
 class CanaoOptMain(xDSLOptMain):
@@ -41,6 +46,17 @@ class CanaoOptMain(xDSLOptMain):
         self.ctx = TorchContext()
         for name, dialect in get_all_dialects().items():
             self.ctx.register_dialect(name, dialect)
+
+    def register_all_frontends(self) -> None:
+        super().register_all_frontends()
+        parse = self.available_frontends["mlir"]
+
+        def checked(io: IO[bytes]) -> ModuleOp:
+            data = io.read()
+            check_text(data.decode(), self.get_input_name())
+            return parse(BytesIO(data))
+
+        self.available_frontends["mlir"] = checked
 
     def register_all_passes(self) -> None:
         for name, make in get_all_passes().items():
@@ -88,10 +104,18 @@ def _printing(callback: PassPipelineCallbackType | None) -> PassPipelineCallback
 def _explain(error: Exception) -> str:
     """One message for an error, starting with the place where there is one."""
     if isinstance(error, ParseError):
-        return f"{error.span.get_location()}: error: {error.msg}\n{error}"
+        return f"{error.span.get_location()}: error: {error.msg}\n{_shown(error)}"
     if isinstance(error, OSError):
         return f"{PROGRAM}: error: cannot open '{error.filename}': {error.strerror}"
+    if isinstance(error, RecursionError | MemoryError):
+        return f"{PROGRAM}: error: the module is nested too deep or too large for this machine"
     return f"{PROGRAM}: error: {error}"
+
+
+def _shown(error: ParseError) -> str:
+    """The source line with a mark below the place; nothing for a line too long to read."""
+    text = str(error)
+    return text if max(map(len, text.splitlines()), default=0) <= _LONGEST_LINE else ""
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -117,8 +141,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except (
         CanaoError,
         DiagnosticException,
+        MemoryError,
         OSError,
         ParseError,
+        RecursionError,
         UnicodeDecodeError,
         UnregisteredConstructException,
     ) as error:

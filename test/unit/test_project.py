@@ -30,6 +30,7 @@ LEVELS = (
     {"lowering"},
     {"transforms"},
     {"dialects", "interpreters", "polyhedral"},
+    {"files"},
     {"errors"},
 )
 # Called by PyTorch from outside, under the name of the entry point.

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from optuna.trial import FrozenTrial, TrialState
 from plotly.offline import get_plotlyjs
 
+from canao.files import replace_text
 from canao.nas.architecture import Architecture
 from canao.nas.attributes import REASON, Candidate, candidates, counts
 from canao.nas.finalists import with_last_measurements
@@ -51,9 +52,7 @@ def write_report(
         **_contents(result, configuration, kernels),
         plotly=Markup(get_plotlyjs()),  # noqa: S704
     )
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    replace_text(path, page)
 
 
 def _contents(

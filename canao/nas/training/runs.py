@@ -14,6 +14,7 @@ from typing import Any
 import filelock
 
 from canao.errors import CanaoError, InputFileError
+from canao.files import replace_text
 from canao.nas.training.checkpoints import discard
 
 CONFIG = "config.json"
@@ -97,9 +98,7 @@ def _claim(directory: Path, purpose: Mapping[str, Any], *, resume: bool) -> None
         )
     if known and not resume:
         _empty(directory)
-    partial = place.with_name(f".{place.name}.part")
-    partial.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
-    partial.replace(place)
+    replace_text(place, json.dumps(wanted, indent=1) + "\n")
 
 
 def _empty(directory: Path) -> None:
