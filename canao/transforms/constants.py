@@ -66,6 +66,17 @@ def is_splat_of(value: SSAValue, number: float, rel_tol: float = 0.0) -> bool:
     return found is not None and isclose(found, number, rel_tol=rel_tol, abs_tol=0.0)
 
 
+def has_normal_product(c: float, d: float, like: SSAValue) -> bool:
+    """Whether `c * d` is a normal float of the element type of `like`, or 0 as a factor is.
+
+    Else `(a * c) * d` is not `a * (c * d)`: an infinity made of `c` and `d` makes 0 a
+    NaN, and a 0 an infinity.
+    """
+    limits = np.finfo(dtype_of_element(element_of(like)).name)
+    smallest = 0.0 if c == 0 or d == 0 else float(limits.tiny)
+    return smallest <= abs(c * d) <= float(limits.max)
+
+
 def build_splat(
     builder: Builder, number: float, like: SSAValue, shape: tuple[int, ...] = ()
 ) -> SSAValue:

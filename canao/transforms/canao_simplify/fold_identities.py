@@ -26,7 +26,7 @@ from canao.dialects.canao import (
 from canao.dialects.canao.elementwise import BinaryOp, Predicate
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, i1, is_float, shape_of
-from canao.transforms.constants import build_splat, is_splat_of, splat_value
+from canao.transforms.constants import build_splat, has_normal_product, is_splat_of, splat_value
 
 
 def replace_with(op: Operation, value: SSAValue, rewriter: PatternRewriter) -> None:
@@ -185,7 +185,11 @@ class DivideByMultiplying(RewritePattern):
 
 
 class JoinNumbersOfProduct(RewritePattern):
-    """`(a * c) * d -> a * (c * d)`, if `c`, `d` are numbers and `a * c` has no other use."""
+    """`(a * c) * d -> a * (c * d)`, if `c`, `d` are numbers and `a * c` has no other use.
+
+    And if `c * d` is a normal float, or one of them is 0: a product that overflows
+    would make 0 a NaN, and one that vanishes an infinity.
+    """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: MulOp, rewriter: PatternRewriter, /) -> None:
@@ -200,7 +204,7 @@ class JoinNumbersOfProduct(RewritePattern):
                 continue
             for a, number in _sides(inner):
                 c = splat_value(number)
-                if c is not None:
+                if c is not None and has_normal_product(c, d, a):
                     joined = build_splat(rewriter, c * d, a)
                     replace_with(op, rewriter.insert(MulOp(a, joined)).result, rewriter)
                     return

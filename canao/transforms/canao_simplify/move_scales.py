@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
-
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
@@ -11,7 +9,15 @@ from canao.dialects.canao import MulOp
 from canao.dialects.canao.reorganise import MovingOp
 from canao.dialects.canao.types import is_float, shape_of
 from canao.dialects.interfaces import CanaoOp
-from canao.transforms.constants import build_splat, is_constant_expression, splat_value
+from canao.transforms.constants import (
+    build_splat,
+    has_normal_product,
+    is_constant_expression,
+    splat_value,
+)
+
+_LEAST = 1e-18
+"""The least scale that moves, and the inverse of the largest."""
 
 
 class Scaling:
@@ -38,8 +44,11 @@ class Scaling:
 
     def fits(self, value: SSAValue) -> bool:
         """Whether constant expressions can take the whole scale."""
+        constant = splat_value(value)
+        if constant is not None:
+            return has_normal_product(constant, self.number, value)
         if not value.has_one_use():
-            return splat_value(value) is not None
+            return False
         return is_constant_expression(value) or self._way(value) is not None
 
     def _way(self, value: SSAValue) -> tuple[int, ...] | None:
@@ -79,8 +88,8 @@ class Scaling:
 class MoveScaleIntoWeights(RewritePattern):
     """`(x @ w) * c -> x @ (w * c)`, `(x @ w + b) * c -> x @ (w * c) + b * c`, and the like.
 
-    If `c` is a finite number other than 0, all of it can move into weights
-    and constants, and no value on the way has another use.
+    If `c` is between 1e-18 and 1e18 in size, so that weights stay finite, all of it
+    can move into weights and constants, and no value on the way has another use.
     """
 
     @op_type_rewrite_pattern
@@ -89,7 +98,11 @@ class MoveScaleIntoWeights(RewritePattern):
             return
         for value, other in ((op.lhs, op.rhs), (op.rhs, op.lhs)):
             number = splat_value(other)
-            if not number or not isfinite(number) or shape_of(value) != shape_of(op.result):
+            if (
+                not number
+                or not _LEAST <= abs(number) <= 1 / _LEAST
+                or shape_of(value) != shape_of(op.result)
+            ):
                 continue
             scaling = Scaling(number)
             if not is_constant_expression(value) and scaling.fits(value):

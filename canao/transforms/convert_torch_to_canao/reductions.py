@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import inf, prod
 
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import (
+    AbsOp,
     AddOp,
     CompareOp,
     ExpOp,
     LogOp,
     MulOp,
+    OrOp,
     ReduceMaxOp,
     ReduceMinOp,
     ReduceSumOp,
@@ -20,7 +22,7 @@ from canao.dialects.canao import (
     SqrtOp,
     SubOp,
 )
-from canao.dialects.canao.types import element_of, i1, i64, normalise_axis, shape_of
+from canao.dialects.canao.types import element_of, i1, i64, is_float, normalise_axis, shape_of
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
@@ -94,9 +96,12 @@ def mean_over(e: Emitter, call: TorchCall) -> SSAValue:
 
 
 def _position(e: Emitter, value: SSAValue, extreme: SSAValue, axis: int) -> SSAValue:
-    """The first index along `axis` at which `value` equals `extreme`."""
+    """The first index along `axis` at which `value` equals `extreme`, or is NaN as that is."""
     shape = shape_of(value)
     here = e.emit(CompareOp("eq", value, extreme))
+    if is_float(value):
+        # Where one element is NaN, so is the extreme, and equals none.
+        here = e.emit(OrOp(here, e.emit(CompareOp("ne", value, value))))
     numbers = e.iota(shape[axis], axis, len(shape))
     beyond = e.scalar(shape[axis], i64)
     return e.emit(ReduceMinOp(e.emit(SelectOp(here, numbers, beyond)), [axis]))
@@ -175,11 +180,17 @@ def norm(e: Emitter, call: TorchCall) -> SSAValue:
     return e.reshape(e.emit(SqrtOp(total)), call.shape)
 
 
+def _finite_or_zero(e: Emitter, value: SSAValue) -> SSAValue:
+    """`value`, with 0 in place of infinities."""
+    infinite = e.emit(CompareOp("eq", e.emit(AbsOp(value)), e.scalar(inf, element_of(value))))
+    return e.emit(SelectOp(infinite, e.scalar(0, element_of(value)), value))
+
+
 def log_sum_exp(e: Emitter, call: TorchCall) -> SSAValue:
-    """`log(sum(e ** a))`, shifted by the maximum against overflow."""
+    """`log(sum(e ** a))`, shifted by the maximum against overflow where that is finite."""
     value = e.cast(call.tensor(0), call.element)
     axes = axes_of(call, 1, value)
-    largest = reduced(e, ReduceMaxOp, value, axes)
+    largest = _finite_or_zero(e, reduced(e, ReduceMaxOp, value, axes))
     power = e.emit(ExpOp(e.emit(SubOp(value, largest))))
     total = e.emit(LogOp(reduced(e, ReduceSumOp, power, axes)))
     return e.reshape(e.emit(AddOp(total, largest)), call.shape)

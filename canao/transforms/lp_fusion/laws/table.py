@@ -141,7 +141,7 @@ ALGEBRA: tuple[LawEntry, ...] = (
     LawEntry(
         name=law_of(JoinNumbersOfProduct),
         rewrite=JoinNumbersOfProduct,
-        condition="two numbers; the inner product has one use",
+        condition="two numbers whose product is normal; the inner product has one use",
         exact=False,
         stage=Stage.SIMPLIFY,
         proof=Proof(lambda a: (a * 3) * 0.5, lambda a: a * 1.5, (_WIDE,)),
@@ -362,7 +362,7 @@ LINEAR: tuple[LawEntry, ...] = (
     LawEntry(
         name=law_of(MoveScaleIntoWeights),
         rewrite=MoveScaleIntoWeights,
-        condition="a finite number other than 0; no value on the way has another use",
+        condition="a number from 1e-18 to 1e18 in size; no value on the way has another use",
         exact=False,
         stage=Stage.SIMPLIFY,
         proof=Proof(

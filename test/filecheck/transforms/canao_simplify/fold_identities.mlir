@@ -168,3 +168,21 @@ func.func @shared_numbers(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, t
 // CHECK-NEXT:   %b = canao.mul %a, %two : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
 // CHECK-NEXT:   %c = canao.div %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
 // CHECK-NEXT:   func.return %a, %b, %c : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+
+// And where their product overflows or vanishes: 0 * inf is no number.
+func.func @far_numbers(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %large = canao.constant dense<1.0e+30> : tensor<f32>
+  %small = canao.constant dense<1.0e-30> : tensor<f32>
+  %a = canao.mul %x, %large : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %b = canao.mul %a, %large : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %c = canao.mul %x, %small : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %d = canao.mul %c, %small : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  func.return %b, %d : tensor<4xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @far_numbers(
+// CHECK:        %a = canao.mul %x, %large : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+// CHECK-NEXT:   %b = canao.mul %a, %large : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+// CHECK-NEXT:   %c = canao.mul %x, %small : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+// CHECK-NEXT:   %d = canao.mul %c, %small : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+// CHECK-NEXT:   func.return %b, %d : tensor<4xf32>, tensor<4xf32>
