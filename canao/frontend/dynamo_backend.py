@@ -53,29 +53,42 @@ def _is_weight(tensor: torch.Tensor) -> bool:
     return isinstance(tensor, nn.Parameter) or hasattr(tensor, "_dynamo_static_input_type")
 
 
-_SAMPLES = 256
+_SAMPLES = 64
 """Elements of each weight that are looked at before each call."""
 
+_WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
-def _state(tensors: Sequence[torch.Tensor]) -> list[tuple[object, ...]]:
-    """Changes when a tensor is replaced or written in place.
+
+class WeightWatch:
+    """Tells when one of some tensors is replaced or written in place.
 
     Writes through `.data` are not counted by PyTorch: values spread over the
     tensor tell of those, as far as they change them.
     """
-    return [
-        (t.data_ptr(), -1 if t.is_inference() else t._version, _sample(t).tobytes())
-        for t in tensors
-    ]
+
+    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+        self._marks = [_mark(tensor) for tensor in tensors]
+        self._samples = [_sample(tensor) for tensor in tensors]
+        self._bytes = [sample.tobytes() for sample in self._samples]
+
+    def has_changed(self, tensors: Sequence[torch.Tensor]) -> bool:
+        """Whether the tensors are not the same, or not as they were."""
+        if any(_mark(t) != mark for t, mark in zip(tensors, self._marks, strict=True)):
+            return True
+        pairs = zip(self._samples, self._bytes, strict=True)
+        return any(sample.tobytes() != kept for sample, kept in pairs)
+
+
+def _mark(tensor: torch.Tensor) -> tuple[int, int]:
+    return tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version
 
 
 def _sample(tensor: torch.Tensor) -> npt.NDArray[np.generic]:
-    """Values at equal distances in a tensor, the first and the last among them."""
-    flat = tensor.detach().reshape(-1)
-    if not flat.numel():
-        return np.empty(0)
-    step = max(1, (flat.numel() - 1) // _SAMPLES)
-    return torch.cat([flat[::step], flat[-1:]]).view(torch.uint8).numpy()
+    """A view of values at equal distances in the memory of a tensor."""
+    words = tensor.detach().view(_WORDS[tensor.element_size()])
+    order = sorted(range(words.dim()), key=words.stride, reverse=True)
+    flat = words.permute(order).reshape(-1)
+    return flat[:: max(1, flat.numel() // _SAMPLES)].numpy()
 
 
 def canao_backend(
@@ -93,21 +106,20 @@ def canao_backend(
         free = tuple(inputs[number] for number in model.free)
         return model, compile_model(model, (free,), **(options or {}))
 
-    def state_of(inputs: Sequence[Any]) -> list[tuple[object, ...]]:
-        return _state([inputs[number] for number in model.fixed])
+    def weights_of(inputs: Sequence[Any]) -> list[torch.Tensor]:
+        return [inputs[number] for number in model.fixed]
 
     model, compiled = build(example_inputs)
-    state = state_of(example_inputs)
+    watch = WeightWatch(weights_of(example_inputs))
 
     def call(*inputs: Any) -> Any:
-        nonlocal model, compiled, state
-        now = state_of(inputs)
-        if now != state:
+        nonlocal model, compiled, watch
+        if watch.has_changed(weights_of(inputs)):
+            watch = WeightWatch(weights_of(inputs))
             try:
                 compiled.update_weights(FixedWeights(graph, inputs).eval())
             except UnsupportedModelError:
                 model, compiled = build(inputs)
-            state = now
         return compiled(tuple(inputs[number] for number in model.free))
 
     return call
