@@ -143,14 +143,14 @@ def compile(
     options = _checked_options(target, threads, fusion, tune, dtype, cache_dir)
     watch = _Stopwatch(progress)
     imported = _import(model, example_inputs, watch)
+    examples = _examples(example_inputs, imported.convention)
     ir: dict[int, Mapping[str, str]] = {}
 
     def make(threads: int) -> Candidate:
         lowered = _lower(imported, options, threads, watch)
         ir[threads] = lowered.ir
-        return _built(lowered, imported, options, watch)
+        return _built(lowered, imported, examples, options, watch)
 
-    examples = _examples(example_inputs, imported.convention)
     chosen, choice = _choose(make, examples, options, watch)
     build = Build(
         target=options.target,
@@ -170,7 +170,11 @@ def compile(
 
 
 def _built(
-    lowered: Lowered, imported: _Imported, options: _Options, watch: _Stopwatch
+    lowered: Lowered,
+    imported: _Imported,
+    examples: Sequence[Array],
+    options: _Options,
+    watch: _Stopwatch,
 ) -> Candidate:
     """A lowered program made ready to run."""
     program = _named(lowered.program, imported.convention)
@@ -179,7 +183,7 @@ def _built(
             program, options.compiler, options.target, options.cache, workers=available_cores()
         )
     with watch.stage("first run"):
-        try_program(library, program, options.cache)
+        try_program(library, program, options.cache, examples)
     with watch.stage("weights"):
         weights = prepare_weights(program, imported.weights)
     if program.fast_products:

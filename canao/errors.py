@@ -59,6 +59,10 @@ class ExecutionError(CanaoError):
     """Compiled code crashed, hung, or ended with an error."""
 
 
+class FailedCheckError(ExecutionError):
+    """A check in compiled code failed: an index out of range, an integer division by zero."""
+
+
 class InputFileError(CanaoError):
     """A file given by the user is missing, malformed or of another kind."""
 

@@ -40,6 +40,7 @@ from canao.runtime.toolchain import Compiler, compiler_for
 _FORMAT = 5
 _MANIFEST = "canao.json"
 _PROGRAM, _CONVENTION, _LIBRARY = "program.json", "convention.json", "module.so"
+_EXAMPLES = "examples.safetensors"
 
 
 def save_model(model: CompiledModel, weights: Sequence[Array], path: Path) -> Path:
@@ -71,7 +72,7 @@ def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:
     (path / _CONVENTION).write_text(json.dumps(model.convention.to_json()), encoding="utf-8")
     shutil.copyfile(library_of(model), path / _LIBRARY)
     write_tensors(path / "weights.safetensors", _numbered(weights))
-    write_tensors(path / "examples.safetensors", _numbered(model.examples))
+    write_tensors(path / _EXAMPLES, _numbered(model.examples))
     manifest = {
         "format": _FORMAT,
         "canao": canao.__version__,
@@ -143,7 +144,7 @@ def load_model(
     choice = ThreadChoice(threads) if threads else saved.threads
     build = replace(_ready_build(path, saved, cc, cache_dir), threads=choice)
     weights = _ordered(path / "weights.safetensors", program.weights)
-    examples = _ordered(path / "examples.safetensors", program.inputs)
+    examples = _ordered(path / _EXAMPLES, program.inputs)
     ready = [aligned(array) for array in weights]
     module = open_program(program, build.library, ready, build.target, choice.threads)
     return CompiledModel(program, module, saved.convention, build, examples)
@@ -197,7 +198,8 @@ def _ready_build(
         return Build(saved.target, compiler, library, cc, cache_dir, seconds, ir)
     target = Target.host() if saved.target.device is None else _device_here(saved.target)
     found = compiler_for(target, cc)
-    made = _rebuild(saved.program, target, found, Cache(cache_dir))
+    examples = _ordered(path / _EXAMPLES, saved.program.inputs)
+    made = _rebuild(saved.program, examples, target, found, Cache(cache_dir))
     seconds = {"build": made.seconds}
     return Build(target, found.version, made.path, cc, cache_dir, seconds, ir)
 
@@ -224,9 +226,15 @@ def _device_here(target: Target) -> Target:
     return here
 
 
-def _rebuild(program: Program, target: Target, compiler: Compiler, cache: Cache) -> Library:
+def _rebuild(
+    program: Program,
+    examples: Sequence[Array],
+    target: Target,
+    compiler: Compiler,
+    cache: Cache,
+) -> Library:
     library = build_program(program, compiler, target, cache, workers=available_cores())
-    try_program(library, program, cache)
+    try_program(library, program, cache, examples)
     return library
 
 

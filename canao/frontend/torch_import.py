@@ -18,12 +18,13 @@ from torch_mlir.extras.fx_importer import (
     GraphNodeImporter,
     InputInfo,
 )
-from xdsl.dialects.builtin import FunctionType, ModuleOp, i1, i64
+from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, SSAValue
 
 from canao.dialects.canao import ConstantOp, WeightOp
-from canao.dialects.canao.types import element_of
+from canao.dialects.canao.source import dtype_of_element, element_of_dtype
+from canao.dialects.canao.types import element_of, is_float
 from canao.errors import UnsupportedModelError
 from canao.frontend.convention import (
     Argument,
@@ -50,8 +51,6 @@ _SMALL = 64
 _SMALL_INTEGERS = 4096
 """The same for integers and bools: positions and masks fold when their values are known."""
 
-_MLIR_ELEMENTS = {"float32": "f32", "float64": "f64", "bool": "i1"}
-
 
 class _Weights(FxImporterHooks):
     """Writes parameters, buffers and constants as references by name."""
@@ -67,7 +66,7 @@ class _Weights(FxImporterHooks):
         stored = self.store.add(name, tensor)
         if foldable:
             self.foldable.add(stored)
-        element = _MLIR_ELEMENTS.get(str(self.store[stored].dtype), "i64")
+        element = element_of_dtype(_dtype_name(tensor))
         dims = "".join(f"{extent}x" for extent in tensor.shape)
         weight = ir.Operation.create(
             "canao.weight",
@@ -152,10 +151,10 @@ def _write_small_constants(function: FuncOp, hooks: _Weights) -> None:
             continue
         name = op.sym.data
         array = hooks.store[name]
-        limit = _SMALL_INTEGERS if element_of(op.result) in (i1, i64) else _SMALL
+        limit = _SMALL if is_float(op.result) else _SMALL_INTEGERS
         if not 0 < array.size <= limit:
             continue
-        constant = ConstantOp.from_array(array)
+        constant = ConstantOp.from_array(array.astype(dtype_of_element(element_of(op.result))))
         function.body.block.insert_op_before(constant, op)
         op.result.replace_all_uses_with(constant.result)
         op.detach()

@@ -144,6 +144,12 @@ class CanaoFunctions(_TableFunctions):
     ) -> PythonValues:
         return (numerics.cast(args[0], self.dtype_of(op.result)),)
 
+    @impl(canao.WrapOp)
+    def run_wrap(
+        self, interpreter: Interpreter, op: canao.WrapOp, args: PythonValues
+    ) -> PythonValues:
+        return (args[0].astype(dtype_of_element(op.to)).astype(args[0].dtype),)
+
     @impl(canao.CompareOp)
     def run_compare(
         self, interpreter: Interpreter, op: canao.CompareOp, args: PythonValues

@@ -35,6 +35,7 @@ from canao.transforms.halve_storage import HalveStoragePass, bytes_in_memory, ha
 from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.outline_weights import OutlineWeightsPass
+from canao.transforms.widen_integers import WidenIntegersPass
 
 Fusion = bool | Literal["exact", "fast"]
 
@@ -114,7 +115,7 @@ def lower(
         narrow_tasks=device is not None and device.kind is DeviceKind.gpu,
     )
     expand = ExpandCompositesPass(exact=exact)
-    run("simplified", simplify)
+    run("simplified", WidenIntegersPass(), simplify)
     main = _function(module, "main")
     inputs = tensor_specs("input", [a.type for a in main.body.block.args])
     before = _count(main)

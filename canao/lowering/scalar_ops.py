@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from xdsl.dialects import arith, math, vector
+from xdsl.dialects import arith, cf, math, vector
 from xdsl.dialects.builtin import (
     AnyFloat,
+    DenseIntOrFPElementsAttr,
     FloatAttr,
     IntegerAttr,
     IntegerType,
@@ -16,6 +17,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from canao.dialects import canao, canao_vector
 from canao.dialects.canao.source import dense_elements
+from canao.dialects.canao.types import range_of
 
 Emit = Callable[[Block, Operation, Sequence[SSAValue]], SSAValue]
 
@@ -104,6 +106,55 @@ def _complement(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValu
     return add(block, arith.XOrIOp(args[0], number(block, -1, args[0].type)))
 
 
+def _whole_constant(value: SSAValue) -> int | None:
+    """The integer that a constant is, in every lane; None for other values."""
+    owner = value.owner
+    if isinstance(owner, vector.BroadcastOp):
+        return _whole_constant(owner.source)
+    if not isinstance(owner, arith.ConstantOp):
+        return None
+    given = owner.value
+    if isinstance(given, IntegerAttr):
+        return given.value.data
+    if not isinstance(given, DenseIntOrFPElementsAttr) or not given.is_splat():
+        return None
+    first = given.get_values()[0]
+    return first if isinstance(first, int) else None
+
+
+def _check(block: Block, condition: SSAValue, message: str) -> None:
+    """An assertion, of vectors for all lanes."""
+    if isinstance(condition.type, VectorType):
+        kind = vector.CombiningKindAttr(vector.CombiningKindFlag.AND)
+        whole = vector.ReductionOp.create(
+            operands=[condition],
+            properties={"kind": kind},
+            result_types=[element_type(condition.type)],
+        )
+        condition = add(block, whole)
+    block.add_op(cf.AssertOp(condition, message))
+
+
+def _divide(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    """A quotient; where processors trap on integers, a check or a negation stands instead."""
+    value, divisor = args
+    if isinstance(element_type(value.type), AnyFloat):
+        return add(block, arith.DivfOp(value, divisor))
+    constant = _whole_constant(divisor)
+    if constant == -1:
+        return _negate(block, op, args)
+    if constant:
+        return add(block, arith.DivSIOp(value, divisor))
+    zero, one = (number(block, n, divisor.type) for n in (0, 1))
+    _check(block, compare(block, "ne", divisor, zero), "integer division by zero")
+    # the least integer has no quotient by -1, but a negative that wraps around
+    negates = compare(block, "eq", divisor, number(block, -1, divisor.type))
+    traps = add(block, arith.OrIOp(negates, compare(block, "eq", divisor, zero)))
+    safe = _select(block, op, [traps, one, divisor])
+    quotient = add(block, arith.DivSIOp(value, safe))
+    return _select(block, op, [negates, _negate(block, op, args), quotient])
+
+
 def _reciprocal(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
     return add(block, arith.DivfOp(number(block, 1, args[0].type), args[0]))
 
@@ -117,6 +168,19 @@ def _sigmoid(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
     power = add(block, math.ExpOp(add(block, arith.NegfOp(args[0]))))
     one = number(block, 1, power.type)
     return add(block, arith.DivfOp(one, add(block, arith.AddfOp(one, power))))
+
+
+def _wrap(block: Block, op: Operation, args: Sequence[SSAValue]) -> SSAValue:
+    """The low bits, counted from the least number: three operations that every processor has."""
+    assert isinstance(op, canao.WrapOp)
+    least, greatest = range_of(op.to)
+    type_ = args[0].type
+    mask = number(block, greatest - least, type_)
+    if not least:
+        return add(block, arith.AndIOp(args[0], mask))
+    low = number(block, least, type_)
+    bits = add(block, arith.AndIOp(add(block, arith.SubiOp(args[0], low)), mask))
+    return add(block, arith.AddiOp(bits, low))
 
 
 def _select(block: Block, _: Operation, args: Sequence[SSAValue]) -> SSAValue:
@@ -160,7 +224,7 @@ ARITHMETIC: dict[type[Operation], Emit] = {
     canao.AddOp: _binary(arith.AddfOp, arith.AddiOp),
     canao.SubOp: _binary(arith.SubfOp, arith.SubiOp),
     canao.MulOp: _binary(arith.MulfOp, arith.MuliOp),
-    canao.DivOp: _binary(arith.DivfOp, arith.DivSIOp),
+    canao.DivOp: _divide,
     canao.PowOp: _binary(math.PowFOp, math.IPowIOp),
     canao.MaximumOp: _binary(arith.MaximumfOp, arith.MaxSIOp),
     canao.MinimumOp: _binary(arith.MinimumfOp, arith.MinSIOp),
@@ -182,5 +246,6 @@ ARITHMETIC: dict[type[Operation], Emit] = {
     canao.NotOp: _complement,
     canao.CastOp: _cast,
     canao.SelectOp: _select,
+    canao.WrapOp: _wrap,
 }
 """How to emit the result of an elementwise operation from its operands' values."""

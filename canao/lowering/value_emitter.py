@@ -29,7 +29,7 @@ from xdsl.ir.affine import AffineMap
 from canao.dialects.canao import ConstantOp, GatherOp
 from canao.dialects.canao.types import broadcast_map, shape_of
 from canao.dialects.canao_memory import Locality, PrefetchOp
-from canao.dialects.interfaces import Indexed
+from canao.dialects.interfaces import Indexed, Reorganising
 from canao.errors import VerificationError
 from canao.lowering.layout import Layout
 from canao.lowering.scalar_ops import ARITHMETIC, add, cast_to, compare, element_type, number
@@ -120,8 +120,12 @@ class ValueEmitter:
             self.evaluate(operand, apply_map(access, point), lane)
             for operand, access in zip(owner.operands, self._access_maps(owner), strict=True)
         ]
-        if type(owner) not in ARITHMETIC:
+        if isinstance(owner, Reorganising):
             return args[0]
+        if type(owner) not in ARITHMETIC:
+            raise VerificationError(
+                f"op '{owner.name}' has no arithmetic to lower it to; report it as a bug in canao"
+            )
         return ARITHMETIC[type(owner)](self.block, owner, self.unify(args))
 
     def _access_maps(self, op: Indexed) -> tuple[AffineMap, ...]:

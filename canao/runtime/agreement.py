@@ -8,10 +8,10 @@ import numpy as np
 
 from canao.runtime.module import Array
 
-_ROUNDING = {2: (4e-3, 2e-3), 4: (1e-3, 1e-4), 8: (1e-3, 1e-4)}
+_ROUNDING = {"float16": (4e-3, 2e-3), "float32": (1e-3, 1e-4), "float64": (1e-3, 1e-4)}
 """Differences below this share of a number, or of the largest of its array, are rounding: sums
-are ordered in many ways, and what follows them may magnify it. A wrong element is far off. By the
-bytes of a number: neighbouring halves differ by 1e-3 already."""
+are ordered in many ways, and what follows them may magnify it. A wrong element is far off. By
+dtype: neighbouring halves differ by 1e-3 already."""
 
 
 def disagreement(found: Sequence[Array], expected: Sequence[Array]) -> str:
@@ -39,6 +39,6 @@ def _differs(mine: Array, other: Array) -> np.ndarray[tuple[int, ...], np.dtype[
         return np.asarray(mine != other)
     finite = np.abs(other[np.isfinite(other)], dtype=np.float64)
     scale = float(finite.max()) if finite.size else 0.0
-    relative, of_largest = _ROUNDING[other.dtype.itemsize]
+    relative, of_largest = _ROUNDING[other.dtype.name]
     near = np.isclose(mine, other, rtol=relative, atol=of_largest * scale, equal_nan=True)
     return ~near

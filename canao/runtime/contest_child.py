@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, Protocol, TextIO
 import numpy as np
 
 from canao.dialects.canao import WeightOp
-from canao.errors import CanaoError
+from canao.errors import CanaoError, FailedCheckError
 from canao.lowering.program import TensorSpec
 from canao.lowering.specs import tensor_specs
 from canao.runtime.agreement import disagreement
@@ -258,7 +259,9 @@ class _Contest:
             array.view(np.uint8).fill(_UNWRITTEN)
         inputs_at, outputs_at = _addresses(inputs), _addresses(outputs)
         module, calls, clock = _open(entry, sets, inputs_at, outputs_at)
-        module.run(inputs_at, outputs_at)
+        # the numbers here are no inputs of the model: a check may fail, and all is computed
+        with suppress(FailedCheckError):
+            module.run(inputs_at, outputs_at)
         if self.expected is None:
             self.expected = [array.copy() for array in outputs]
         elif wrong := disagreement(outputs, self.expected):

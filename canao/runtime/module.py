@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from canao.errors import ExecutionError, ToolchainError
+from canao.errors import ExecutionError, FailedCheckError, ToolchainError
 from canao.runtime.in_use import InUse
 from canao.runtime.memory import is_aligned, lasting_empty
 
@@ -124,7 +124,7 @@ class NativeModule:
                 f"the compiled model ended with error {status} ({os.strerror(status)}); "
                 "free memory or report the model"
             )
-        return ExecutionError(
+        return FailedCheckError(
             f"a check in the compiled model failed: {text.decode()}; "
             "the outputs are incomplete: correct the inputs and call again"
         )

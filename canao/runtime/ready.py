@@ -60,10 +60,12 @@ def build_program(
     return build_binary(program.source, Job.of(program, target.device), cache)
 
 
-def try_program(library: Library, program: Program, cache: Cache) -> None:
-    """Run new code once in a child process; OpenCL programs ran when they were built."""
+def try_program(
+    library: Library, program: Program, cache: Cache, examples: Sequence[Array]
+) -> None:
+    """Run new code once on examples in a child; OpenCL programs ran when they were built."""
     if program.launches is None:
-        try_first_run(library, program, cache)
+        try_first_run(library, program, cache, examples)
 
 
 def open_program(

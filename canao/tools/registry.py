@@ -32,6 +32,7 @@ _DIALECTS = {
 _PASSES = {
     # in the order of the road from torch to C
     "convert-torch-to-canao": "canao.transforms.convert_torch_to_canao:ConvertTorchToCanaoPass",
+    "widen-integers": "canao.transforms.widen_integers:WidenIntegersPass",
     "canao-simplify": "canao.transforms.canao_simplify:CanaoSimplifyPass",
     "lp-fusion": "canao.transforms.lp_fusion:LPFusionPass",
     "outline-weights": "canao.transforms.outline_weights:OutlineWeightsPass",

@@ -6,11 +6,11 @@ from xdsl.ir import Dialect
 
 from canao.dialects.canao.composite import GeluOp, LayerNormOp, SoftmaxOp
 from canao.dialects.canao.contract import MatmulOp
+from canao.dialects.canao.conversion import CastOp, WrapOp
 from canao.dialects.canao.elementwise import (
     AbsOp,
     AddOp,
     AndOp,
-    CastOp,
     CompareOp,
     CosOp,
     DivOp,
@@ -72,6 +72,7 @@ ELEMENTWISE_OPS = (
     SqrtOp,
     SubOp,
     TanhOp,
+    WrapOp,
 )
 
 Canao = Dialect(
@@ -145,5 +146,6 @@ __all__ = [
     "TanhOp",
     "TransposeOp",
     "WeightOp",
+    "WrapOp",
     "YieldOp",
 ]

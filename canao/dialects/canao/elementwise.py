@@ -28,6 +28,9 @@ from canao.dialects.interfaces import AccessPattern, Indexed, IterationSpace, La
 class ElementwiseOp(IRDLOperation, Indexed, ABC):
     """`out[i] = f(a[i], b[i], ...)`, operands broadcast to the result's shape."""
 
+    TAKES_TRUTH: ClassVar[bool] = False
+    """Whether operands may be truth values, which have no arithmetic."""
+
     result = result_def(TensorType)
     traits = traits_def(Pure())
 
@@ -51,6 +54,10 @@ class ElementwiseOp(IRDLOperation, Indexed, ABC):
         )
 
     def verify_(self) -> None:
+        if not self.TAKES_TRUTH and any(element_of(o) == i1 for o in self.operands):
+            raise VerifyException(
+                "truth values have no arithmetic: use canao.and, canao.or, canao.not or canao.cast"
+            )
         shape = broadcast_shapes([shape_of(o) for o in self.operands])
         if shape != shape_of(self.result):
             raise VerifyException(f"result must have the broadcast shape {shape}")
@@ -174,6 +181,7 @@ class OrOp(BinaryOp):
     """Bitwise (for i1: logical) or."""
 
     name = "canao.or"
+    TAKES_TRUTH: ClassVar[bool] = True
     LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True)
     traits = traits_def(Pure(), Commutative())
 
@@ -183,6 +191,7 @@ class AndOp(BinaryOp):
     """Bitwise (for i1: logical) and."""
 
     name = "canao.and"
+    TAKES_TRUTH: ClassVar[bool] = True
     LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True, distributes_over=(OrOp,))
     traits = traits_def(Pure(), Commutative())
 
@@ -203,6 +212,7 @@ class CompareOp(BinaryOp):
     """`a <predicate> b` as i1: `canao.cmp "lt" %a, %b`; false where NaN, but for "ne"."""
 
     name = "canao.cmp"
+    TAKES_TRUTH: ClassVar[bool] = True
     predicate = prop_def(StringAttr)
     assembly_format = "$predicate $lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
 
@@ -318,25 +328,7 @@ class NotOp(UnaryOp):
     """Bitwise (for i1: logical) complement."""
 
     name = "canao.not"
-
-
-@irdl_op_definition
-class CastOp(ElementwiseOp):
-    """Conversion to another element type; to i1: `a != 0`; to integers: towards zero."""
-
-    name = "canao.cast"
-    operand = operand_def(TensorType)
-    assembly_format = "$operand attr-dict `:` functional-type(operands, results)"
-
-    def __init__(self, operand: SSAValue, element: Attribute) -> None:
-        super().__init__(operands=[operand], result_types=[TensorType(element, shape_of(operand))])
-
-    def computations(self) -> int:
-        return 0
-
-    def verify_(self) -> None:
-        if shape_of(self.operand) != shape_of(self.result):
-            raise VerifyException("a cast keeps the shape")
+    TAKES_TRUTH: ClassVar[bool] = True
 
 
 @irdl_op_definition
@@ -344,6 +336,7 @@ class SelectOp(ElementwiseOp):
     """`a if condition else b`, element by element."""
 
     name = "canao.select"
+    TAKES_TRUTH: ClassVar[bool] = True
     condition = operand_def(TensorType)
     lhs = operand_def(TensorType)
     rhs = operand_def(TensorType)

@@ -26,7 +26,7 @@ from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from canao.dialects.canao.types import i1, i64
+from canao.dialects.canao.types import i1, i8, i16, i32, i64, ui8
 from canao.dialects.interfaces import AccessPattern, CanaoOp
 
 _BARE_HEX = re.compile(r"[<\[,\s-]0x[0-9A-Fa-f]")
@@ -36,13 +36,20 @@ _ELEMENT_OF_DTYPE: dict[str, Attribute] = {
     "float32": f32,
     "float64": f64,
     "int64": i64,
+    "int32": i32,
+    "int16": i16,
+    "int8": i8,
+    "uint8": ui8,
     "bool": i1,
 }
 _DTYPE_OF_ELEMENT = {element: np.dtype(name) for name, element in _ELEMENT_OF_DTYPE.items()}
 
 
 def element_of_dtype(dtype: npt.DTypeLike) -> Attribute:
-    """The element type of a numpy dtype: float32, float64, int64, bool, or float16 in memory."""
+    """The element type of a numpy dtype; float16 lies in memory only.
+
+    Integers of fewer than 64 bits are those of the model: nothing computes with them.
+    """
     name = np.dtype(dtype).name
     if name not in _ELEMENT_OF_DTYPE:
         raise VerifyException(f"dtype {name} has no element type in the canao dialect")

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import AnyFloat, IntegerType, TensorType
+from xdsl.dialects.builtin import AnyFloat, IntegerType, Signedness, TensorType
 from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.utils.exceptions import VerifyException
 
 i1 = IntegerType(1)
+i8 = IntegerType(8)
+i16 = IntegerType(16)
+i32 = IntegerType(32)
 i64 = IntegerType(64)
+ui8 = IntegerType(8, Signedness.UNSIGNED)
+
+NARROW_INTEGERS = (i8, i16, i32, ui8)
+"""Integers that are computed as i64 once `widen-integers` has run."""
 
 
 def tensor_of(value: SSAValue) -> TensorType[Attribute]:
@@ -28,6 +35,20 @@ def shape_of(value: SSAValue) -> tuple[int, ...]:
 def element_of(value: SSAValue) -> Attribute:
     """The element type of a tensor value."""
     return tensor_of(value).element_type
+
+
+def is_integer(element: Attribute) -> bool:
+    """Whether an element type is one of integers; truth values are none."""
+    return isinstance(element, IntegerType) and element != i1
+
+
+def range_of(element: Attribute) -> tuple[int, int]:
+    """The least and the largest number of an integer type, or of i1 as 0 and 1."""
+    assert isinstance(element, IntegerType)
+    bits = element.width.data
+    if element == i1 or element.signedness.data is Signedness.UNSIGNED:
+        return 0, (1 << bits) - 1
+    return -(1 << bits - 1), (1 << bits - 1) - 1
 
 
 def is_float(value: SSAValue) -> bool:

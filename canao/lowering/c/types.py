@@ -19,6 +19,8 @@ from canao.lowering.c.errors import Unprintable
 
 MAX_LANES = 64
 
+_FLOATS = frozenset({"f16", "f32", "f64"})
+
 
 @dataclass(frozen=True)
 class Element:
@@ -40,7 +42,7 @@ class Element:
     @property
     def is_float(self) -> bool:
         """Whether it is a floating-point number."""
-        return self.key.startswith("f")
+        return self.key in _FLOATS
 
     @property
     def is_half(self) -> bool:

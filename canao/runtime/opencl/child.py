@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from canao.errors import CanaoError, ToolchainError
+from canao.errors import CanaoError, FailedCheckError, ToolchainError
 from canao.runtime.memory import lasting_empty
 from canao.runtime.module import Array, pointers
 from canao.runtime.opencl.job import Job
@@ -36,7 +37,8 @@ def build_and_run(job: Job, source: str) -> bytes:
     module = OpenCLModule(job, _zeros(job.weights), source=source)
     inputs, outputs = _zeros(job.inputs), _zeros(job.outputs)
     places = [pointers([array.ctypes.data for array in arrays]) for arrays in (inputs, outputs)]
-    module.run(*places)
+    with suppress(FailedCheckError):  # kernels run to their end where a check fails
+        module.run(*places)
     binary = module.session.binary_of(module.program)
     module.close()
     return binary

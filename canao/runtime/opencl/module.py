@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from canao.errors import DeviceError, ExecutionError
+from canao.errors import DeviceError, ExecutionError, FailedCheckError
 from canao.lowering.program import Launch, Piece
 from canao.runtime.in_use import InUse
 from canao.runtime.module import Array, Pointers
@@ -61,6 +61,8 @@ class OpenCLModule:
         self.job = job
         self.weights = tuple(weights)
         self.threads = job.device.units
+        self.reports_checks = True
+        """Whether a check that fails in the kernels is an error of the run."""
         self._lock = threading.Lock()
         self.in_use = InUse()
         self._process = os.getpid()
@@ -211,9 +213,9 @@ class OpenCLModule:
             if status is not None:
                 cl.enqueue_copy(queue, status, noted, is_blocking=False)
             queue.finish()
-        if status is not None and status[0]:
+        if status is not None and status[0] and self.reports_checks:
             text = self.job.launches.messages[int(status[0]) - 1]
-            raise ExecutionError(
+            raise FailedCheckError(
                 f"a check in the compiled model failed: {text}; "
                 "the outputs are incomplete: correct the inputs and call again"
             )

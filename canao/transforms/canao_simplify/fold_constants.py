@@ -38,7 +38,7 @@ class FoldConstants(RewritePattern):
         try:
             folded = evaluate_op(op, arrays)
         except ExecutionError:
-            return  # an index out of range is the run's error, not the compiler's
+            return  # an index out of range or a division by zero is the run's error
         made = [ConstantOp.from_array(np.ascontiguousarray(a).reshape(a.shape)) for a in folded]
         rewriter.replace(op, made, [c.result for c in made])
 

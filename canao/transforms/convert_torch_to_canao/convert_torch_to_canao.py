@@ -33,6 +33,7 @@ from canao.transforms.convert_torch_to_canao.emitter import Emitter
 from canao.transforms.convert_torch_to_canao.table import CONVERSIONS
 from canao.transforms.convert_torch_to_canao.torch_call import Argument, TorchCall
 from canao.transforms.convert_torch_to_canao.torch_types import LIST_TYPE, tensor_type, type_name
+from canao.transforms.widen_integers import widen_integers
 
 
 def torch_name(op: Operation) -> str:
@@ -188,7 +189,8 @@ def _literal(emitter: Emitter, call: TorchCall, op: Operation) -> SSAValue:
 class ConvertTorchToCanaoPass(ModulePass):
     """Converts functions of the torch dialect to canao operations on builtin tensors.
 
-    Constants and lists of the torch dialect become Python values and vanish.
+    Constants and lists of the torch dialect become Python values and vanish. Integers of
+    fewer than 64 bits are computed as i64 and wrap where the model's would (`widen-integers`).
     Results that are no tensors (None, numbers) are left out of the returned
     values: the calling convention of the model remembers them.
     """
@@ -200,6 +202,7 @@ class ConvertTorchToCanaoPass(ModulePass):
             if not isinstance(function, FuncOp) or function.is_declaration:
                 continue
             converted = _FunctionConversion(function).run()
+            widen_integers(converted)
             op.body.block.insert_op_before(converted, function)
             function.detach()
             function.erase(safe_erase=False)

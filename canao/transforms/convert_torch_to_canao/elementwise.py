@@ -46,6 +46,27 @@ def unary(operation: type[Operation]) -> Converter:
     return convert
 
 
+_OF_TRUTH: dict[type[Operation], type[Operation]] = {
+    AddOp: OrOp,
+    AndOp: AndOp,
+    MaximumOp: OrOp,
+    MinimumOp: AndOp,
+    MulOp: AndOp,
+    OrOp: OrOp,
+}
+"""What operations on two numbers are on two truth values."""
+
+
+def _combined(
+    e: Emitter, call: TorchCall, operation: type[Operation], lhs: SSAValue, rhs: SSAValue
+) -> SSAValue:
+    if element_of(lhs) == i1:
+        if operation not in _OF_TRUTH:
+            raise call.unsupported("truth values have no such arithmetic: convert them by .int()")
+        operation = _OF_TRUTH[operation]
+    return e.emit(operation(lhs, rhs))  # pyright: ignore[reportCallIssue]
+
+
 def binary(operation: type[Operation], swapped: bool = False, alpha: bool = False) -> Converter:
     """One operation on both operands, cast to the result's element type.
 
@@ -59,8 +80,8 @@ def binary(operation: type[Operation], swapped: bool = False, alpha: bool = Fals
         if swapped:
             lhs, rhs = rhs, lhs
         if scale != 1:
-            rhs = e.emit(MulOp(rhs, e.scalar(scale, call.element)))
-        return e.emit(operation(lhs, rhs))  # pyright: ignore[reportCallIssue]
+            rhs = _combined(e, call, MulOp, rhs, e.scalar(scale, call.element))
+        return _combined(e, call, operation, lhs, rhs)
 
     return convert
 
@@ -116,7 +137,7 @@ def is_nan(e: Emitter, call: TorchCall) -> SSAValue:
 def rounded(e: Emitter, value: SSAValue, towards: str) -> SSAValue:
     """`value` as a whole number: "floor", "ceil" or "trunc"."""
     element = element_of(value)
-    if element in (i64, i1):
+    if not is_float(value):
         return value
     whole = e.cast(e.cast(value, i64), element)
     if towards == "trunc":
@@ -183,6 +204,8 @@ def power(e: Emitter, call: TorchCall) -> SSAValue:
     """`pow`; small constant exponents become products and roots."""
     base = e.as_tensor(call.argument(0), call.element)
     exponent = _constant_number(call.argument(1))
+    if exponent is not None and exponent < 0 and not is_float(base):
+        raise call.unsupported("integers have no negative powers: convert the base by .float()")
     if exponent == 1:
         return base
     if exponent == 2:
@@ -197,13 +220,15 @@ def power(e: Emitter, call: TorchCall) -> SSAValue:
 
 def square(e: Emitter, call: TorchCall) -> SSAValue:
     """`a * a`."""
-    value = call.tensor(0)
+    value = e.cast(call.tensor(0), call.element)
     return e.emit(MulOp(value, value))
 
 
 def sign(e: Emitter, call: TorchCall) -> SSAValue:
     """`(a > 0) - (a < 0)`."""
     value = call.tensor(0)
+    if element_of(value) == i1:
+        return value
     zero = e.scalar(0, element_of(value))
     above, below = (
         e.cast(e.emit(CompareOp(order, value, zero)), call.element) for order in ("gt", "lt")
@@ -239,9 +264,11 @@ def clamp(e: Emitter, call: TorchCall) -> SSAValue:
     """`minimum(maximum(a, low), high)`; either bound may be None."""
     value = e.as_tensor(call.argument(0), call.element)
     if call.argument(1) is not None:
-        value = e.emit(MaximumOp(value, e.as_tensor(call.argument(1), call.element)))
+        low = e.as_tensor(call.argument(1), call.element)
+        value = _combined(e, call, MaximumOp, value, low)
     if call.argument(2) is not None:
-        value = e.emit(MinimumOp(value, e.as_tensor(call.argument(2), call.element)))
+        high = e.as_tensor(call.argument(2), call.element)
+        value = _combined(e, call, MinimumOp, value, high)
     return value
 
 

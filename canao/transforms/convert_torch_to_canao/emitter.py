@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from xdsl.builder import Builder
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, TensorType, f32
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from canao.dialects.canao import (
@@ -20,7 +20,8 @@ from canao.dialects.canao import (
     TransposeOp,
 )
 from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.types import element_of, i1, i64, is_float, shape_of
+from canao.dialects.canao.types import element_of, i1, is_float, shape_of
+from canao.transforms.convert_torch_to_canao.promotion import promoted
 from canao.transforms.convert_torch_to_canao.torch_call import Argument, TorchCall
 
 
@@ -106,41 +107,6 @@ class Emitter:
         if not isinstance(argument, bool | int | float):
             raise TypeError(f"expected a tensor or a number, got {argument!r}")
         return self.scalar(argument, element)
-
-
-def _category(element: Attribute) -> int:
-    return 0 if element == i1 else 1 if element == i64 else 2
-
-
-def promoted(arguments: Sequence[Argument]) -> Attribute:
-    """The element type PyTorch computes with, given tensors and Python numbers.
-
-    Tensors with dimensions decide, then rank-0 tensors, then numbers: a later
-    group counts only where its category (bool, integer, float) is higher.
-    """
-    tensors = [a for a in arguments if isinstance(a, SSAValue)]
-    groups: list[list[Attribute]] = [
-        [element_of(a) for a in tensors if shape_of(a)],
-        [element_of(a) for a in tensors if not shape_of(a)],
-        [_of_number(a) for a in arguments if isinstance(a, bool | int | float)],
-    ]
-    winner: Attribute | None = None
-    for group in groups:
-        best = max(group, key=_rank, default=None)
-        if best is None:
-            continue
-        if winner is None or _category(best) > _category(winner):
-            winner = best
-    return f32 if winner is None else winner
-
-
-def _rank(element: Attribute) -> int:
-    order: list[Attribute] = [i1, i64, f32]
-    return order.index(element) if element in order else len(order)
-
-
-def _of_number(number: float) -> Attribute:
-    return i1 if isinstance(number, bool) else i64 if isinstance(number, int) else f32
 
 
 Converted: TypeAlias = "SSAValue | Sequence[SSAValue | None]"

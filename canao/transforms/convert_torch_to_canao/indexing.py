@@ -19,12 +19,12 @@ from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
 def embedding(e: Emitter, call: TorchCall) -> SSAValue:
     """Rows of a table; the padding row is one like any other in inference."""
-    return e.emit(GatherOp(call.tensor(0), [call.tensor(1)]))
+    return e.emit(GatherOp(call.tensor(0), [e.cast(call.tensor(1), i64)]))
 
 
 def gather(e: Emitter, call: TorchCall) -> SSAValue:
     """`out[i, j] = a[n[i, j], j]` for axis 0: the other dimensions index themselves."""
-    table, index = call.tensor(0), call.tensor(2)
+    table, index = call.tensor(0), e.cast(call.tensor(2), i64)
     shape = shape_of(index)
     if not shape:
         return e.reshape(table, ())
@@ -36,7 +36,7 @@ def gather(e: Emitter, call: TorchCall) -> SSAValue:
 
 def index_select(e: Emitter, call: TorchCall) -> SSAValue:
     """Elements along an axis at the positions of a vector."""
-    table, index = call.tensor(0), call.tensor(2)
+    table, index = call.tensor(0), e.cast(call.tensor(2), i64)
     rank = len(shape_of(table))
     axis = normalise_axis(call.integer(1), rank)
     rest = [n for n in range(rank) if n != axis]

@@ -41,6 +41,11 @@ def reduced(e: Emitter, kind: ReduceClass, value: SSAValue, axes: Sequence[int])
     return e.emit(kind(value, axes)) if axes else value
 
 
+def _numbers(e: Emitter, value: SSAValue) -> SSAValue:
+    """What reductions can fold: truth counts as 0 or 1."""
+    return e.cast(value, i64) if element_of(value) == i1 else value
+
+
 def mean_of(e: Emitter, value: SSAValue, axes: Sequence[int]) -> SSAValue:
     """The mean over axes, which stay with length 1."""
     total = reduced(e, ReduceSumOp, value, axes)
@@ -52,9 +57,9 @@ def folding(kind: ReduceClass) -> Converter:
     """A reduction over the axes in argument 1."""
 
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
-        value = e.cast(call.tensor(0), call.element)
+        value = _numbers(e, e.cast(call.tensor(0), call.element))
         axes = axes_of(call, 1, value)
-        return e.reshape(reduced(e, kind, value, axes), call.shape)
+        return e.cast(e.reshape(reduced(e, kind, value, axes), call.shape), call.element)
 
     return convert
 
@@ -63,9 +68,9 @@ def folding_all(kind: ReduceClass) -> Converter:
     """A reduction over every axis."""
 
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
-        value = e.cast(call.tensor(0), call.element)
+        value = _numbers(e, e.cast(call.tensor(0), call.element))
         axes = range(len(shape_of(value)))
-        return e.reshape(reduced(e, kind, value, axes), call.shape)
+        return e.cast(e.reshape(reduced(e, kind, value, axes), call.shape), call.element)
 
     return convert
 
@@ -74,8 +79,7 @@ def truth(kind: ReduceClass, whole: bool) -> Converter:
     """Whether any (the maximum) or all (the minimum) elements are true."""
 
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
-        # Reductions fold numbers: truth counts as 0 or 1 meanwhile.
-        value = e.cast(e.cast(call.tensor(0), i1), i64)
+        value = _numbers(e, e.cast(call.tensor(0), i1))
         axes = list(range(len(shape_of(value)))) if whole else axes_of(call, 1, value)
         found = e.cast(reduced(e, kind, value, axes), i1)
         return e.cast(e.reshape(found, call.shape), call.element)
@@ -111,14 +115,14 @@ def extreme_with_index(kind: ReduceClass) -> Converter:
     """The extreme value along an axis, and its index where one is asked for."""
 
     def convert(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
-        value = call.tensor(0)
+        value = _numbers(e, call.tensor(0))
         axes = axes_of(call, 1, value)[:1] if shape_of(value) else []
         extreme = reduced(e, kind, value, axes)
         index = None
         if call.used[1]:
             index = _position(e, value, extreme, axes[0]) if axes else e.scalar(0, i64)
             index = e.reshape(index, call.shape)
-        return [e.reshape(extreme, call.shape), index]
+        return [e.cast(e.reshape(extreme, call.shape), call.element), index]
 
     return convert
 
@@ -127,7 +131,7 @@ def index_of_extreme(kind: ReduceClass) -> Converter:
     """The index of the extreme value, along an axis or in the flattened operand."""
 
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
-        value = call.tensor(0)
+        value = _numbers(e, call.tensor(0))
         if call.argument(1) is None:
             value = e.reshape(value, [prod(shape_of(value))])
         axis = normalise_axis(call.integer(1, 0), len(shape_of(value)))

@@ -7,7 +7,7 @@ import re
 from xdsl.dialects.builtin import TensorType, UnregisteredAttr, f32, f64
 from xdsl.ir import Attribute
 
-from canao.dialects.canao.types import i1, i64
+from canao.dialects.canao.types import i1, i8, i16, i32, i64, ui8
 from canao.errors import UnsupportedModelError
 
 _VTENSOR = re.compile(r"\[(?P<shape>[^\]]*)\],\s*(?P<dtype>\w+)$")
@@ -17,11 +17,11 @@ _ELEMENTS: dict[str, Attribute] = {
     "f64": f64,
     "si64": i64,
     "i1": i1,
-    # Narrow integers are computed as 64-bit ones: every value fits.
-    "si32": i64,
-    "si16": i64,
-    "si8": i64,
-    "ui8": i64,
+    # widened once all is converted: until then they say how results wrap and promote
+    "si32": i32,
+    "si16": i16,
+    "si8": i8,
+    "ui8": ui8,
 }
 
 LIST_TYPE = "torch.list"

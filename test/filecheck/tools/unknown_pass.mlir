@@ -6,4 +6,4 @@
 // CHECK:      canao-opt: error: no pass is called 'canao-simplfy'; did you mean 'canao-simplify'?
 // OPTION-NOT: Traceback
 // OPTION:     canao-opt: error: {{.*}}level
-// FAR:        no pass is called 'nothing-like-it'; there are convert-torch-to-canao, canao-simplify
+// FAR:        no pass is called 'nothing-like-it'; there are convert-torch-to-canao, widen-integers

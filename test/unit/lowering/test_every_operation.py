@@ -20,7 +20,7 @@ from xdsl.rewriter import InsertPoint
 from canao.dialects import canao
 from canao.dialects.canao.elementwise import Predicate
 from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.types import i1, i64
+from canao.dialects.canao.types import NARROW_INTEGERS, i1, i64
 from canao.interpreters.canao import evaluate
 
 SHAPE = (3, 21)
@@ -92,6 +92,7 @@ FLOATS = [
 INTEGERS = [
     *map(unary, (canao.AbsOp, canao.NegOp, canao.NotOp)),
     *map(binary, (*ARITHMETIC, *BITWISE)),
+    *((lambda a, b, c, to=to: canao.WrapOp(a, to)) for to in NARROW_INTEGERS),
     *SUMS,
 ]
 TRUTHS = [unary(canao.NotOp), *map(binary, BITWISE)]
@@ -120,6 +121,7 @@ def data(element: Attribute) -> list[Array]:
     a, b = rng.uniform(-3, 3, SHAPE), rng.uniform(0.5, 3, SHAPE)
     if dtype.kind == "i":
         a, b = np.trunc(a * 3), np.ceil(b)
+        a[1, 1:7] = [2**40 + 200, -129, 300, 2**15, -(2**31) - 1, -(2**63)]
     if dtype.kind == "b":
         a, b = a > 0, b > 1.5
     a[0, :2] = b[0, :2]

@@ -322,3 +322,30 @@ func.func @bad(%x: tensor<8xf32>, %y: tensor<8xf32>) {
 }
 
 // CHECK: write the bytes of floats in quotes: dense<"0x000080FF"> is -inf
+
+// -----
+
+func.func @bad(%x: tensor<8xi1>, %y: tensor<8xi1>) {
+  %r = canao.add %x, %y : (tensor<8xi1>, tensor<8xi1>) -> tensor<8xi1>
+  func.return
+}
+
+// CHECK: truth values have no arithmetic: use canao.and, canao.or, canao.not or canao.cast
+
+// -----
+
+func.func @bad(%x: tensor<8xi64>) {
+  %r = canao.wrap %x to i64 : (tensor<8xi64>) -> tensor<8xi64>
+  func.return
+}
+
+// CHECK: elements wrap to one of i8, i16, i32, ui8, not i64
+
+// -----
+
+func.func @bad(%x: tensor<8xf32>) {
+  %r = canao.wrap %x to i8 : (tensor<8xf32>) -> tensor<8xi64>
+  func.return
+}
+
+// CHECK: only i64 elements wrap

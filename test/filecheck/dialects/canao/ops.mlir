@@ -18,6 +18,7 @@ func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> te
   %or = canao.or %cmp, %t : (tensor<4x8xi1>, tensor<4x1xi1>) -> tensor<4x8xi1>
   %not = canao.not %t : (tensor<4x1xi1>) -> tensor<4x1xi1>
   %select = canao.select %t, %x, %y : (tensor<4x1xi1>, tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+  %wrap = canao.wrap %i to ui8 : (tensor<2xi64>) -> tensor<2xi64>
   %neg = canao.neg %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %abs = canao.abs %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %exp = canao.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
@@ -72,6 +73,7 @@ func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> te
 // CHECK-NEXT:   %or = canao.or %cmp, %t : (tensor<4x8xi1>, tensor<4x1xi1>) -> tensor<4x8xi1>
 // CHECK-NEXT:   %not = canao.not %t : (tensor<4x1xi1>) -> tensor<4x1xi1>
 // CHECK-NEXT:   %select = canao.select %t, %x, %y : (tensor<4x1xi1>, tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %wrap = canao.wrap %i to ui8 : (tensor<2xi64>) -> tensor<2xi64>
 // CHECK-NEXT:   %neg = canao.neg %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %abs = canao.abs %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %exp = canao.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
