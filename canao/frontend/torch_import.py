@@ -40,6 +40,7 @@ from canao.frontend.structure import LEAF, Structure, structure_of
 from canao.frontend.torch_export import export_program, parameter_names, prepare_program
 from canao.frontend.weights import WeightStore
 from canao.transforms.convert_torch_to_canao.constants import LOCATION
+from canao.transforms.convert_torch_to_canao.torch_types import torch_element
 
 # The bindings come without types.
 ir: Any = torch_mlir_ir
@@ -75,10 +76,9 @@ class _Weights(FxImporterHooks):
         ).result
         # Lists of torch-mlir take tensors of the torch dialect only.
         sizes = ",".join(map(str, tensor.shape))
-        inner = "si64" if element == "i64" else element
         return ir.Operation.create(
             "torch_c.from_builtin_tensor",
-            results=[ir.Type.parse(f"!torch.vtensor<[{sizes}],{inner}>")],
+            results=[ir.Type.parse(f"!torch.vtensor<[{sizes}],{torch_element(element)}>")],
             operands=[weight],
         ).result
 

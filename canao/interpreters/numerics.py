@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from canao.errors import ExecutionError
+from canao.errors import ExecutionError, FailedCheckError
 
 Array = npt.NDArray[Any]
 
@@ -113,11 +113,11 @@ def sigmoid(a: Array) -> Array:
 
 
 def divide(a: Array, b: Array) -> Array:
-    """`a / b`; integers divide towards zero. An `ExecutionError` for integers by zero."""
+    """`a / b`; integers divide towards zero. A `FailedCheckError` for integers by zero."""
     if a.dtype.kind != "i":
         return np.divide(a, b)
     if not np.all(b):
-        raise ExecutionError("integer division by zero; correct the inputs")
+        raise FailedCheckError("integer division by zero; correct the inputs")
     quotient = np.floor_divide(a, b)
     inexact = np.remainder(a, b) != 0
     return quotient + (inexact & ((a < 0) != (b < 0)))

@@ -24,7 +24,14 @@ _ELEMENTS: dict[str, Attribute] = {
     "ui8": ui8,
 }
 
+_NAMES = {element: name for name, element in _ELEMENTS.items()}
+
 LIST_TYPE = "torch.list"
+
+
+def torch_element(element: Attribute) -> str:
+    """How a `!torch.vtensor` writes an element type: `si64` for i64."""
+    return _NAMES[element]
 
 
 def type_name(attribute: Attribute) -> str:
