@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from canao.errors import ToolchainError
 from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.target import VectorUnit, vector_unit
 from canao.runtime.device import OpenCLDevice
@@ -24,6 +25,14 @@ _MARCH = {
 }
 
 
+# The levels of the x86-64 psABI, by the names that Linux gives their features.
+_SSE = frozenset({"sse2"})
+_AVX2 = _SSE | {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
+_AVX2 |= {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
+_AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+_FEATURES = {"sse": _SSE, "avx2": _AVX2, "avx512": _AVX512}
+
+
 @dataclass(frozen=True)
 class Target:
     """A processor: its triple, the features code may use, and its name; perhaps a device."""
@@ -36,9 +45,13 @@ class Target:
     """The OpenCL device that runs the code; the processor itself, in C, if None."""
 
     @staticmethod
-    def host() -> Target:
-        """The processor that this process runs on."""
-        return _host()
+    def host(vectors: str | None = None) -> Target:
+        """The processor that this process runs on.
+
+        With `vectors` ("sse", "avx2" or "avx512"), only what every x86-64 processor
+        with these registers has. `ToolchainError` where this one has not.
+        """
+        return _host() if vectors is None else _limited(_host(), vectors)
 
     @staticmethod
     def opencl(device: str | int | None = None) -> Target:
@@ -87,6 +100,21 @@ class Target:
         """Whether code for this target can run on `host`."""
         same_family = self.architecture == host.architecture
         return same_family and set(self.features) <= set(host.features)
+
+
+def _limited(host: Target, vectors: str) -> Target:
+    if vectors not in _FEATURES:
+        raise ToolchainError(
+            f"there are no vector registers '{vectors}'; choose one of {', '.join(_FEATURES)}"
+        )
+    features = _FEATURES[vectors]
+    missing = sorted(features - set(host.features))
+    if host.architecture != "x86_64" or missing:
+        lacking = " ".join(missing) or f"it is {host.architecture}"
+        raise ToolchainError(
+            f"this machine has no {vectors} registers ({lacking}); choose others, or leave it out"
+        )
+    return Target(host.triple, tuple(sorted(features)))
 
 
 @cache
