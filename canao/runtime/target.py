@@ -27,8 +27,8 @@ _MARCH = {
 
 # The levels of the x86-64 psABI, by the names that Linux gives their features.
 _SSE = frozenset({"sse2"})
-_AVX2 = _SSE | {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
-_AVX2 |= {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
+_V2 = _SSE | {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
+_AVX2 = _V2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
 _AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 _FEATURES = {"sse": _SSE, "avx2": _AVX2, "avx512": _AVX512}
 
