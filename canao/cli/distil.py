@@ -19,10 +19,10 @@ from canao.cli.training_commands import (
     SaveEvery,
     Seed,
     TaskName,
-    bars,
     need_extra,
     print_scores,
     tell,
+    told_progress,
 )
 from canao.errors import CanaoError
 from canao.nas.architecture import Architecture
@@ -77,7 +77,8 @@ def distil(
     recipe = DistilRecipe(
         batch_size=batch, learning_rate=learning_rate, save_every=save_every, bf16=bfloat16
     )
-    with bars(as_json) as told:
+    title, done = f"distilling {sizes.key}", f"distilled {sizes.key}"
+    with told_progress(title, done, as_json) as told:
         result = train_candidate(
             sizes,
             opened,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from canao.cli.console import progress_display
+from canao.cli.progress import shown_progress
 from canao.errors import CanaoError, InputFileError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ def open_model(path: Path, options: CompileOptions, *, quiet: bool) -> Opened:
         )
     if not path.exists():
         raise InputFileError(f"{path} does not exist; name a saved model, a model or a .mlir file")
-    with progress_display(quiet) as progress:
+    name = path.resolve().name
+    with shown_progress(f"compiling {name}", f"compiled {name}", quiet=quiet) as progress:
         progress("loading")
         if path.is_dir():
             original = _hugging_face_model(path, options.attention)

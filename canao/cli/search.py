@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from canao.cli.console import console
 from canao.cli.models import TargetChoice, TuneChoice
 from canao.cli.options import Batch, CacheDir, Device, Json, Seq, TargetOption, Tune
+from canao.cli.progress import shown_progress
 from canao.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from canao.nas.attributes import Candidate
     from canao.nas.progress import Progress
     from canao.nas.search import SearchResult
@@ -150,7 +154,7 @@ def search_command(
         bf16=bfloat16,
         memory_bytes=_bytes(training_memory_mb),
     )
-    with _display(as_json) as progress:
+    with _display(task, as_json) as progress:
         result = search(
             task,
             target=target.value,
@@ -193,15 +197,24 @@ def _rungs(text: str) -> tuple[int, ...]:
 
 
 @contextmanager
-def _display(quiet: bool) -> Generator[Callable[[Progress], None] | None]:
+def _display(task: str, quiet: bool) -> Generator[Callable[[Progress], None] | None]:
     """A function that shows how far the search is, on standard error."""
     if quiet:
         yield None
         return
-    from rich.live import Live
+    latest: list[Progress] = []
+    title, done = f"searching for {task}", f"searched for {task}"
 
-    with Live(console=console(stderr=True), refresh_per_second=4, transient=True) as live:
-        yield lambda progress: live.update(_progress_table(progress))
+    def picture() -> RenderableType:
+        return _progress_table(latest[-1]) if latest else Text(title)
+
+    with shown_progress(title, done, picture=picture) as say:
+
+        def told(progress: Progress) -> None:
+            latest[:] = [progress]
+            say(progress.line)
+
+        yield told
 
 
 def _progress_table(progress: Progress) -> Table:

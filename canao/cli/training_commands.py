@@ -7,17 +7,17 @@ import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markdown import Markdown
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from canao.cli.console import console
 from canao.cli.models import TuneChoice
 from canao.cli.options import Json, Threads
+from canao.cli.progress import shown_progress
 from canao.cli.results import write_results
 from canao.errors import CanaoError, MissingExtraError
 
@@ -90,7 +90,8 @@ def train(
 
     opened = open_task(task, data)
     tell(opened.notes, as_json)
-    with bars(as_json) as told:
+    name = opened.spec.title
+    with told_progress(f"training on {name}", f"trained on {name}", as_json) as told:
         result = fine_tune(
             model or default_teacher(),
             opened,
@@ -142,7 +143,7 @@ def evaluate(
         raise typer.BadParameter(f"--task chooses among the tasks of glue, not of {what}")
     wanted = task or (_glue_tasks() if what == _GLUE else [what])
     lenient = what == _GLUE and not task
-    with bars(as_json) as told:
+    with told_progress(f"evaluating {model}", f"evaluated {model}", as_json) as told:
         pairs = [
             _evaluated(one, model, data, threads, tune, told, lenient=lenient) for one in wanted
         ]
@@ -256,21 +257,10 @@ def tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
 
 
 @contextmanager
-def bars(quiet: bool) -> Generator[Told]:
+def told_progress(title: str, done: str, quiet: bool) -> Generator[Told]:
     """A function that shows how far each thing is, on standard error."""
-    if quiet or not _err.is_terminal:
-        yield lambda title, done, total: None
-        return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=_err, transient=True) as progress:
-        rows: dict[str, Any] = {}
-
-        def told(title: str, done: int, total: int) -> None:
-            if title not in rows:
-                rows[title] = progress.add_task(title)
-            progress.update(rows[title], completed=done, total=total or None)
-
-        yield told
+    with shown_progress(title, done, quiet=quiet) as say:
+        yield lambda what, part, whole: say(f"{what}: {part} of {whole}" if whole else what)
 
 
 def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:

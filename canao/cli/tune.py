@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from canao.cli.console import progress_display
+from canao.cli.progress import shown_progress
 from canao.compiled_model import CompiledModel
 from canao.runtime.cache import Cache
 from canao.runtime.database import Database, Record
@@ -121,7 +121,9 @@ def validate(request: Request) -> None:
     compiler = find_compiler(os.environ.get("CC"))
     bad = (Standing.drifted, Standing.failed)
     with (
-        progress_display(request.as_json) as progress,
+        shown_progress(
+            "measuring winners again", "measured winners again", quiet=request.as_json
+        ) as progress,
         closing(Tuner(compiler, Target.host(), request.cache)) as tuner,
     ):
         verdicts = judge_all(tuner, progress)

@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import TrialState
 
 from canao.nas.attributes import Candidate, candidates, counts, within
-from canao.nas.objectives import Goal
+from canao.nas.objectives import ACCURACY, Goal
 from canao.nas.study import Configuration
 
 
@@ -31,6 +31,13 @@ class Progress:
     """The number of the trial under way."""
     seconds_left: float | None = None
     """What is left of the time in which trials are begun; None if it has no end."""
+
+    @property
+    def line(self) -> str:
+        """How far the search is, in a line."""
+        best = "none yet" if self.best is None else f"{self.best.values[ACCURACY]:.4f}"
+        trial = "" if self.trial is None else f"trial {self.trial}: "
+        return f"{self.done} of {self.trials} trials, best {best}; {trial}{self.stage}"
 
 
 @dataclass

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from rich.table import Table
 
 import canao.cli
-from canao.cli import console as console_module
 from canao.cli.commands import devices
-from canao.cli.console import console, progress_display
+from canao.cli.console import console
 from canao.cli.models import CompileOptions, open_model
 from canao.errors import MissingExtraError
 
@@ -31,21 +28,6 @@ def test_brackets_in_tables(capsys: pytest.CaptureFixture[str]) -> None:
     table.add_row("[cell]")
     console().print(table)
     assert capsys.readouterr().out.split() == ["[title]", "[head]", "[cell]"]
-
-
-def test_brackets_in_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = io.StringIO()
-
-    def terminal(*, stderr: bool = False) -> Console:
-        assert stderr
-        return Console(file=shown, force_terminal=True, width=120, markup=False, emoji=False)
-
-    monkeypatch.setattr(console_module, "console", terminal)
-    with progress_display(quiet=False) as progress:
-        progress(BRACKETS)
-        # A status that could be shown only as markup would fail here.
-        progress("[/not] [open")
-    assert "[/not] [open" in shown.getvalue()
 
 
 def test_no_other_console_is_made() -> None:

@@ -1,0 +1,160 @@
+"""Progress of commands and examples: on a terminal one line, elsewhere a few."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from canao.cli.progress import fitted, shown_progress, spent
+
+BRACKETS = "[/not] [open] by :warning: [bold]x[/bold]"
+PROGRAM = f"""
+import time
+from canao.cli.console import console
+from canao.cli.progress import shown_progress
+
+with shown_progress("making " + 60 * "m", "made it", on=console(), interval=0.2) as say:
+    for n in range(40):
+        say(f"schedule {{n}} of 40, {BRACKETS}, " + 30 * "long ")
+        time.sleep(0.02)
+    time.sleep(0.5)
+print("end")
+"""
+CLEAR, CODES = "\x1b[2K", re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
+
+
+def _environment(**more: str) -> dict[str, str]:
+    root = str(Path(__file__).resolve().parents[2])
+    return os.environ | {"PYTHONPATH": root, "COLUMNS": "80", "TERM": "xterm"} | more
+
+
+def _on_a_terminal(program: str, **more: str) -> str:
+    """What a program writes to a terminal of 80 columns."""
+    mine, its = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env=_environment(**more),
+    )
+    os.close(its)
+    parts: list[bytes] = []
+    while True:
+        try:
+            part = os.read(mine, 4096)
+        except OSError:
+            break
+        if not part:
+            break
+        parts.append(part)
+    os.close(mine)
+    assert child.wait() == 0
+    return b"".join(parts).decode()
+
+
+def test_a_terminal_has_one_line_that_replaces_itself() -> None:
+    written = _on_a_terminal(PROGRAM)
+    ended = written.rindex(CLEAR)
+    live, after = written[:ended], written[ended:]
+    # No line feed: each picture replaces the one before, and none was wrapped.
+    assert live.count("\n") <= 1
+    pictures = [text for text in live.split(CLEAR) if "making" in text]
+    assert len(pictures) >= 2
+    for picture in pictures:
+        line = CODES.sub("", picture).strip("\r\n")
+        assert len(line) <= 80
+        assert line.endswith((" 0 s", " 1 s", " 2 s"))
+    lines = CODES.sub("", after).split("\r\n")
+    assert lines[-3].startswith("made it in ")
+    assert lines[-2:] == ["end", ""]
+
+
+def test_a_pipe_has_a_line_now_and_then() -> None:
+    interval = 0.2
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, env=_environment()
+    )
+    assert child.stdout is not None
+    lines: list[str] = []
+    times: list[float] = []
+    for line in child.stdout:
+        lines.append(line.rstrip("\n"))
+        times.append(time.monotonic())
+    assert child.wait() == 0
+    assert lines[0] == "making " + 60 * "m" + " ..."
+    assert lines[-2].startswith("made it in ")
+    assert lines[-1] == "end"
+    between = lines[1:-2]
+    # 1.3 seconds in all: one of 40 stages now and then, and no silence while none began.
+    assert 3 <= len(between) <= (times[-1] - times[0]) / interval + 1
+    assert all(" s: schedule " in line and BRACKETS in line for line in between)
+    assert all("\x1b" not in line for line in lines)
+
+
+def test_a_terminal_that_cannot_move_its_cursor_has_plain_lines() -> None:
+    written = _on_a_terminal(PROGRAM, TERM="dumb")
+    assert "\x1b" not in written
+    assert written.startswith("making ")
+
+
+def test_silence_is_broken_though_no_stage_begins() -> None:
+    file = io.StringIO()
+    with shown_progress("waiting", "waited", on=Console(file=file), interval=0.05):
+        deadline = time.monotonic() + 30
+        while file.getvalue().count("\n") < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    lines = file.getvalue().splitlines()
+    assert lines[:2] == ["waiting ...", "  0 s: waiting"]
+    assert len(lines) >= 5
+    assert lines[-1].startswith("waited in ")
+    time.sleep(0.2)
+    assert file.getvalue().splitlines() == lines
+
+
+def test_what_fails_is_not_said_to_be_done() -> None:
+    file = io.StringIO()
+    with (
+        pytest.raises(ValueError, match="no"),
+        shown_progress("trying", "tried", on=Console(file=file)),
+    ):
+        raise ValueError("no")
+    assert file.getvalue() == "trying ...\n"
+
+
+def test_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    with shown_progress("a", "b", quiet=True) as say:
+        say("stage")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "expected"),
+    [
+        ("short", 5, "short"),
+        ("a long text", 8, "a lon..."),
+        ("a long text", 9, "a long..."),
+        ("a long text", 2, ".."),
+        ("a long text", -3, ""),
+        # Wide characters take two columns.
+        ("汉字汉字", 7, "汉字..."),
+    ],
+)
+def test_texts_are_cut_with_an_ellipsis(text: str, room: int, expected: str) -> None:
+    assert fitted(text, room) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "0 s"), (22.4, "22 s"), (119.0, "119 s"), (185.0, "3 min 5 s")]
+)
+def test_times(seconds: float, said: str) -> None:
+    assert spent(seconds) == said
