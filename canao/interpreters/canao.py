@@ -142,7 +142,7 @@ class CanaoFunctions(_TableFunctions):
     def run_cast(
         self, interpreter: Interpreter, op: canao.CastOp, args: PythonValues
     ) -> PythonValues:
-        return (numerics.cast(args[0], self.dtype_of(op.result)),)
+        return (np.asarray(numerics.cast(args[0], self.dtype_of(op.result))),)
 
     @impl(canao.WrapOp)
     def run_wrap(

@@ -320,6 +320,7 @@ _BINARY: dict[str, Converter] = {
 _OTHERS: dict[str, Converter] = {
     "div.Tensor_mode": divide,
     "div.Scalar_mode": divide,
+    "remainder.Scalar_Tensor": remainder,
     "floor_divide": floor_divide,
     "floor_divide.Scalar": floor_divide,
     "maximum": binary(MaximumOp),

@@ -32,6 +32,8 @@ ReduceClass = type[ReduceSumOp] | type[ReduceMaxOp] | type[ReduceMinOp]
 def axes_of(call: TorchCall, number: int, value: SSAValue) -> list[int]:
     """Argument `number` as axes of `value`; None or an empty list means all."""
     rank = len(shape_of(value))
+    if not rank:
+        return []  # PyTorch takes axes 0 and -1 of a number, too
     given = call.integers(number) if call.argument(number) is not None else []
     return sorted(normalise_axis(axis, rank) for axis in given) if given else list(range(rank))
 
