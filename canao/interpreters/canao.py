@@ -30,7 +30,7 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 
 from canao.dialects import canao
 from canao.dialects.canao.elementwise import Predicate
-from canao.dialects.canao.reduce import ReduceOp
+from canao.dialects.canao.reduce import ReduceOp, neutral_number
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
 from canao.errors import ShapeMismatchError, VerificationError
@@ -97,6 +97,9 @@ def _define_reduction(op_type: type[ReduceOp], function: Callable[..., Array]) -
     def run(
         self: _TableFunctions, interpreter: Interpreter, op: ReduceOp, args: PythonValues
     ) -> PythonValues:
+        if not args[0].size:
+            start = neutral_number(op.KIND, element_of(op.result))
+            return (np.full(shape_of(op.result), start, args[0].dtype),)
         folded = function(args[0], axis=op.axis_numbers(), keepdims=True)
         return (np.asarray(folded).astype(args[0].dtype, copy=False),)
 

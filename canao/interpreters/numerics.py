@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from canao.errors import ExecutionError, FailedCheckError
+from canao.errors import FailedCheckError
 
 Array = npt.NDArray[Any]
 
@@ -138,11 +138,11 @@ def cast(a: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def gather(table: Array, indices: Sequence[Array]) -> Array:
-    """`out[i..., j...] = table[n0[i], n1[i], ..., j...]`; `ExecutionError` out of range."""
+    """`out[i..., j...] = table[n0[i], n1[i], ..., j...]`; `FailedCheckError` out of range."""
     for index, extent in zip(indices, table.shape, strict=False):
         outside = (index < 0) | (index >= extent)
         if outside.any():
-            raise ExecutionError(
+            raise FailedCheckError(
                 f"index {index[outside].item(0)} is out of range for a table of {extent} rows; "
                 f"look up numbers from 0 to {extent - 1}"
             )
@@ -151,6 +151,8 @@ def gather(table: Array, indices: Sequence[Array]) -> Array:
 
 def softmax(a: Array, axis: int, masked_rows_to_zero: bool) -> Array:
     """`e ** (a - max a)` over its sum; rows of -inf give NaN, or zeros where asked."""
+    if not a.size:
+        return a
     largest = a.max(axis=axis, keepdims=True)
     if masked_rows_to_zero:
         largest = np.where(largest == -np.inf, 0, largest).astype(a.dtype)
@@ -164,6 +166,8 @@ def softmax(a: Array, axis: int, masked_rows_to_zero: bool) -> Array:
 
 def layer_norm(a: Array, scale: Array, shift: Array, epsilon: float) -> Array:
     """`(a - mean) / sqrt(variance + epsilon) * scale + shift` over the last dimension."""
+    if not a.size:
+        return a
     centred = a - a.mean(axis=-1, keepdims=True)
     variance = (centred * centred).mean(axis=-1, keepdims=True)
     centred /= np.sqrt(variance + epsilon)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isinf
 from typing import cast
 
 from xdsl.dialects import arith, vector
@@ -11,7 +10,7 @@ from xdsl.dialects.builtin import AnyFloat, IntegerType, VectorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from canao.dialects.canao import AddOp, AndOp, MaximumOp, MinimumOp, OrOp
-from canao.dialects.canao.reduce import ReduceOp
+from canao.dialects.canao.reduce import ReduceOp, neutral_number
 from canao.dialects.interfaces import AccessPattern, Indexed, ReductionKind
 from canao.lowering.scalar_ops import ARITHMETIC, add, element_type, number
 
@@ -54,13 +53,7 @@ class Folding:
 
     def neutral(self, block: Block, type_: Attribute) -> SSAValue:
         """The value that a fold starts from."""
-        value = self._kind.neutral
-        if isinstance(self.element, IntegerType) and isinf(value):
-            width = self.element.width.data
-            least = 0 if width == 1 else -(2 ** (width - 1))
-            greatest = 1 if width == 1 else 2 ** (width - 1) - 1
-            value = least if value == -inf else greatest
-        return number(block, value, type_)
+        return number(block, neutral_number(self._kind, self.element), type_)
 
     def combine(self, block: Block, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
         """One step of the fold."""

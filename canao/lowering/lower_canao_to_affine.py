@@ -197,8 +197,9 @@ def _layers(main: func.FuncOp) -> list[LayerOp]:
                 f"{op.name} in @main is outside any layer; run lp-fusion and outline-weights first"
             )
     assert block.last_op is not None
-    results = [v for v in block.last_op.operands if isinstance(v.owner, LayerOp)]
-    if len(set(results)) != len(block.last_op.operands):
+    wanted = [v for v in block.last_op.operands if 0 not in shape_of(v)]
+    results = [v for v in wanted if isinstance(v.owner, LayerOp)]
+    if len(set(results)) != len(wanted):
         raise VerificationError("every result of @main must be a layer's, each once; run lp-fusion")
     return layers
 

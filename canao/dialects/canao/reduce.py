@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from math import inf, prod
+from math import inf, isinf, prod
 from typing import ClassVar
 
-from xdsl.dialects.builtin import DenseArrayBase, TensorType, i64
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import DenseArrayBase, IntegerType, TensorType, i64
+from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.irdl import (
     IRDLOperation,
@@ -30,6 +30,17 @@ from canao.dialects.interfaces import (
     Laws,
     ReductionKind,
 )
+
+
+def neutral_number(kind: ReductionKind, element: Attribute) -> float:
+    """What a fold starts from: the neutral element among the numbers of an element type."""
+    value = kind.neutral
+    if not isinstance(element, IntegerType) or not isinf(value):
+        return value
+    width = element.width.data
+    if width == 1:
+        return int(value > 0)
+    return -(2 ** (width - 1)) if value < 0 else 2 ** (width - 1) - 1
 
 
 class ReduceOp(IRDLOperation, Indexed, ABC):

@@ -285,6 +285,7 @@ class GatherOp(IRDLOperation, CanaoOp):
             operands=[table, indices],
             result_types=[TensorType(element_of(table), (*picked, *rest))],
         )
+        self._check_rows()
 
     def access_pattern(self) -> AccessPattern:
         return AccessPattern.GATHER
@@ -301,6 +302,13 @@ class GatherOp(IRDLOperation, CanaoOp):
         out = (*picked, *shape_of(self.table)[len(self.indices) :])
         if shape_of(self.result) != out:
             raise VerifyException(f"result must have shape {out}")
+        self._check_rows()
+
+    def _check_rows(self) -> None:
+        """What is looked up must be there, whatever the indices."""
+        shape = shape_of(self.table)
+        if 0 in shape[: len(self.indices)] and 0 not in shape_of(self.result):
+            raise VerifyException(f"a table of shape {shape} has nothing to look up")
 
 
 @irdl_op_definition

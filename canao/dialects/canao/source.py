@@ -77,6 +77,11 @@ def dense_elements(
     )
 
 
+def _has_bare_hex(text: str) -> bool:
+    """Whether the elements of dense text have hexadecimal digits; `0x4` may begin its shape."""
+    return _BARE_HEX.search(text.partition(" : ")[0]) is not None
+
+
 class SourceOp(IRDLOperation, CanaoOp):
     """An operation that makes a tensor from nothing."""
 
@@ -115,6 +120,8 @@ class ConstantOp(SourceOp):
         tensor = self.value.type
         dtype = dtype_of_element(tensor.element_type)
         shape = tensor.get_shape()
+        if 0 in shape:
+            return np.empty(shape, dtype)
         if self._is_uniform():
             return np.full(shape, self.value.get_values()[0], dtype=dtype)
         return np.array(self.value.get_values()).astype(dtype).reshape(shape)
@@ -136,7 +143,7 @@ class ConstantOp(SourceOp):
         if not isinstance(value, DenseIntOrFPElementsAttr):
             parser.raise_error("expected a dense elements attribute")
         text = parser.lexer.input.slice(start, parser.pos) or ""
-        if isinstance(value.get_element_type(), AnyFloat) and _BARE_HEX.search(text):
+        if isinstance(value.get_element_type(), AnyFloat) and _has_bare_hex(text):
             # xDSL reads the digits as an integer, so that 0xFF800000 would be 4.3e9
             parser.raise_error('write the bytes of floats in quotes: dense<"0x000080FF"> is -inf')
         return cls(value)
@@ -144,7 +151,10 @@ class ConstantOp(SourceOp):
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
         text = str(self.value)
-        if not _BARE_HEX.search(text) and self.value.is_splat() == self._is_uniform():
+        if 0 in self.value.type.get_shape():
+            printer.print_string(text)
+            return
+        if not _has_bare_hex(text) and self.value.is_splat() == self._is_uniform():
             printer.print_string(text)
             return
         # Infinities, NaN, some large numbers and zeros of both signs as bytes: xDSL cannot

@@ -2,6 +2,7 @@
 
 The rules stand in one file a group:
 
+- `fold_empty`: tensors without elements, which no later rule and no schedule meets;
 - `fold_constants`, `fold_identities`: what is known before running;
 - `fold_reorganisations`, `sink_broadcasts`, `sink_reshapes`, `fold_gathers`: moves of data;
 - `recover_layer_norm`, `recover_softmax`, `recover_gelu`: operations that exporters take apart;
@@ -30,6 +31,7 @@ from xdsl.transforms.common_subexpression_elimination import cse
 from xdsl.transforms.dead_code_elimination import region_dce
 
 from canao.transforms.canao_simplify.fold_constants import FoldConstants, NarrowSplats
+from canao.transforms.canao_simplify.fold_empty import EMPTY_PATTERNS
 from canao.transforms.canao_simplify.fold_gathers import GATHER_PATTERNS
 from canao.transforms.canao_simplify.fold_identities import (
     IDENTITY_PATTERNS,
@@ -63,6 +65,7 @@ _RECOVERING: tuple[type[RewritePattern], ...] = (
 """Rules that take numbers as the model has them."""
 
 _STAGES: tuple[tuple[type[RewritePattern], ...], ...] = (
+    EMPTY_PATTERNS,
     # Composites are found before scales move: the numbers in them are what tells them apart.
     _RECOVERING,
     # Scales move before products are joined: a part of a joined product has no weight of its own.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from math import inf, prod, sqrt
 
-from xdsl.dialects.builtin import f64
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import (
@@ -88,8 +87,8 @@ def rms_norm(e: Emitter, call: TorchCall) -> SSAValue:
     rank = len(shape_of(value))
     axes = list(range(rank - len(call.integers(1)), rank))
     square = mean_of(e, e.emit(MulOp(value, value)), axes)
-    # PyTorch's default is the machine epsilon of the type that it computes in.
-    epsilon = call.number(3, 2.0**-52 if call.element == f64 else 2.0**-23)
+    # PyTorch's default is the machine epsilon of the element type.
+    epsilon = call.number(3, 2.0**-23)
     inverse = e.emit(RsqrtOp(e.emit(AddOp(square, e.scalar(epsilon, call.element)))))
     normal = e.emit(MulOp(value, inverse))
     weight = call.optional_tensor(2)
@@ -120,7 +119,8 @@ def _attention(
     if rank >= 3:
         heads = shape_of(query)[-3]
         key, value = (_repeat_heads(e, v, heads) for v in (key, value))
-    factor = 1 / sqrt(shape_of(query)[-1]) if scale is None else scale
+    width = shape_of(query)[-1]
+    factor = scale if scale is not None else 1 / sqrt(width) if width else 1
     scores = e.emit(MatmulOp(query, e.swap(key, -1, -2)))
     scores = e.emit(MulOp(scores, e.scalar(factor, call.element)))
     if causal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, prod
+from math import inf, nan, prod
 
 from xdsl.ir import SSAValue
 
@@ -48,10 +48,23 @@ def _numbers(e: Emitter, value: SSAValue) -> SSAValue:
     return e.cast(value, i64) if element_of(value) == i1 else value
 
 
+def _folded(
+    e: Emitter, call: TorchCall, kind: ReduceClass, value: SSAValue, axes: Sequence[int]
+) -> SSAValue:
+    """As `reduced`; an error for the largest or least of no elements."""
+    shape = shape_of(value)
+    if kind is not ReduceSumOp and 0 in shape and 0 not in call.shape:
+        raise call.unsupported(
+            f"a tensor of shape {shape} has no largest or least element; give it elements"
+        )
+    return reduced(e, kind, value, axes)
+
+
 def mean_of(e: Emitter, value: SSAValue, axes: Sequence[int]) -> SSAValue:
-    """The mean over axes, which stay with length 1."""
+    """The mean over axes, which stay with length 1; NaN where there is nothing to average."""
     total = reduced(e, ReduceSumOp, value, axes)
-    share = 1.0 / prod(shape_of(value)[axis] for axis in axes)
+    count = prod(shape_of(value)[axis] for axis in axes)
+    share = 1.0 / count if count else nan
     return e.emit(MulOp(total, e.scalar(share, element_of(value))))
 
 
@@ -61,7 +74,7 @@ def folding(kind: ReduceClass) -> Converter:
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
         value = _numbers(e, e.cast(call.tensor(0), call.element))
         axes = axes_of(call, 1, value)
-        return e.cast(e.reshape(reduced(e, kind, value, axes), call.shape), call.element)
+        return e.cast(e.reshape(_folded(e, call, kind, value, axes), call.shape), call.element)
 
     return convert
 
@@ -72,7 +85,7 @@ def folding_all(kind: ReduceClass) -> Converter:
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
         value = _numbers(e, e.cast(call.tensor(0), call.element))
         axes = range(len(shape_of(value)))
-        return e.cast(e.reshape(reduced(e, kind, value, axes), call.shape), call.element)
+        return e.cast(e.reshape(_folded(e, call, kind, value, axes), call.shape), call.element)
 
     return convert
 
@@ -83,6 +96,8 @@ def truth(kind: ReduceClass, whole: bool) -> Converter:
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
         value = _numbers(e, e.cast(call.tensor(0), i1))
         axes = list(range(len(shape_of(value)))) if whole else axes_of(call, 1, value)
+        if 0 in shape_of(value):
+            return e.filled(kind is ReduceMinOp, call.element, call.shape)
         found = e.cast(reduced(e, kind, value, axes), i1)
         return e.cast(e.reshape(found, call.shape), call.element)
 
@@ -119,7 +134,7 @@ def extreme_with_index(kind: ReduceClass) -> Converter:
     def convert(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
         value = _numbers(e, call.tensor(0))
         axes = axes_of(call, 1, value)[:1] if shape_of(value) else []
-        extreme = reduced(e, kind, value, axes)
+        extreme = _folded(e, call, kind, value, axes)
         index = None
         if call.used[1]:
             index = _position(e, value, extreme, axes[0]) if axes else e.scalar(0, i64)
@@ -137,7 +152,7 @@ def index_of_extreme(kind: ReduceClass) -> Converter:
         if call.argument(1) is None:
             value = e.reshape(value, [prod(shape_of(value))])
         axis = normalise_axis(call.integer(1, 0), len(shape_of(value)))
-        extreme = reduced(e, kind, value, [axis])
+        extreme = _folded(e, call, kind, value, [axis])
         return e.reshape(_position(e, value, extreme, axis), call.shape)
 
     return convert

@@ -84,6 +84,8 @@ def joined(e: Emitter, parts: Sequence[SSAValue], axis: int) -> SSAValue:
 def cat(e: Emitter, call: TorchCall) -> SSAValue:
     """The tensors one after another; PyTorch leaves out empty ones of rank 1."""
     parts = [e.cast(t, call.element) for t in call.tensors(0) if shape_of(t) != (0,)]
+    if not parts:
+        return e.filled(0, call.element, call.shape)
     return joined(e, parts, axis_of(call, 1, parts[0], 0))
 
 
@@ -101,7 +103,7 @@ def _cut(e: Emitter, value: SSAValue, axis: int, sizes: Sequence[int]) -> list[S
 
 
 def _pieces(extent: int, size: int) -> list[int]:
-    return [min(size, extent - start) for start in range(0, extent, max(size, 1))]
+    return [min(size, extent - start) for start in range(0, extent, max(size, 1))] or [0]
 
 
 def split(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
@@ -122,7 +124,9 @@ def chunk(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
     value = call.tensor(0)
     axis = axis_of(call, 2, value, 0)
     extent = shape_of(value)[axis]
-    return _cut(e, value, axis, _pieces(extent, -(-extent // call.integer(1))))
+    count = call.integer(1)
+    sizes = _pieces(extent, -(-extent // count)) if extent else [0] * count
+    return _cut(e, value, axis, sizes)
 
 
 def _pick(e: Emitter, value: SSAValue, axis: int, index: int) -> SSAValue:
@@ -161,7 +165,10 @@ def narrow(e: Emitter, call: TorchCall) -> SSAValue:
     """`length` elements from `start` along a dimension."""
     value = call.tensor(0)
     axis = axis_of(call, 1, value)
-    return e.slice(value, axis, call.integer(2) % shape_of(value)[axis], call.integer(3))
+    start = call.integer(2)
+    return e.slice(
+        value, axis, start + shape_of(value)[axis] if start < 0 else start, call.integer(3)
+    )
 
 
 def _block(e: Emitter, like: SSAValue, axis: int, amount: int, filling: float) -> list[SSAValue]:

@@ -72,13 +72,16 @@ def _copy_results(block: Block) -> set[Operation]:
     """Gives every result of the function an operation of its own.
 
     A result that no operation computes from the inputs, or that is returned
-    twice, is copied by a reshape to its own shape.
+    twice, is copied by a reshape to its own shape. One without elements needs
+    nothing.
     """
     terminator = block.last_op
     assert terminator is not None
     seen: set[SSAValue] = set()
     copies: set[Operation] = set()
     for n, value in enumerate(terminator.operands):
+        if 0 in shape_of(value):
+            continue
         if value in seen or is_constant_expression(value) or not isinstance(value.owner, Operation):
             copy = ReshapeOp(value, shape_of(value))
             block.insert_op_before(copy, terminator)

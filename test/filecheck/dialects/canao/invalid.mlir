@@ -349,3 +349,12 @@ func.func @bad(%x: tensor<8xf32>) {
 }
 
 // CHECK: only i64 elements wrap
+
+// -----
+
+func.func @bad(%x: tensor<0x8xf32>, %y: tensor<2xi64>) {
+  %r = canao.gather %x at %y : (tensor<0x8xf32>, tensor<2xi64>) -> tensor<2x8xf32>
+  func.return
+}
+
+// CHECK: a table of shape (0, 8) has nothing to look up
