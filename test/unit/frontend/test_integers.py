@@ -203,14 +203,17 @@ def compare(found: Sequence[Tensor], expected: Sequence[Tensor], nodes: Sequence
         np.testing.assert_allclose(got.numpy(), want.numpy(), digits, 0, err_msg=str(node))
 
 
-def check(nodes: Sequence[Node], cache: Path) -> None:
+def check(nodes: Sequence[Node], cache: Path, target: str = "c") -> None:
     nodes = defined(nodes)
     if not nodes:
         return
     model = Model(nodes)
     expected = model(*INPUTS)
     compare(run(import_model(model, INPUTS), *INPUTS), expected, nodes)
-    compiled = canao.compile(model, INPUTS, threads=1, tune="off", cache_dir=cache)
+    threads = 1 if target == "c" else None
+    compiled = canao.compile(
+        model, INPUTS, target=target, threads=threads, tune="off", cache_dir=cache
+    )
     compare(compiled(*INPUTS), expected, nodes)
 
 
@@ -234,3 +237,53 @@ def test_a_few_expressions(tmp_path_factory: pytest.TempPathFactory, nodes: list
 @drawn(150)
 def test_many_expressions(tmp_path_factory: pytest.TempPathFactory, nodes: list[Node]) -> None:
     check(nodes, tmp_path_factory.getbasetemp() / "cache")
+
+
+@pytest.mark.slow
+@drawn(10)
+def test_expressions_on_a_device(
+    tmp_path_factory: pytest.TempPathFactory, nodes: list[Node]
+) -> None:
+    check(nodes, tmp_path_factory.getbasetemp() / "cache", "opencl")
+
+
+class Buffers(nn.Module):
+    """Weights of narrow integers, small ones that become constants and large ones."""
+
+    few: Tensor
+    many: Tensor
+    signed: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(3)
+        self.register_buffer("few", torch.tensor([250, 3, 7], dtype=torch.uint8))
+        many = torch.randint(0, 256, (5000,), generator=generator, dtype=torch.uint8)
+        self.register_buffer("many", many)
+        signed = torch.randint(-128, 128, (80, 80), generator=generator, dtype=torch.int8)
+        self.register_buffer("signed", signed)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        few, many, signed = self.few, self.many, self.signed
+        joined = torch.cat([few, x])
+        sums = [few + x, many[:3] + x, (few * x).float(), (many + 200).sum(), signed + signed]
+        return [*sums, joined // 2, signed @ signed, few[x.long() % 3]]
+
+
+def test_weights_of_narrow_integers(tmp_path: Path) -> None:
+    model, x = Buffers(), torch.tensor([200, 100, 255], dtype=torch.uint8)
+    compiled = canao.compile(model, (x,), threads=1, tune="off", cache_dir=tmp_path / "cache")
+    loaded = canao.load(compiled.save(tmp_path / "saved"))
+    for run_it in (compiled, loaded):
+        for got, want in zip(run_it(x), model(x), strict=True):
+            assert got.dtype == want.dtype
+            assert torch.equal(got, want)
+
+
+def test_ids_need_no_arithmetic(tmp_path: Path) -> None:
+    """What cannot leave its range is neither wrapped nor converted."""
+    table, ids = nn.Embedding(9, 4), torch.tensor([1, 8], dtype=torch.int32)
+    compiled = canao.compile(table, (ids,), threads=1, tune="off", cache_dir=tmp_path)
+    assert "canao.wrap" not in compiled.ir("canao")
+    assert "canao.cast" not in compiled.ir("canao")
+    assert torch.equal(compiled(ids), table(ids))

@@ -234,7 +234,6 @@ STAYS: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...], str]] = 
         W * 3,
         "float32",
     ),
-    "sum of truths": (lambda x, g, h: x * g + x * h, W * 3, "bool"),
     "transposed factor": (lambda x, g, h: x * g + x.T * h, ((8, 8),) * 3, "float32"),
     "reshaped factor": (
         lambda x, g, h: (x * g).reshape(8, 4) + x.reshape(8, 4) * h,

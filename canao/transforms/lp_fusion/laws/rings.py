@@ -9,7 +9,7 @@ from xdsl.ir import Operation, SSAValue
 
 from canao.dialects.canao import Canao
 from canao.dialects.canao.elementwise import BinaryOp, UnaryOp
-from canao.dialects.canao.types import element_of, i1, is_float
+from canao.dialects.canao.types import is_float
 from canao.dialects.interfaces import CanaoOp
 
 
@@ -73,13 +73,11 @@ def plus_under(times: type[Operation]) -> Monoid | None:
 def laws_hold_for(monoid: Monoid, op: Operation) -> bool:
     """Whether an operation of a monoid obeys its laws for the numbers that it is given.
 
-    Truth values form no ring under addition, and integers have no quotients.
+    Integers have no quotients.
     """
     value: SSAValue = op.results[0]
     if is_float(value):
         return True
-    if element_of(value) == i1:
-        return monoid.inverse is None
     is_quotient = type(op) is monoid.inverse and bool(monoid.over)
     return not is_quotient
 
