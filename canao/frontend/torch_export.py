@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -19,7 +20,9 @@ from torch.utils._pytree import tree_map_only
 
 from canao.errors import CanaoError, UnsupportedModelError, UnsupportedOpError
 from canao.frontend.convention import split_example
-from canao.frontend.source_location import source_location
+from canao.frontend.refused import check_shapes_are_known, hint_for
+from canao.frontend.source_location import source_location, whole_stacks
+from canao.frontend.strided import STRIDED, check_strided
 from canao.transforms.convert_torch_to_canao.table import CONVERSIONS
 
 _one_trace_at_a_time = threading.Lock()
@@ -81,6 +84,11 @@ def _each_its_own(value: Any) -> Any:
     return tree_map_only(torch.Tensor, lambda tensor: tensor.detach().clone(), value)
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error's text; its class where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
     """`torch.export` of the model as it runs in inference; the model stays as it is."""
     args, kwargs = _each_its_own(split_example(example_inputs))
@@ -88,14 +96,14 @@ def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
     with _unchanged(model), torch.no_grad(), warnings.catch_warnings(), _one_trace_at_a_time:
         warnings.simplefilter("ignore")
         try:
-            return torch.export.export(model, args, kwargs, strict=False)
+            with whole_stacks():
+                return torch.export.export(model, args, kwargs, strict=False)
         except CanaoError:
             raise
         except Exception as error:
-            reason = str(error).strip().splitlines() or [type(error).__name__]
             raise UnsupportedModelError(
-                f"torch.export cannot trace {type(model).__name__}: {reason[0]}; check that "
-                "model(*example) runs, that control flow does not depend on values, and that "
+                f"torch.export cannot trace {type(model).__name__}: {first_line(error)}; check "
+                "that model(*example) runs, that control flow does not depend on values, and that "
                 "caches are off (use_cache=False)"
             ) from error
 
@@ -105,6 +113,11 @@ def mlir_name(target: object) -> str:
     if not isinstance(target, torch._ops.OpOverload):  # pyright: ignore[reportPrivateUsage]
         return str(target)
     return "torch." + str(target).replace("::", ".").removesuffix(".default")
+
+
+def aten_name(node: Node) -> str:
+    """The name of an operation as PyTorch has it: `aten.sort`."""
+    return mlir_name(node.target).removeprefix("torch.")
 
 
 def _calls(program: ExportedProgram) -> Iterator[Node]:
@@ -126,20 +139,37 @@ def _decompositions(targets: Sequence[object]) -> dict[Any, Callable[..., Any]]:
     """What PyTorch and torch-mlir know to write the targets with."""
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
-    tables: list[Mapping[Any, Callable[..., Any]]] = [get_decomposition_table()]
+    tables: list[Mapping[Any, Callable[..., Any]]] = [STRIDED, get_decomposition_table()]
     tables.append(torch.export.default_decompositions())
     found: dict[Any, Callable[..., Any]] = {}
     for target in targets:
         for table in tables:
             if target in table:
                 found.setdefault(target, table[target])
+        composite = _composite(target)
+        if composite is not None:
+            found.setdefault(target, composite)
     return found
 
 
+def _composite(target: object) -> Callable[..., Any] | None:
+    """The program of other operations that PyTorch itself runs for an operation, if it does."""
+    known: Any = import_module("torch._export.utils")
+    if not isinstance(target, torch._ops.OpOverload):  # pyright: ignore[reportPrivateUsage]
+        return None
+    return known._get_decomp_for_cia(target) if known._is_cia_op(target) else None
+
+
 def _decomposed(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) -> ExportedProgram:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _one_trace_at_a_time:
         warnings.simplefilter("ignore")
-        return program.run_decompositions(table)
+        try:
+            return program.run_decompositions(table)
+        except Exception as error:
+            raise UnsupportedModelError(
+                f"torch.export cannot decompose the model: {first_line(error)}; rewrite that "
+                "part of it"
+            ) from error
 
 
 def prepare_program(program: ExportedProgram) -> ExportedProgram:
@@ -148,6 +178,8 @@ def prepare_program(program: ExportedProgram) -> ExportedProgram:
     Operations with a conversion stay as they are; the others are decomposed.
     Raises `UnsupportedOpError` with the source line of one that stays without.
     """
+    check_shapes_are_known((node, aten_name(node)) for node in _calls(program))
+    check_strided(program)
     if any(_mutates(node) for node in _calls(program)):
         program = _decomposed(program, {})
     for _ in range(_ROUNDS):
@@ -157,9 +189,8 @@ def prepare_program(program: ExportedProgram) -> ExportedProgram:
             break
         program = _decomposed(program, table)
     for node in _unconverted(program):
-        raise UnsupportedOpError(
-            mlir_name(node.target).removeprefix("torch."), source_location(node)
-        )
+        name = aten_name(node)
+        raise UnsupportedOpError(name, source_location(node), hint_for(name))
     for spec in program.graph_signature.output_specs:
         if spec.kind != OutputKind.USER_OUTPUT:
             raise UnsupportedModelError(

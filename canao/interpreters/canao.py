@@ -61,6 +61,22 @@ _ELEMENTWISE: dict[type[Operation], Callable[..., Array]] = {
     canao.SqrtOp: np.sqrt,
     canao.SubOp: np.subtract,
     canao.TanhOp: np.tanh,
+    canao.AcosOp: np.arccos,
+    canao.AcoshOp: np.arccosh,
+    canao.AsinOp: np.arcsin,
+    canao.AsinhOp: np.arcsinh,
+    canao.AtanOp: np.arctan,
+    canao.AtanhOp: np.arctanh,
+    canao.CoshOp: np.cosh,
+    canao.Exp2Op: np.exp2,
+    canao.Expm1Op: np.expm1,
+    canao.Log10Op: np.log10,
+    canao.Log1pOp: np.log1p,
+    canao.Log2Op: np.log2,
+    canao.SinhOp: np.sinh,
+    canao.TanOp: np.tan,
+    canao.Atan2Op: np.arctan2,
+    canao.CopysignOp: np.copysign,
 }
 
 _REDUCTIONS: dict[type[ReduceOp], Callable[..., Array]] = {

@@ -68,6 +68,10 @@ def _unary(kind: Callable[..., Operation]) -> Emit:
     return lambda block, _, args: add(block, kind(args[0]))
 
 
+def _call(kind: Callable[..., Operation]) -> Emit:
+    return lambda block, _, args: add(block, kind(*args))
+
+
 # Numbers of the predicates in arith: ordered comparisons, but "ne" holds for NaN; truth
 # values are compared as unsigned numbers, so that false is less than true.
 _FLOAT_PREDICATES = {"eq": 1, "gt": 2, "ge": 3, "lt": 4, "le": 5, "ne": 13}
@@ -244,6 +248,22 @@ ARITHMETIC: dict[type[Operation], Emit] = {
     canao.SinOp: _unary(math.SinOp),
     canao.CosOp: _unary(math.CosOp),
     canao.NotOp: _complement,
+    canao.AcosOp: _unary(math.AcosOp),
+    canao.AcoshOp: _unary(math.AcoshOp),
+    canao.AsinOp: _unary(math.AsinOp),
+    canao.AsinhOp: _unary(math.AsinhOp),
+    canao.AtanOp: _unary(math.AtanOp),
+    canao.AtanhOp: _unary(math.AtanhOp),
+    canao.CoshOp: _unary(math.CoshOp),
+    canao.Exp2Op: _unary(math.Exp2Op),
+    canao.Expm1Op: _unary(math.ExpM1Op),
+    canao.Log10Op: _unary(math.Log10Op),
+    canao.Log1pOp: _unary(math.Log1pOp),
+    canao.Log2Op: _unary(math.Log2Op),
+    canao.SinhOp: _unary(math.SinhOp),
+    canao.TanOp: _unary(math.TanOp),
+    canao.Atan2Op: _call(math.Atan2Op),
+    canao.CopysignOp: _call(math.CopySignOp),
     canao.CastOp: _cast,
     canao.SelectOp: _select,
     canao.WrapOp: _wrap,

@@ -30,7 +30,10 @@ def native_dropout(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
 
 
 def drop(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
-    """An assertion about metadata, checked when exporting."""
+    """An assertion: about metadata, checked when exporting, or that indices are in range.
+
+    Lookups check their indices themselves.
+    """
     return []
 
 
@@ -63,4 +66,5 @@ CONVERSIONS: dict[str, Converter] = {
     "feature_dropout": dropout,
     "native_dropout": native_dropout,
     "_assert_tensor_metadata": drop,
+    "_assert_async.msg": drop,
 }

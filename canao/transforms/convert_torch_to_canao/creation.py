@@ -76,7 +76,14 @@ def eye(e: Emitter, call: TorchCall) -> SSAValue:
 _ZEROS = ("zeros", "zeros_like", "new_zeros", "zero")
 _ONES = ("ones", "ones_like", "new_ones")
 # Nothing may rely on what memory held before: zeros are as good as anything.
-_EMPTY = ("empty.memory_format", "empty_like", "new_empty", "empty_strided", "new_empty_strided")
+_EMPTY = (
+    "empty.memory_format",
+    "empty_like",
+    "new_empty",
+    "empty_permuted",
+    "empty_strided",
+    "new_empty_strided",
+)
 
 CONVERSIONS: dict[str, Converter] = {
     **dict.fromkeys((*_ZEROS, *_EMPTY), filled_with(0)),

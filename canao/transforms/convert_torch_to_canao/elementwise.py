@@ -116,10 +116,8 @@ def logical(operation: type[Operation]) -> Converter:
     return convert
 
 
-def exclusive_or(e: Emitter, call: TorchCall) -> SSAValue:
-    """Of truth values: whether they differ."""
-    if call.name.startswith("torch.aten.bitwise") and call.element != i1:
-        raise call.unsupported("it is supported on bool tensors only")
+def truths_differ(e: Emitter, call: TorchCall) -> SSAValue:
+    """Whether exactly one of the operands is true."""
     lhs, rhs = (e.as_tensor(a, i1) for a in call.arguments[:2])
     return e.emit(CompareOp("ne", lhs, rhs))
 
@@ -156,7 +154,8 @@ def rounding(towards: str) -> Converter:
     return convert
 
 
-def _floor_quotient(e: Emitter, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
+def floor_quotient(e: Emitter, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
+    """`lhs / rhs` rounded down."""
     quotient = e.emit(DivOp(lhs, rhs))
     if is_float(quotient):
         return rounded(e, quotient, "floor")
@@ -174,7 +173,7 @@ def divide(e: Emitter, call: TorchCall) -> SSAValue:
     lhs, rhs = (e.as_tensor(a, call.element) for a in call.arguments[:2])
     mode = call.text(2, "none")
     if mode == "floor":
-        return _floor_quotient(e, lhs, rhs)
+        return floor_quotient(e, lhs, rhs)
     quotient = e.emit(DivOp(lhs, rhs))
     return rounded(e, quotient, "trunc") if mode == "trunc" else quotient
 
@@ -182,13 +181,13 @@ def divide(e: Emitter, call: TorchCall) -> SSAValue:
 def floor_divide(e: Emitter, call: TorchCall) -> SSAValue:
     """The quotient rounded down."""
     lhs, rhs = (e.as_tensor(a, call.element) for a in call.arguments[:2])
-    return _floor_quotient(e, lhs, rhs)
+    return floor_quotient(e, lhs, rhs)
 
 
 def remainder(e: Emitter, call: TorchCall) -> SSAValue:
     """What `floor_divide` leaves; it has the sign of the divisor."""
     lhs, rhs = (e.as_tensor(a, call.element) for a in call.arguments[:2])
-    return e.emit(SubOp(lhs, e.emit(MulOp(_floor_quotient(e, lhs, rhs), rhs))))
+    return e.emit(SubOp(lhs, e.emit(MulOp(floor_quotient(e, lhs, rhs), rhs))))
 
 
 def _constant_number(value: object) -> float | None:
@@ -311,7 +310,6 @@ _BINARY: dict[str, Converter] = {
     "remainder": remainder,
     "bitwise_and": binary(AndOp),
     "bitwise_or": binary(OrOp),
-    "bitwise_xor": exclusive_or,
     "__and__": binary(AndOp),
     "__or__": binary(OrOp),
     **{name: compare(predicate) for name, predicate in _PREDICATES.items()},
@@ -338,7 +336,7 @@ _OTHERS: dict[str, Converter] = {
     "isnan": is_nan,
     "logical_and": logical(AndOp),
     "logical_or": logical(OrOp),
-    "logical_xor": exclusive_or,
+    "logical_xor": truths_differ,
     "logical_not": logical_not,
     "relu": relu,
     "leaky_relu": leaky_relu,

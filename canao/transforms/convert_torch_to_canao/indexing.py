@@ -45,7 +45,7 @@ def index_select(e: Emitter, call: TorchCall) -> SSAValue:
     return e.transpose(picked, [order.index(n) for n in range(rank)])
 
 
-def _from_front(e: Emitter, place: SSAValue, extent: int) -> SSAValue:
+def from_front(e: Emitter, place: SSAValue, extent: int) -> SSAValue:
     """Positions in a dimension of length `extent`, where negative ones count from its end."""
     negative = e.emit(CompareOp("lt", place, e.scalar(0, i64)))
     counted = e.emit(AddOp(place, e.scalar(extent, i64)))
@@ -67,7 +67,7 @@ def index_tensor(e: Emitter, call: TorchCall) -> SSAValue:
         if not isinstance(place, SSAValue) or element_of(place) == i1:
             raise call.unsupported("indices must be integer tensors: masks give dynamic shapes")
         extent = shape_of(table)[axis]
-        found.append((axis, _from_front(e, e.cast(place, i64), extent)))
+        found.append((axis, from_front(e, e.cast(place, i64), extent)))
     axes = [axis for axis, _ in found]
     rest = [n for n in range(len(shape_of(table))) if n not in axes]
     picked = e.emit(GatherOp(e.transpose(table, [*axes, *rest]), [place for _, place in found]))

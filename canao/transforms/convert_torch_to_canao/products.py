@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao import AddOp, MatmulOp, MulOp
+from canao.dialects.canao import AddOp, MatmulOp, MulOp, ReduceSumOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
@@ -41,7 +41,11 @@ def linear(e: Emitter, call: TorchCall) -> SSAValue:
 
 def add_product(e: Emitter, call: TorchCall) -> SSAValue:
     """`beta * a + alpha * (b @ c)`."""
-    out = product(e, call.tensor(1), call.tensor(2))
+    return _sum_of(e, call, product(e, call.tensor(1), call.tensor(2)))
+
+
+def _sum_of(e: Emitter, call: TorchCall, out: SSAValue) -> SSAValue:
+    """`beta * a + alpha * out`, the factors in arguments 3 and 4."""
     addend = call.tensor(0)
     beta, alpha = call.number(3, 1), call.number(4, 1)
     if alpha != 1:
@@ -53,41 +57,41 @@ def add_product(e: Emitter, call: TorchCall) -> SSAValue:
     return e.emit(AddOp(out, addend))
 
 
-def _pointwise(e: Emitter, call: TorchCall, groups: int) -> SSAValue:
-    """A 1-D convolution whose kernel has length 1: a product over the channels."""
-    value, weight = call.tensor(0), call.tensor(1)
-    batch, channels, length = shape_of(value)
-    outputs = shape_of(weight)[0]
-    if groups == 1:
-        out = e.emit(MatmulOp(e.reshape(weight, [outputs, channels]), value))
-    else:
-        parts = e.reshape(value, [batch, groups, channels // groups, length])
-        filters = e.reshape(weight, [groups, outputs // groups, channels // groups])
-        out = e.reshape(e.emit(MatmulOp(filters, parts)), [batch, outputs, length])
-    bias = call.optional_tensor(2)
-    return out if bias is None else e.emit(AddOp(out, e.reshape(bias, [outputs, 1])))
+def add_products(e: Emitter, call: TorchCall) -> SSAValue:
+    """`beta * a + alpha * sum over n of b[n] @ c[n]`: one product with the batch beside k."""
+    lhs, rhs = call.tensor(1), call.tensor(2)
+    batch, rows, depth = shape_of(lhs)
+    wide = e.reshape(e.transpose(lhs, [1, 0, 2]), [rows, batch * depth])
+    tall = e.reshape(rhs, [batch * depth, shape_of(rhs)[2]])
+    return _sum_of(e, call, e.emit(MatmulOp(wide, tall)))
 
 
-def _check_pointwise(call: TorchCall, stride: list[int], padding: list[int]) -> None:
-    weight = shape_of(call.tensor(1))
-    if len(weight) != 3 or len(shape_of(call.tensor(0))) != 3 or weight[2] != 1:
-        raise call.unsupported("only batched 1-D convolutions with a kernel of length 1 are")
-    if any(s != 1 for s in stride) or any(p != 0 for p in padding):
-        raise call.unsupported("only stride 1 and padding 0 are")
+def bilinear(e: Emitter, call: TorchCall) -> SSAValue:
+    """`out[n, o] = sum over i, j of a[n, i] * weight[o, i, j] * b[n, j]`, plus a bias."""
+    lhs, weight, rhs = call.tensor(0), call.tensor(2), call.tensor(1)
+    outputs, width, depth = shape_of(weight)
+    front = shape_of(lhs)[:-1]
+    table = e.reshape(e.transpose(weight, [1, 0, 2]), [width, outputs * depth])
+    parts = e.reshape(product(e, lhs, table), [*front, outputs, depth])
+    out = e.emit(MatmulOp(parts, e.reshape(rhs, [*front, depth, 1])))
+    out = e.reshape(out, [*front, outputs])
+    bias = call.optional_tensor(3)
+    return out if bias is None else e.emit(AddOp(out, bias))
 
 
-def conv1d(e: Emitter, call: TorchCall) -> SSAValue:
-    """`conv1d(a, weight, bias, stride, padding, dilation, groups)`."""
-    _check_pointwise(call, call.integers(3), call.integers(4))
-    return _pointwise(e, call, call.integer(6, 1))
+def _with_axes(e: Emitter, value: SSAValue, axes: list[int]) -> SSAValue:
+    """`value` with axes of length 1 put in, the first first."""
+    shape = list(shape_of(value))
+    for axis in axes:
+        shape.insert(axis, 1)
+    return e.reshape(value, shape)
 
 
-def convolution(e: Emitter, call: TorchCall) -> SSAValue:
-    """`convolution(a, weight, bias, stride, padding, dilation, transposed, padding, groups)`."""
-    if call.flag(6):
-        raise call.unsupported("transposed convolutions are not")
-    _check_pointwise(call, call.integers(3), call.integers(4))
-    return _pointwise(e, call, call.integer(8, 1))
+def trilinear(e: Emitter, call: TorchCall) -> SSAValue:
+    """`_trilinear(a, b, c, axes of a, of b, of c, summed)`: a product with new axes, summed."""
+    parts = [_with_axes(e, call.tensor(n), call.integers(n + 3)) for n in range(3)]
+    out = e.emit(MulOp(e.emit(MulOp(parts[0], parts[1])), parts[2]))
+    return e.reshape(e.emit(ReduceSumOp(out, call.integers(6))), call.shape)
 
 
 CONVERSIONS: dict[str, Converter] = {
@@ -97,9 +101,10 @@ CONVERSIONS: dict[str, Converter] = {
     "mv": matmul,
     "dot": matmul,
     "linear": linear,
+    "addbmm": add_products,
     "addmm": add_product,
     "addmv": add_product,
     "baddbmm": add_product,
-    "conv1d": conv1d,
-    "convolution": convolution,
+    "bilinear": bilinear,
+    "_trilinear": trilinear,
 }

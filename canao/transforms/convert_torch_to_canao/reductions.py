@@ -191,17 +191,7 @@ def deviation(e: Emitter, call: TorchCall) -> SSAValue:
     return e.emit(SqrtOp(variance(e, call)))
 
 
-def norm(e: Emitter, call: TorchCall) -> SSAValue:
-    """The Euclidean norm over the axes in argument 2."""
-    if call.number(1, 2) != 2:
-        raise call.unsupported("only the norm of order 2 is supported")
-    value = e.cast(call.tensor(0), call.element)
-    axes = axes_of(call, 2, value)
-    total = reduced(e, ReduceSumOp, e.emit(MulOp(value, value)), axes)
-    return e.reshape(e.emit(SqrtOp(total)), call.shape)
-
-
-def _finite_or_zero(e: Emitter, value: SSAValue) -> SSAValue:
+def finite_or_zero(e: Emitter, value: SSAValue) -> SSAValue:
     """`value`, with 0 in place of infinities."""
     infinite = e.emit(CompareOp("eq", e.emit(AbsOp(value)), e.scalar(inf, element_of(value))))
     return e.emit(SelectOp(infinite, e.scalar(0, element_of(value)), value))
@@ -211,7 +201,7 @@ def log_sum_exp(e: Emitter, call: TorchCall) -> SSAValue:
     """`log(sum(e ** a))`, shifted by the maximum against overflow where that is finite."""
     value = e.cast(call.tensor(0), call.element)
     axes = axes_of(call, 1, value)
-    largest = _finite_or_zero(e, reduced(e, ReduceMaxOp, value, axes))
+    largest = finite_or_zero(e, reduced(e, ReduceMaxOp, value, axes))
     power = e.emit(ExpOp(e.emit(SubOp(value, largest))))
     total = e.emit(LogOp(reduced(e, ReduceSumOp, power, axes)))
     return e.reshape(e.emit(AddOp(total, largest)), call.shape)
@@ -263,8 +253,6 @@ CONVERSIONS: dict[str, Converter] = {
     "var.dim": variance_unbiased,
     "var_mean.correction": variance_and_mean,
     "std.correction": deviation,
-    "linalg_vector_norm": norm,
-    "norm.ScalarOpt_dim": norm,
     "logsumexp": log_sum_exp,
     "cumsum": cumulative_sum,
 }

@@ -178,9 +178,11 @@ def _block(e: Emitter, like: SSAValue, axis: int, amount: int, filling: float) -
     return [e.filled(filling, element_of(like), shape)] if amount > 0 else []
 
 
-def _padded(e: Emitter, call: TorchCall, filling: float) -> SSAValue:
-    value = call.tensor(0)
-    amounts = call.integers(1)
+def surrounded(e: Emitter, value: SSAValue, amounts: Sequence[int], filling: float) -> SSAValue:
+    """`value` with a constant around it; negative amounts cut it.
+
+    `amounts` are those before and after the last axis, then the one before it, and so on.
+    """
     rank = len(shape_of(value))
     for number in range(len(amounts) // 2):
         axis = rank - 1 - number
@@ -193,16 +195,9 @@ def _padded(e: Emitter, call: TorchCall, filling: float) -> SSAValue:
     return value
 
 
-def pad(e: Emitter, call: TorchCall) -> SSAValue:
-    """Constants around the operand; negative amounts cut it."""
-    if call.text(2, "constant") != "constant":
-        raise call.unsupported('only mode="constant" is supported')
-    return _padded(e, call, call.number(3, 0))
-
-
 def constant_pad(e: Emitter, call: TorchCall) -> SSAValue:
-    """As `pad`, with the filling as argument 2."""
-    return _padded(e, call, call.number(2, 0))
+    """Constants around the operand: `constant_pad_nd(a, amounts, filling)`."""
+    return surrounded(e, call.tensor(0), call.integers(1), call.number(2, 0))
 
 
 _VIEWS = (
@@ -254,6 +249,6 @@ CONVERSIONS: dict[str, Converter] = {
     "slice.Tensor": slice_tensor,
     "slice_copy.Tensor": slice_tensor,
     "narrow": narrow,
-    "pad": pad,
+    "narrow_copy": narrow,
     "constant_pad_nd": constant_pad,
 }

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 from canao.transforms.convert_torch_to_canao import (
     casts,
+    convolutions,
     creation,
     elementwise,
+    functions,
     indexing,
+    lookups,
     normalisation,
+    norms,
     products,
+    rearrange,
     reductions,
+    scans,
+    scattering,
     shapes,
+    sorting,
+    updates,
+    windows,
 )
 from canao.transforms.convert_torch_to_canao.emitter import Converter
 
 _GROUPS = (
     casts.CONVERSIONS,
+    convolutions.CONVERSIONS,
     creation.CONVERSIONS,
     elementwise.CONVERSIONS,
+    functions.CONVERSIONS,
     indexing.CONVERSIONS,
+    lookups.CONVERSIONS,
     normalisation.CONVERSIONS,
+    norms.CONVERSIONS,
     products.CONVERSIONS,
+    rearrange.CONVERSIONS,
     reductions.CONVERSIONS,
+    scans.CONVERSIONS,
+    scattering.CONVERSIONS,
     shapes.CONVERSIONS,
+    sorting.CONVERSIONS,
+    updates.CONVERSIONS,
+    windows.CONVERSIONS,
 )
 
 CONVERSIONS: dict[str, Converter] = {

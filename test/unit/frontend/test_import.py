@@ -89,27 +89,53 @@ def test_active_dropout_is_refused() -> None:
         run(import_model(program, ()), torch.ones(2, 8))
 
 
-class Median(nn.Module):
-    """A model with an operation that has no conversion."""
+def _bessel(x: torch.Tensor) -> torch.Tensor:
+    """A helper outside of the model with an operation that has no conversion."""
+    return torch.special.i0(x)
+
+
+class Helped(nn.Module):
+    """A model that computes in a method and in a function."""
+
+    def inner(self, x: torch.Tensor) -> torch.Tensor:
+        return x.tanh()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.tanh().median(0).values
+        return _bessel(self.inner(x))
 
 
-_MEDIAN_LINE = Median.forward.__code__.co_firstlineno + 1
+class Inner(Helped):
+    """The same without the unsupported operation."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.relu(self.inner(x))
+
+
+_BESSEL_LINE = _bessel.__code__.co_firstlineno + 2
 
 
 def test_unsupported_operation_names_its_source_line() -> None:
     with pytest.raises(UnsupportedOpError) as caught:
-        import_model(Median(), (torch.ones(3, 4),))
-    assert caught.value.op == "aten.median.dim"
-    assert f"test_import.py:{_MEDIAN_LINE} in forward" in str(caught.value)
+        import_model(Helped(), (torch.ones(3, 4),))
+    assert caught.value.op == "aten.i0"
+    assert f"test_import.py:{_BESSEL_LINE} in _bessel" in str(caught.value)
+
+
+def test_operations_of_helpers_keep_the_line_of_the_helper() -> None:
+    text = str(import_model(Inner(), (torch.ones(3, 4),)).module)
+    line = Helped.inner.__code__.co_firstlineno + 1
+    assert f"test_import.py:{line} in inner" in text
+    # Functions of PyTorch are none of the model's source.
+    assert f"test_import.py:{Inner.forward.__code__.co_firstlineno + 1} in forward" in text
+    assert "functional.py" not in text
 
 
 def test_operations_keep_their_source_line() -> None:
-    text = str(import_model(Function(lambda x: x.tanh()), (torch.ones(3),)).module)
-    line = Function.forward.__code__.co_firstlineno + 1
-    assert f"test_import.py:{line} in forward" in text
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return x.tanh()
+
+    text = str(import_model(Function(function), (torch.ones(3),)).module)
+    assert f"test_import.py:{function.__code__.co_firstlineno + 1} in function" in text
 
 
 class Counter(nn.Module):

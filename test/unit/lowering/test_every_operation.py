@@ -31,15 +31,32 @@ Make = Callable[[SSAValue, SSAValue, SSAValue], Operation]
 
 UNARY_FLOATS = (
     canao.AbsOp,
+    canao.AsinhOp,
+    canao.AtanOp,
     canao.CosOp,
+    canao.CoshOp,
     canao.ErfOp,
+    canao.Exp2Op,
+    canao.Expm1Op,
     canao.ExpOp,
     canao.NegOp,
     canao.SigmoidOp,
     canao.SinOp,
+    canao.SinhOp,
+    canao.TanOp,
     canao.TanhOp,
 )
-POSITIVE_FLOATS = (canao.LogOp, canao.ReciprocalOp, canao.RsqrtOp, canao.SqrtOp)
+POSITIVE_FLOATS = (
+    canao.Log10Op,
+    canao.Log1pOp,
+    canao.Log2Op,
+    canao.LogOp,
+    canao.ReciprocalOp,
+    canao.RsqrtOp,
+    canao.SqrtOp,
+)
+PARTLY_DEFINED = (canao.AcosOp, canao.AcoshOp, canao.AsinOp, canao.AtanhOp)
+"""Functions that give NaN for some of the numbers."""
 ARITHMETIC = (
     canao.AddOp,
     canao.DivOp,
@@ -84,9 +101,9 @@ SHARED: list[Make] = [
 ]
 SUMS = [reduction(canao.ReduceSumOp, axis) for axis in (0, 1)]
 FLOATS = [
-    *map(unary, UNARY_FLOATS),
+    *map(unary, (*UNARY_FLOATS, *PARTLY_DEFINED)),
     *map(positive, POSITIVE_FLOATS),
-    *map(binary, ARITHMETIC),
+    *map(binary, (*ARITHMETIC, canao.Atan2Op, canao.CopysignOp)),
     *SUMS,
 ]
 INTEGERS = [
