@@ -14,7 +14,8 @@ import numpy as np
 
 from canao.compiled_model import Build, CompiledModel
 from canao.errors import CanaoError, ToolchainError
-from canao.frontend.convention import CallConvention, computed_dtype, split_example
+from canao.frontend.convention import CallConvention, split_example
+from canao.frontend.dtypes import computed_dtype
 from canao.lowering.program import Program
 from canao.runtime.cache import Cache
 from canao.runtime.choose_threads import (

@@ -22,7 +22,8 @@ from canao.errors import (
     UnsupportedModelError,
     VerificationError,
 )
-from canao.frontend.convention import CallConvention, computed_dtype
+from canao.frontend.convention import CallConvention
+from canao.frontend.dtypes import computed_dtype
 from canao.lowering.program import Program
 from canao.runtime.cache import Cache
 from canao.runtime.choose_threads import ThreadChoice
@@ -203,6 +204,7 @@ class CompiledModel:
             cpu_flags=self.cpu_flags,
             peak_gflops=peaks.gflops,
             peak_bandwidth=peaks.bandwidth,
+            widened=self.convention.widened,
         )
 
     def _profiles(self) -> np.ndarray[Any, np.dtype[np.float64]]:

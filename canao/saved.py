@@ -37,7 +37,7 @@ from canao.runtime.tensor_file import map_tensors, write_tensors
 from canao.runtime.texts import TextFiles
 from canao.runtime.toolchain import Compiler, compiler_for
 
-_FORMAT = 5
+_FORMAT = 6
 _MANIFEST = "canao.json"
 _PROGRAM, _CONVENTION, _LIBRARY = "program.json", "convention.json", "module.so"
 _EXAMPLES = "examples.safetensors"

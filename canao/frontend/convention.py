@@ -7,23 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from canao.errors import ShapeMismatchError
+from canao.frontend.dtypes import Array, Widened, computed_array, computed_dtype, dtype_name
 from canao.frontend.structure import Structure
 
 if TYPE_CHECKING:
     import torch
 
-Array = npt.NDArray[np.generic]
 Constant = bool | int | float | str | None
-
-_ELEMENTS = {"float32": "float32", "float64": "float64", "bool": "bool"}
-
-
-def computed_dtype(dtype: str) -> str:
-    """The dtype that compiled code uses for a tensor of the model: narrow integers widen."""
-    return _ELEMENTS.get(dtype, "int64")
 
 
 def split_example(example_inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -80,7 +72,8 @@ class CallConvention:
 
     `parameters` are the names that positional arguments take, in order;
     `arguments` those the program was compiled with; `leaves` what they hold,
-    flattened in order. `results` are the leaves of `output`.
+    flattened in order. `results` are the leaves of `output`. `widened` are the
+    tensors of narrow floats that the program holds as float32.
     """
 
     parameters: tuple[str, ...]
@@ -88,6 +81,7 @@ class CallConvention:
     leaves: tuple[InputTensor | FixedInput, ...]
     output: Structure
     results: tuple[Result, ...]
+    widened: tuple[Widened, ...] = ()
 
     @property
     def inputs(self) -> tuple[InputTensor, ...]:
@@ -173,6 +167,7 @@ class CallConvention:
             "leaves": [asdict(leaf) for leaf in self.leaves],
             "output": self.output.to_json(),
             "results": [asdict(result) for result in self.results],
+            "widened": [asdict(tensor) for tensor in self.widened],
         }
 
     @staticmethod
@@ -186,6 +181,7 @@ class CallConvention:
             tuple(_leaf_from_json(leaf) for leaf in data["leaves"]),
             Structure.from_json(data["output"]),
             tuple(Result(**result) for result in data["results"]),
+            tuple(Widened(**tensor) for tensor in data["widened"]),
         )
 
 
@@ -218,7 +214,7 @@ def _checked_array(leaf: InputTensor, value: object) -> Array:
         shape, dtype = value.shape, value.dtype.name
     else:
         value = _checked_tensor(leaf, value)
-        shape, dtype = tuple(value.shape), str(value.dtype).removeprefix("torch.")
+        shape, dtype = tuple(value.shape), dtype_name(value)
     if shape != leaf.shape:
         raise ShapeMismatchError(
             f"input '{leaf.name}' must have shape {leaf.shape}, got {tuple(shape)}; call with the "
@@ -229,8 +225,9 @@ def _checked_array(leaf: InputTensor, value: object) -> Array:
             f"input '{leaf.name}' must have dtype {leaf.dtype}, got {dtype}; convert it with "
             f".to(torch.{leaf.dtype}), or compile again with such an example"
         )
-    array: Array = value if isinstance(value, np.ndarray) else value.detach().numpy()
-    return np.ascontiguousarray(array, computed_dtype(dtype)).reshape(leaf.shape)
+    if not isinstance(value, np.ndarray):
+        return computed_array(value)
+    return np.ascontiguousarray(value, computed_dtype(dtype)).reshape(leaf.shape)
 
 
 def _checked_tensor(leaf: InputTensor, value: object) -> torch.Tensor:

@@ -18,7 +18,8 @@ from xdsl.utils.exceptions import ParseError, VerifyException
 from canao.dialects.canao import Canao
 from canao.dialects.canao.source import dtype_of_element
 from canao.errors import InputFileError
-from canao.frontend.convention import Argument, Array, CallConvention, InputTensor, Result
+from canao.frontend.convention import Argument, CallConvention, InputTensor, Result
+from canao.frontend.dtypes import Array
 from canao.frontend.mlir_text import check_text, located
 from canao.frontend.state import ModelState
 from canao.frontend.structure import LEAF, Structure

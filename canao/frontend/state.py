@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from canao.errors import UnsupportedModelError
-from canao.frontend.weights import Array, WeightStore, array_of
+from canao.frontend.dtypes import Array
+from canao.frontend.weights import WeightStore, array_of
 
 if TYPE_CHECKING:
     import torch

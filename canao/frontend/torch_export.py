@@ -131,6 +131,11 @@ def _mutates(node: Node) -> bool:
     return schema is not None and schema.is_mutable
 
 
+def _is_region(node: Node) -> bool:
+    """Whether a node calls a graph of its own, as one under autocast, which decomposing inlines."""
+    return isinstance(node.target, torch._ops.HigherOrderOperator)  # pyright: ignore[reportPrivateUsage]
+
+
 def _unconverted(program: ExportedProgram) -> list[Node]:
     return [node for node in _calls(program) if mlir_name(node.target) not in CONVERSIONS]
 
@@ -180,7 +185,7 @@ def prepare_program(program: ExportedProgram) -> ExportedProgram:
     """
     check_shapes_are_known((node, aten_name(node)) for node in _calls(program))
     check_strided(program)
-    if any(_mutates(node) for node in _calls(program)):
+    if any(_mutates(node) or _is_region(node) for node in _calls(program)):
         program = _decomposed(program, {})
     for _ in range(_ROUNDS):
         unknown = _unconverted(program)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -32,6 +34,13 @@ from canao.frontend.convention import (
     FixedInput,
     InputTensor,
     Result,
+)
+from canao.frontend.dtypes import (
+    NARROW_FLOATS,
+    Widened,
+    check_dtype,
+    dtype_name,
+    held_dtype,
 )
 from canao.frontend.imported import ImportedModel, parse_mlir
 from canao.frontend.source_location import source_location
@@ -67,7 +76,7 @@ class _Weights(FxImporterHooks):
         stored = self.store.add(name, tensor)
         if foldable:
             self.foldable.add(stored)
-        element = element_of_dtype(_dtype_name(tensor))
+        element = element_of_dtype(held_dtype(dtype_name(tensor)))
         dims = "".join(f"{extent}x" for extent in tensor.shape)
         weight = ir.Operation.create(
             "canao.weight",
@@ -167,10 +176,6 @@ def _write_small_constants(function: FuncOp, hooks: _Weights) -> None:
         hooks.store.discard(name)
 
 
-def _dtype_name(value: torch.Tensor) -> str:
-    return str(value.dtype).removeprefix("torch.")
-
-
 def _input_leaves(program: ExportedProgram) -> list[tuple[str, InputTensor | FixedInput]]:
     """What the model takes, flattened: the name in the graph and what it is."""
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
@@ -192,7 +197,7 @@ def _input_leaves(program: ExportedProgram) -> list[tuple[str, InputTensor | Fix
             raise UnsupportedModelError(
                 f"input '{name}' has the dynamic shape {shape}; export with fixed shapes"
             )
-        leaves.append((name, InputTensor(name, shape, _dtype_name(value))))
+        leaves.append((name, InputTensor(name, shape, dtype_name(value))))
     return leaves
 
 
@@ -225,8 +230,9 @@ def _named(
     for path, (_, leaf) in zip(paths, leaves, strict=True):
         if isinstance(leaf, FixedInput):
             named.append(FixedInput(path, leaf.value))
-        else:
-            named.append(InputTensor(path, leaf.shape, leaf.dtype))
+            continue
+        check_dtype(f"input '{path}'", leaf.dtype)
+        named.append(InputTensor(path, leaf.shape, leaf.dtype))
     return named
 
 
@@ -241,7 +247,26 @@ def _paths(structure: Structure, path: str) -> list[tuple[str, Structure]]:
     ]
 
 
-def _results(program: ExportedProgram, function: FuncOp) -> list[Result]:
+def _widened(program: ExportedProgram, convention: CallConvention) -> Iterator[Widened]:
+    """The inputs, results and values of narrow floats; of values, where wider ones are narrowed."""
+    paths = [path for path, _ in _paths(convention.output, "output")]
+    results = zip(paths, convention.results, strict=True)
+    tensors = [("input", leaf.name, leaf.dtype) for leaf in convention.inputs]
+    tensors += [("result", path, result.dtype) for path, result in results]
+    for node in program.graph.nodes:
+        if node.op == "call_function" and not any(map(_narrow, node.all_input_nodes)):
+            tensors.append(("value", node.name, _narrow(node)))
+    yield from (Widened(*tensor) for tensor in tensors if tensor[-1] in NARROW_FLOATS)
+
+
+def _narrow(node: Node) -> str:
+    """The dtype of a node's tensor, if it is a narrow float."""
+    value = node.meta.get("val")
+    dtype = dtype_name(value) if isinstance(value, torch.Tensor) else ""
+    return dtype if dtype in NARROW_FLOATS else ""
+
+
+def _results(program: ExportedProgram, function: FuncOp, output: Structure) -> list[Result]:
     """Where each leaf of the result comes from.
 
     The function keeps each computed tensor once: inputs that are returned,
@@ -252,12 +277,15 @@ def _results(program: ExportedProgram, function: FuncOp) -> list[Result]:
     assert isinstance(last, ReturnOp)
     kept: list[SSAValue] = []
     results: list[Result] = []
-    for spec, value in zip(program.graph_signature.output_specs, last.operands, strict=True):
+    paths = [path for path, _ in _paths(output, "output")]
+    specs = program.graph_signature.output_specs
+    for path, spec, value in zip(paths, specs, last.operands, strict=True):
         if isinstance(spec.arg, ConstantArgument):
             results.append(Result("constant", value=spec.arg.value))
             continue
         assert isinstance(spec.arg, TensorArgument)
-        dtype = _dtype_name(values[spec.arg.name])
+        dtype = dtype_name(values[spec.arg.name])
+        check_dtype(f"result '{path}'", dtype)
         if isinstance(value, BlockArgument):
             results.append(Result("input", value.index, dtype))
             continue
@@ -301,6 +329,7 @@ def import_model(model: nn.Module | ExportedProgram, example_inputs: object) -> 
     exported = perf_counter()
     leaves = _input_leaves(program)
     arguments = _arguments(program, parameters)
+    named = _named(arguments, leaves)
     hooks = _Weights(WeightStore())
     module = _torch_module(program, hooks)
     function = _main(module)
@@ -311,10 +340,12 @@ def import_model(model: nn.Module | ExportedProgram, example_inputs: object) -> 
     convention = CallConvention(
         positional,
         tuple(arguments),
-        tuple(_named(arguments, leaves)),
+        tuple(named),
         output,
-        tuple(_results(program, function)),
+        tuple(_results(program, function, output)),
+        hooks.store.widened,
     )
+    convention = replace(convention, widened=(*convention.widened, *_widened(program, convention)))
     tensors = tensors_of(model) if isinstance(model, nn.Module) else {}
     state = ModelState.of(hooks.store, frozenset(hooks.state), tensors)
     seconds = exported - started, perf_counter() - exported

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from canao.errors import UnsupportedModelError
-from canao.frontend.convention import computed_dtype
+from canao.frontend.dtypes import (
+    NARROW_FLOATS,
+    Array,
+    Widened,
+    check_dtype,
+    computed_array,
+    dtype_name,
+)
 
 if TYPE_CHECKING:
     import torch
-
-Array = npt.NDArray[np.generic]
-
-_DTYPES = ("float32", "float64", "bool", "int64", "int32", "int16", "int8", "uint8")
 
 
 class WeightStore(Mapping[str, Array]):
     """Weights by name, as arrays that share the memory of the model's tensors.
 
     The arrays keep that memory alive. Only tensors that are not dense and
-    row-major, and integers narrower than 64 bits, are copied.
+    row-major, integers narrower than 64 bits and floats narrower than 32 are copied.
     """
 
     def __init__(self) -> None:
@@ -33,6 +33,7 @@ class WeightStore(Mapping[str, Array]):
         """Names of memory that another name stands for."""
         self.folded: dict[str, Array] = {}
         """Copies of weights that were forgotten since the IR holds their values."""
+        self._dtypes: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> Array:
         return self._arrays[name]
@@ -53,11 +54,21 @@ class WeightStore(Mapping[str, Array]):
             return known
         self._names[same] = name
         self._arrays[name] = array
+        self._dtypes[name] = dtype_name(tensor)
         return name
 
     def fold(self, name: str) -> None:
         """Forgets a weight whose values are in the IR now; `folded` keeps a copy."""
         self.folded[name] = self._arrays.pop(name).copy()
+
+    @property
+    def widened(self) -> tuple[Widened, ...]:
+        """What is float32 here and narrower in the model, weights that the IR holds too."""
+        return tuple(
+            Widened("weight", name, dtype)
+            for name, dtype in self._dtypes.items()
+            if dtype in NARROW_FLOATS and (name in self._arrays or name in self.folded)
+        )
 
     def discard(self, name: str) -> None:
         """Forgets a weight, if there is one of that name."""
@@ -66,15 +77,13 @@ class WeightStore(Mapping[str, Array]):
 
 def array_of(name: str, tensor: torch.Tensor) -> Array:
     """The memory of a tensor as compiled code takes it; `name` goes into the error."""
-    dtype = str(tensor.dtype).removeprefix("torch.")
-    if dtype not in _DTYPES:
-        raise UnsupportedModelError(
-            f"weight '{name}' has dtype {dtype}; canao compiles {', '.join(_DTYPES)}: convert "
-            "the model first, for example by model.float()"
-        )
+    check_dtype(f"weight '{name}'", dtype_name(tensor))
     if tensor.device.type != "cpu":
         raise UnsupportedModelError(
             f"weight '{name}' is on {tensor.device}; move the model by model.cpu() first"
         )
-    array = np.ascontiguousarray(tensor.detach().numpy(), computed_dtype(dtype))
-    return array.reshape(tuple(tensor.shape))
+    if str(tensor.layout) != "torch.strided":
+        raise UnsupportedModelError(
+            f"weight '{name}' has the layout {tensor.layout}; make it dense by .to_dense() first"
+        )
+    return computed_array(tensor)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from canao.frontend.dtypes import Widened
 from canao.lowering.program import FastProduct, KernelSpec, Program, Rewrite
 from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.peak import Peaks
@@ -92,6 +93,8 @@ class ExecutionReport:
     """Time of copying between host and OpenCL device in a run; None where nothing is copied."""
     transfer_bytes: int = 0
     """What is copied in a run: inputs and outputs."""
+    widened: tuple[Widened, ...] = ()
+    """Tensors of float16 and bfloat16 that are held and computed as float32."""
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -139,6 +142,8 @@ class ExecutionReport:
         table = Table.grid(padding=(0, 2))
         for name, value in rows:
             table.add_row(name, value)
+        if self.widened:
+            table.add_row("widened", f"{_widened(self.widened)}, to float32")
         return table
 
     def _transfers(self) -> str:
@@ -201,6 +206,21 @@ def _laws(rewrites: Sequence[Rewrite]) -> str:
     parts = [f"{r.law}{'*' if r.changes_rounding else ''} {r.count}" for r in rewrites]
     note = " (* changes rounding)" if any(r.changes_rounding for r in rewrites) else ""
     return ", ".join(parts) + note if parts else "none"
+
+
+_NAMED = 3
+"""Up to so many widened tensors are named in a line."""
+
+
+def _widened(tensors: Sequence[Widened]) -> str:
+    """The tensors that were widened: their names if they are few, and how many of each kind."""
+    kinds = Counter((tensor.kind, tensor.dtype) for tensor in tensors)
+    parts: list[str] = []
+    for (kind, dtype), count in kinds.items():
+        names = [t.name for t in tensors if (t.kind, t.dtype) == (kind, dtype)]
+        named = f" ({', '.join(names)})" if count <= _NAMED else ""
+        parts.append(f"{count} {kind}{'s' if count > 1 else ''} of {dtype}{named}")
+    return ", ".join(parts)
 
 
 def _counted(ops: Sequence[str]) -> str:

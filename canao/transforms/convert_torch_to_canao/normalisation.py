@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf, prod, sqrt
 
+from xdsl.dialects.builtin import f64
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import (
@@ -87,8 +88,8 @@ def rms_norm(e: Emitter, call: TorchCall) -> SSAValue:
     rank = len(shape_of(value))
     axes = list(range(rank - len(call.integers(1)), rank))
     square = mean_of(e, e.emit(MulOp(value, value)), axes)
-    # PyTorch's default is the machine epsilon of the element type.
-    epsilon = call.number(3, 2.0**-23)
+    # PyTorch's default is the machine epsilon of the type that it computes in.
+    epsilon = call.number(3, 2.0**-52 if call.element == f64 else 2.0**-23)
     inverse = e.emit(RsqrtOp(e.emit(AddOp(square, e.scalar(epsilon, call.element)))))
     normal = e.emit(MulOp(value, inverse))
     weight = call.optional_tensor(2)

@@ -10,11 +10,14 @@ from xdsl.ir import Attribute
 from canao.dialects.canao.types import i1, i8, i16, i32, i64, ui8
 from canao.errors import UnsupportedModelError
 
-_VTENSOR = re.compile(r"\[(?P<shape>[^\]]*)\],\s*(?P<dtype>\w+)$")
+_VTENSOR = re.compile(r"\[(?P<shape>[^\]]*)\],\s*(?P<dtype>.+)$")
 
 _ELEMENTS: dict[str, Attribute] = {
     "f32": f32,
     "f64": f64,
+    # Narrow floats are computed in float32: every value fits, and results are rounded.
+    "f16": f32,
+    "bf16": f32,
     "si64": i64,
     "i1": i1,
     # widened once all is converted: until then they say how results wrap and promote
@@ -24,7 +27,7 @@ _ELEMENTS: dict[str, Attribute] = {
     "ui8": ui8,
 }
 
-_NAMES = {element: name for name, element in _ELEMENTS.items()}
+_NAMES = {element: name for name, element in reversed(_ELEMENTS.items())}
 
 LIST_TYPE = "torch.list"
 
@@ -61,7 +64,7 @@ def tensor_type(attribute: Attribute, where: str = "") -> TensorType[Attribute] 
     if match["dtype"] not in _ELEMENTS:
         raise UnsupportedModelError(
             f"{where or 'a tensor'} has elements of type {match['dtype']}; canao compiles "
-            f"{', '.join(_ELEMENTS)}: convert the model first, for example by model.float()"
+            f"{', '.join(_ELEMENTS)}: compute it in one of these types"
         )
     extents = [int(extent) for extent in shape.split(",") if extent]
     return TensorType(_ELEMENTS[match["dtype"]], extents)
