@@ -139,23 +139,26 @@ class CallConvention:
         return {name: given[name] if name in given else values[name] for name in names}
 
     def rebuild(self, outputs: Sequence[Array], inputs: Sequence[Array] = ()) -> Any:
-        """The result as the model returns it, with tensors that share the arrays' memory.
+        """The result as the model returns it, with tensors that share the memory of `outputs`.
 
-        `inputs` are the arrays that `flatten` gave: for results that are inputs.
+        `inputs` are the arrays that `flatten` gave: for results that are inputs,
+        which are copied. What the model returns twice is one tensor.
         """
         return self.output.rebuild(self._leaves(outputs, inputs))
 
     def _leaves(self, outputs: Sequence[Array], inputs: Sequence[Array]) -> Iterator[object]:
         import torch
 
+        made: dict[Result, torch.Tensor] = {}
         for result in self.results:
             if result.source == "constant":
                 yield result.value
                 continue
-            array = outputs[result.index] if result.source == "computed" else inputs[result.index]
-            # PyTorch has no read-only tensors: what may not be written to is copied.
-            tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
-            yield tensor.to(getattr(torch, result.dtype))
+            if result not in made:
+                computed = result.source == "computed"
+                array = outputs[result.index] if computed else inputs[result.index].copy()
+                made[result] = torch.from_numpy(array).to(getattr(torch, result.dtype))
+            yield made[result]
 
     def to_json(self) -> dict[str, Any]:
         """A description for `json.dumps`."""

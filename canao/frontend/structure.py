@@ -22,6 +22,9 @@ _OUTPUT_PACKAGE = "transformers"
 _SEQUENCES: dict[str, type[Any]] = {"tuple": tuple, "list": list}
 _MAPPINGS: dict[str, type[Any]] = {"dict": dict, "ordered_dict": OrderedDict}
 
+_NAMED = "return_type"
+"""The kind of PyTorch's named tuples of results, as of `max` along a dimension."""
+
 _output_types: dict[str, type[Any]] = {}
 """Output classes of models that this process imported, by module and name."""
 
@@ -30,7 +33,8 @@ _output_types: dict[str, type[Any]] = {}
 class Structure:
     """The shape of a nested value.
 
-    `kind` is "leaf", "tuple", "list", "dict", "ordered_dict" or "output": a
+    `kind` is "leaf", "tuple", "list", "dict", "ordered_dict", "return_type" (a
+    named tuple of `torch.return_types`, which `output` names) or "output": a
     class of model outputs, which `output` names as `module:name`.
     """
 
@@ -53,10 +57,13 @@ class Structure:
             yield from child.flatten(self._part(value, key, path), f"{path}.{key}")
 
     def _places(self) -> Sequence[str | int]:
-        return range(len(self.children)) if self.kind in _SEQUENCES else self.keys
+        return range(len(self.children)) if self._is_sequence() else self.keys
+
+    def _is_sequence(self) -> bool:
+        return self.kind in _SEQUENCES or self.kind == _NAMED
 
     def _part(self, value: object, key: str | int, path: str) -> object:
-        if self.kind in _SEQUENCES and isinstance(value, tuple | list):
+        if self._is_sequence() and isinstance(value, tuple | list):
             if len(value) == len(self.children) and isinstance(key, int):
                 return value[key]
         elif isinstance(value, Mapping) and key in value and len(value) == len(self.keys):
@@ -67,8 +74,8 @@ class Structure:
         )
 
     def _described(self) -> str:
-        if self.kind in _SEQUENCES:
-            return f"a {self.kind} of {len(self.children)} values"
+        if self._is_sequence():
+            return f"a {self.output or self.kind} of {len(self.children)} values"
         return f"a {self.kind} with the keys {', '.join(map(str, self.keys))}"
 
     def rebuild(self, leaves: Iterator[object]) -> object:
@@ -78,6 +85,8 @@ class Structure:
         parts = [child.rebuild(leaves) for child in self.children]
         if self.kind in _SEQUENCES:
             return _SEQUENCES[self.kind](parts)
+        if self.kind == _NAMED:
+            return _return_type(self.output)(parts)
         pairs: dict[Any, Any] = dict(zip(self.keys, parts, strict=True))
         if self.kind in _MAPPINGS:
             return _MAPPINGS[self.kind](pairs)
@@ -96,7 +105,7 @@ class Structure:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Structure:
         """The structure that `to_json` described."""
-        kinds = {"leaf", "output", *_SEQUENCES, *_MAPPINGS}
+        kinds = {"leaf", "output", _NAMED, *_SEQUENCES, *_MAPPINGS}
         if data["kind"] not in kinds:
             raise InputFileError(
                 f"unknown kind of value '{data['kind']}'; expected one of {sorted(kinds)}"
@@ -127,6 +136,16 @@ def _output_type(name: str) -> type[Any]:
     return found
 
 
+def _return_type(name: str) -> type[Any]:
+    """The named tuple of `torch.return_types` of that name."""
+    from torch import return_types
+
+    found = getattr(return_types, name, None)
+    if found not in return_types.all_return_types:
+        raise InputFileError(f"'{name}' is no named tuple of the installed PyTorch's results")
+    return found
+
+
 def structure_of(spec: TreeSpec, what: str) -> Structure:
     """The structure of one of PyTorch's tree specs; `what` it is goes into the error."""
     if spec.is_leaf():
@@ -138,6 +157,8 @@ def structure_of(spec: TreeSpec, what: str) -> Structure:
     if spec.type in _MAPPINGS.values():
         return Structure(kinds[spec.type], tuple(spec.context), children)
     cls: type[Any] = spec.type
+    if cls.__module__ == "torch.return_types":
+        return Structure(_NAMED, (), children, cls.__qualname__)
     if not issubclass(cls, dict):
         raise UnsupportedModelError(
             f"{what} contains a {cls.__module__}.{cls.__qualname__}; use tensors in tuples, lists, "

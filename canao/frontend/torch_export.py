@@ -19,6 +19,7 @@ from torch.fx import Node
 from torch.utils._pytree import tree_map_only
 
 from canao.errors import CanaoError, UnsupportedModelError, UnsupportedOpError
+from canao.frontend.check_tensors import check_example, check_quantised
 from canao.frontend.convention import split_example
 from canao.frontend.refused import check_shapes_are_known, hint_for
 from canao.frontend.source_location import source_location, whole_stacks
@@ -101,6 +102,8 @@ def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
         except CanaoError:
             raise
         except Exception as error:
+            check_example(parameter_names(model), args, kwargs)
+            check_quantised(model)
             raise UnsupportedModelError(
                 f"torch.export cannot trace {type(model).__name__}: {first_line(error)}; check "
                 "that model(*example) runs, that control flow does not depend on values, and that "

@@ -28,6 +28,7 @@ from canao.dialects.canao import ConstantOp, WeightOp
 from canao.dialects.canao.source import dtype_of_element, element_of_dtype
 from canao.dialects.canao.types import element_of, is_float
 from canao.errors import UnsupportedModelError
+from canao.frontend.check_tensors import check_program
 from canao.frontend.convention import (
     Argument,
     CallConvention,
@@ -266,7 +267,7 @@ def _narrow(node: Node) -> str:
     return dtype if dtype in NARROW_FLOATS else ""
 
 
-def _results(program: ExportedProgram, function: FuncOp, output: Structure) -> list[Result]:
+def _results(program: ExportedProgram, function: FuncOp) -> list[Result]:
     """Where each leaf of the result comes from.
 
     The function keeps each computed tensor once: inputs that are returned,
@@ -277,15 +278,12 @@ def _results(program: ExportedProgram, function: FuncOp, output: Structure) -> l
     assert isinstance(last, ReturnOp)
     kept: list[SSAValue] = []
     results: list[Result] = []
-    paths = [path for path, _ in _paths(output, "output")]
-    specs = program.graph_signature.output_specs
-    for path, spec, value in zip(paths, specs, last.operands, strict=True):
+    for spec, value in zip(program.graph_signature.output_specs, last.operands, strict=True):
         if isinstance(spec.arg, ConstantArgument):
             results.append(Result("constant", value=spec.arg.value))
             continue
         assert isinstance(spec.arg, TensorArgument)
         dtype = dtype_name(values[spec.arg.name])
-        check_dtype(f"result '{path}'", dtype)
         if isinstance(value, BlockArgument):
             results.append(Result("input", value.index, dtype))
             continue
@@ -325,24 +323,24 @@ def import_model(model: nn.Module | ExportedProgram, example_inputs: object) -> 
         program, parameters = model, _parameters_of(model)
     else:
         program, parameters = export_program(model, example_inputs), parameter_names(model)
+    arguments = _arguments(program, parameters)
+    named = _named(arguments, _input_leaves(program))
+    out_spec = program.call_spec.out_spec
+    output = LEAF if out_spec is None else structure_of(out_spec, "the output")
+    check_program(program, [path for path, _ in _paths(output, "output")])
     program = prepare_program(program)
     exported = perf_counter()
-    leaves = _input_leaves(program)
-    arguments = _arguments(program, parameters)
-    named = _named(arguments, leaves)
     hooks = _Weights(WeightStore())
     module = _torch_module(program, hooks)
     function = _main(module)
     _write_small_constants(function, hooks)
-    out_spec = program.call_spec.out_spec
-    output = LEAF if out_spec is None else structure_of(out_spec, "the output")
     positional = parameters or tuple(argument.name for argument in arguments)
     convention = CallConvention(
         positional,
         tuple(arguments),
         tuple(named),
         output,
-        tuple(_results(program, function, output)),
+        tuple(_results(program, function)),
         hooks.store.widened,
     )
     convention = replace(convention, widened=(*convention.widened, *_widened(program, convention)))

@@ -11,7 +11,7 @@ from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, UnregisteredOp
+from xdsl.dialects.builtin import ModuleOp, TensorType, UnregisteredOp
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 
@@ -101,7 +101,7 @@ def lower(
             look(each.name, module)
         stages.done(name, lambda: str(module))
 
-    if any(isinstance(op, UnregisteredOp) for op in module.walk()):
+    if _is_foreign(module):
         stages.done("torch", lambda: str(module))
         run("canao", ConvertTorchToCanaoPass())
     exact = fusion == "exact"
@@ -175,6 +175,15 @@ def _rewrites(*passes: Uses) -> tuple[Rewrite, ...]:
     return tuple(
         Rewrite(use.law, count, use.changes_rounding)
         for use, count in sorted(total.items(), key=lambda item: (not item[0][1], item[0]))
+    )
+
+
+def _is_foreign(module: ModuleOp) -> bool:
+    """Whether a module is in the torch dialect: its operations, or what its functions take."""
+    functions = [op for op in module.ops if isinstance(op, func.FuncOp)]
+    taken = (kind for function in functions for kind in function.function_type.inputs)
+    return any(isinstance(op, UnregisteredOp) for op in module.walk()) or any(
+        not isinstance(kind, TensorType) for kind in taken
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import threading
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
@@ -145,9 +147,28 @@ def _close(library: ctypes.CDLL, handle: ctypes.c_void_p, process: int) -> None:
         library.canao_close(handle)
 
 
+_loaded: dict[str, tuple[int, int]] = {}
+"""The file, by device and number, that each name of a library stood for when it was loaded."""
+
+
+def _opened(path: Path) -> ctypes.CDLL:
+    """The library in a file. The loader tells libraries apart by name.
+
+    So a file that has taken the place of one in use, as when a model is saved again, is
+    loaded from a copy.
+    """
+    status = path.stat()
+    file = status.st_dev, status.st_ino
+    if _loaded.setdefault(str(path), file) == file:
+        return ctypes.CDLL(str(path))
+    with TemporaryDirectory(prefix="canao-") as directory:
+        copy = Path(shutil.copy(path, directory))
+        return ctypes.CDLL(str(copy))
+
+
 def _load(path: Path) -> ctypes.CDLL:
     try:
-        library = ctypes.CDLL(str(path))
+        library = _opened(path)
         library.canao_open.argtypes = (ctypes.c_int, _POINTERS)
         library.canao_run.argtypes = _RUN_ARGUMENTS
         library.canao_profile.argtypes = (*_RUN_ARGUMENTS, _DOUBLES)

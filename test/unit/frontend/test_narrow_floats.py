@@ -139,7 +139,7 @@ def test_numpy_halves_are_inputs(tmp_path: Path) -> None:
 
 def test_torch_compile_of_bfloat16(tmp_path: Path) -> None:
     model, arguments = Attention().bfloat16().eval(), (X.bfloat16(), _mask(torch.bfloat16))
-    options = {"threads": 1, "tune": "off", "cache_dir": tmp_path}
+    options: dict[str, Any] = {"threads": 1, "tune": "off", "cache_dir": tmp_path}
     with torch.no_grad():
         got = torch.compile(model, backend="canao", options=options)(*arguments)
         want = model(*arguments)
