@@ -90,10 +90,17 @@ class CanaoOp(Operation, ABC):
     """Base of every computing operation of the dialect."""
 
     LAWS: ClassVar[Laws] = Laws()
+    WORD: ClassVar[str] = ""
+    """What names of kernels call the operation; if empty, its name within the dialect."""
 
     @abstractmethod
     def access_pattern(self) -> AccessPattern:
         """The pattern by which LP-Fusion groups this operation."""
+
+    @classmethod
+    def word(cls) -> str:
+        """The operation in a word, for people: `gelu`."""
+        return cls.WORD or cls.name.rpartition(".")[2]
 
     def computations(self) -> int:
         """Arithmetic operators that this operation evaluates for one element.

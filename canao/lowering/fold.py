@@ -13,6 +13,7 @@ from canao.dialects.canao import AddOp, AndOp, MaximumOp, MinimumOp, OrOp
 from canao.dialects.canao.reduce import ReduceOp, neutral_number
 from canao.dialects.interfaces import AccessPattern, Indexed, ReductionKind
 from canao.lowering.scalar_ops import ARITHMETIC, add, element_type, number
+from canao.lowering.words import fold_name
 
 _SUM = ReductionKind("sum", 0.0, AddOp)
 # On truth values the larger of two is their disjunction.
@@ -50,6 +51,11 @@ class Folding:
     def _binary(self) -> type[Operation]:
         binary = self._kind.binary
         return _LOGICAL[binary] if self.element == IntegerType(1) else binary
+
+    @property
+    def word(self) -> str:
+        """What a total is called, for people."""
+        return fold_name(self._kind)
 
     def neutral(self, block: Block, type_: Attribute) -> SSAValue:
         """The value that a fold starts from."""

@@ -20,8 +20,28 @@ from canao.lowering.schedule import StageSchedule
 from canao.lowering.stage import Part, Stage
 from canao.lowering.tile import Point, Terms
 from canao.lowering.value_emitter import Buffer, Key, ValueEmitter
+from canao.lowering.words import TERM, tile_word
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_by_width, vector_pieces
+
+
+def _columns(points: Sequence[Point], vector: int | None) -> int:
+    """How many vectors of a row there are among the points of a tile, in order."""
+
+    def row(point: Point) -> tuple[Index, ...]:
+        return tuple(index for d, index in enumerate(point.dims) if d != vector)
+
+    first = row(points[0])
+    return next((n for n, point in enumerate(points) if row(point) != first), len(points))
+
+
+def _words(word: str, count: int, columns: int) -> list[str]:
+    """What running totals are called: by row and column where there are several of both."""
+    if count == 1:
+        return [word]
+    if columns in (1, count):
+        return [f"{word}{n}" for n in range(count)]
+    return [f"{word}{n // columns}.{n % columns}" for n in range(count)]
 
 
 @dataclass(frozen=True)
@@ -99,7 +119,14 @@ class FoldEmitter:
                 return carried
 
             totals = fold_loop(
-                emitter.block, emitter.loops, self.names, segment.count, totals, body
+                emitter.block,
+                emitter.loops,
+                self.names,
+                segment.count,
+                totals,
+                body,
+                tile_word(TERM, segment.size),
+                _words(folding.word, len(points), _columns(points, self.schedule.vector)),
             )
         return totals
 
@@ -235,7 +262,16 @@ class FoldEmitter:
                 moved = [replace(p, dims=p.moved({d: p.dims[d] + at * segment.size})) for p in wide]
                 return self._fold_dims(inner, folding, moved, carried, d + 1)
 
-            sums = fold_loop(emitter.block, emitter.loops, self.names, segment.count, starts, body)
+            sums = fold_loop(
+                emitter.block,
+                emitter.loops,
+                self.names,
+                segment.count,
+                starts,
+                body,
+                tile_word(TERM, segment.size),
+                _words(folding.word, len(wide), len(pieces)),
+            )
             for n in range(len(points)):
                 mine = sums[n * len(pieces) : (n + 1) * len(pieces)]
                 running[n] = self._collapse(emitter.block, folding, running[n], mine)

@@ -9,12 +9,13 @@ from xdsl.dialects import arith, func, memref
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, UnitAttr, f16, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
-from canao.dialects.canao import LayerOp, YieldOp
+from canao.dialects.canao import LayerOp, WeightOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.lowering.form_stages import form_stages
 from canao.lowering.group_memory import allocate_own
 from canao.lowering.layout import Dense, Layout, Panels, Window
 from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
+from canao.lowering.roles import role_of, stage_role
 from canao.lowering.room import Room
 from canao.lowering.scalar_ops import add
 from canao.lowering.schedule import Group, Schedule, StageSchedule
@@ -25,6 +26,7 @@ from canao.lowering.stage_emitter import StageEmitter
 from canao.lowering.staged_plan import own_parts, staged_elements
 from canao.lowering.staged_product import StagedProductEmitter
 from canao.lowering.value_emitter import Buffer
+from canao.lowering.words import FETCHED, OUTPUT, PACKED, PARTIAL, SHARED
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, split_with_rest
 from canao.transforms.halve_storage import halves_of
@@ -53,6 +55,10 @@ class KernelEmitter:
         self.halves = frozenset(value for value, half in halves if half)
         """The inputs and outputs that lie in memory as halves."""
         self.rooms: list[Room] = []
+        inputs = zip(self.body.args, layer.inputs, strict=True)
+        self.constant = {a for a, value in inputs if isinstance(value.owner, WeightOp)}
+        self.roles = self._roles()
+        """What the buffers are called: inputs, then outputs."""
 
     def emit(self, name: str) -> func.FuncOp:
         """The kernel: arguments are the layer's inputs, then its outputs."""
@@ -67,6 +73,8 @@ class KernelEmitter:
             for v, y in zip(values, layouts, strict=True)
         ]
         block = Block(arg_types=types)
+        for argument, role in zip(block.args, self.roles, strict=True):
+            argument.name_hint = role
         buffers = {
             v: Buffer(memory, layout)
             for v, memory, layout in zip(values, block.args, layouts, strict=True)
@@ -79,13 +87,20 @@ class KernelEmitter:
             self.rooms = self._rooms(inner)
             self._choose(inner, loops, at, segments, [], {**buffers}, scratch)
 
-        parallel(block, self.names, trips, task)
+        named = zip(self.stages[0].words, self.schedule.band, strict=False)
+        words = [word if size == 1 else f"{word}_block" for word, size in named]
+        parallel(block, self.names, trips, task, words)
         block.add_op(func.ReturnOp())
         kernel = func.FuncOp(name, (types, []), Region(block), visibility="private")
         kernel.attributes["canao.kernel"] = UnitAttr()
         if self.schedule.group is not None:
             kernel.attributes["canao.items"] = IntegerAttr(self.schedule.group.items, i64)
         return kernel
+
+    def _roles(self) -> list[str]:
+        packed = {self.body.args[p.input] for p in self.schedule.packed}
+        roles = [PACKED if v in packed else role_of(v, self.constant) for v in self.body.args]
+        return [*roles, *(OUTPUT for _ in self.outputs)]
 
     def _band_segments(self, b: int) -> tuple[Segment, ...]:
         extent, tile = self.stages[0].extents[b], self.schedule.band[b]
@@ -123,7 +138,9 @@ class KernelEmitter:
                 scratch[stage.target] = scratch[holders[stage.target]]
                 continue
             size = self._window(stage, schedule, largest).size
-            scratch[stage.target] = _allocate(block, element_of(stage.target), size)
+            made = _allocate(block, element_of(stage.target), size)
+            made.name_hint = stage_role(stage.anchor)
+            scratch[stage.target] = made
         return scratch
 
     def _rooms(self, block: Block) -> list[Room]:
@@ -139,6 +156,8 @@ class KernelEmitter:
             element = self._element(n)
             needed[element] = max(needed.get(element, 0), self._shared_elements(n))
         shared = {e: _allocate(block, e, size) for e, size in needed.items() if size}
+        for memory in shared.values():
+            memory.name_hint = SHARED
         return [self._room(block, n, self.schedule.group, shared) for n in stages]
 
     def _element(self, n: int) -> Attribute:
@@ -176,13 +195,16 @@ class KernelEmitter:
             group.items,
             self.lanes,
         )
+        own = [allocate_own(block, element, group.items, size) for size in (sums, *fetched)]
+        for memory, word in zip(own, (PARTIAL, *(FETCHED for _ in fetched)), strict=True):
+            memory.name_hint = word
         return Room(
             ways=ways,
             shared=shared[element],
             staged=staged,
             items=group.items,
-            sums=allocate_own(block, element, group.items, sums),
-            fetched=tuple(allocate_own(block, element, group.items, size) for size in fetched),
+            sums=own[0],
+            fetched=tuple(own[1:]),
         )
 
     def _largest(self) -> list[Part]:
@@ -201,7 +223,9 @@ class KernelEmitter:
         if stage.target not in self.halves or not schedule.block or schedule.block >= terms:
             return None
         window = self._window(stage, schedule, self._largest())
-        return _allocate(block, element_of(stage.target), window.size)
+        waiting = _allocate(block, element_of(stage.target), window.size)
+        waiting.name_hint = PARTIAL
+        return waiting
 
     # --------------------------------------------------------------- tasks
 
@@ -243,6 +267,7 @@ class KernelEmitter:
                 return
             skip = index_constant(inner, skipped)
             local = add(inner, arith.SubiOp(number, skip))
+            local.name_hint = number.name_hint
             inside(inner, {**loops, tile: local}, segment, Index.of(tile))
 
         branch(

@@ -32,6 +32,8 @@ class LayerTask:
     threads: int
     device: DeviceModel | None = None
     """The OpenCL device that it runs on; threads of a processor if None."""
+    name: str = "layer_1"
+    """The name of its kernel, for people: unlike `key`, layers alike in two models may differ."""
 
     @property
     def weights(self) -> set[SSAValue]:

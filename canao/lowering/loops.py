@@ -37,14 +37,19 @@ class Names:
         return Variable(f"i{next(self._numbers):04d}", extent)
 
 
-def loop(block: Block, loops: Loops, names: Names, trips: int, body: Body) -> None:
-    """Runs `body` for 0 to `trips` - 1; straight code where there is one trip."""
+def loop(
+    block: Block, loops: Loops, names: Names, trips: int, body: Body, word: str | None = None
+) -> None:
+    """Runs `body` for 0 to `trips` - 1; straight code where there is one trip.
+
+    `word` is what the variable is called, for people.
+    """
 
     def fold(inner: Block, inside: Loops, at: Index, _: Sequence[SSAValue]) -> Sequence[SSAValue]:
         body(inner, inside, at)
         return ()
 
-    fold_loop(block, loops, names, trips, (), fold)
+    fold_loop(block, loops, names, trips, (), fold, word)
 
 
 def fold_loop(
@@ -54,17 +59,25 @@ def fold_loop(
     trips: int,
     carried: Sequence[SSAValue],
     body: Fold,
+    word: str | None = None,
+    results: Sequence[str] = (),
 ) -> Sequence[SSAValue]:
-    """Runs `body` with values carried from trip to trip; returns the last ones."""
+    """Runs `body` with values carried from trip to trip; returns the last ones.
+
+    `word` is what the variable is called, `results` are what the values are.
+    """
     if trips == 1:
         return body(block, loops, Index(), carried)
     variable = names.variable(trips)
     types: list[Attribute] = [v.type for v in carried]
     inner = Block(arg_types=[IndexType(), *types])
+    inner.args[0].name_hint = word
     inside = {**loops, variable: inner.args[0]}
     inner.add_op(affine.YieldOp.get(*body(inner, inside, Index.of(variable), inner.args[1:])))
     op = affine.ForOp.from_region([], [], carried, types, 0, trips, Region(inner))
     block.add_op(op)
+    for result, name in zip(op.results, results, strict=False):
+        result.name_hint = name
     return op.results
 
 
@@ -73,9 +86,10 @@ def parallel(
     names: Names,
     trips: Sequence[int],
     body: Callable[[Block, Loops, Sequence[Index]], None],
+    words: Sequence[str] = (),
 ) -> None:
     """One `affine.parallel` over 0 to `trips`, with at least one dimension."""
-    share(block, {}, names, list(trips) or [1], body)
+    share(block, {}, names, list(trips) or [1], body, words)
 
 
 def share(
@@ -84,9 +98,15 @@ def share(
     names: Names,
     counts: Sequence[int],
     body: Callable[[Block, Loops, Sequence[Index]], None],
+    words: Sequence[str] = (),
 ) -> None:
-    """One `affine.parallel`: inside another, for the work-items that share a task."""
+    """One `affine.parallel`: inside another, for the work-items that share a task.
+
+    `words` are what its variables are called, for people.
+    """
     inner = Block(arg_types=[IndexType()] * len(counts))
+    for variable, word in zip(inner.args, words, strict=False):
+        variable.name_hint = word
     variables = [names.variable(n) for n in counts]
     inside = {**loops, **dict(zip(variables, inner.args, strict=True))}
     body(inner, inside, [Index.of(v) for v in variables])

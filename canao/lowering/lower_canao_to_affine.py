@@ -42,7 +42,11 @@ from canao.dialects.canao import (
 )
 from canao.dialects.canao.types import shape_of
 from canao.errors import VerificationError
+from canao.lowering.block_labels import block_labels
+from canao.lowering.c.names import unused_name
+from canao.lowering.c.program import BLOCK
 from canao.lowering.check_schedule import prove_schedule
+from canao.lowering.describe import describe
 from canao.lowering.form_stages import form_stages
 from canao.lowering.kernel import KernelEmitter, flat_memref
 from canao.lowering.layer_task import Chooser, Foresee, LayerTask, choose_by_model, foresee_nothing
@@ -51,6 +55,7 @@ from canao.lowering.opencl.device import DeviceKind, DeviceModel
 from canao.lowering.schedule import Schedule
 from canao.lowering.target import VectorUnit, vector_unit
 from canao.transforms.halve_storage import LARGEST_HALF, half_values, halves_of
+from canao.transforms.name_layers import layer_name
 from canao.transforms.outline_weights import WEIGHT_NAMES
 
 Slot = tuple[str, int | None]
@@ -93,11 +98,12 @@ class ModuleLowering:
         layers = _layers(main)
         self.halves = half_values(layers)
         self._emit_kernels(layers)
+        labels = block_labels(layers, functions.get("prepare"))
         slots = self._slots(layers)
         if "prepare" in functions:
             halves = {slot for slot, op in slots.items() if op.result in self.halves}
             _pack_weights(functions["prepare"], slots, halves)
-        lowered = self._lower_main(main, layers, slots)
+        lowered = self._lower_main(main, layers, slots, labels)
         for kernel in self.kernels:
             module.body.block.insert_op_before(kernel.function, main)
         module.body.block.insert_op_before(lowered, main)
@@ -113,20 +119,20 @@ class ModuleLowering:
             if key not in tasks:
                 grouped = self.device is not None and self.device.kind is DeviceKind.gpu
                 stages = form_stages(layer.body.block, grouped=grouped)
+                name = unused_name(layer_name(layer), {task.name for task in tasks.values()})
                 tasks[key] = LayerTask(
-                    layer, stages, constant, key, self.unit, self.threads, self.device
+                    layer, stages, constant, key, self.unit, self.threads, self.device, name
                 )
                 numbers[key] = len(numbers)
             self.calls.append(numbers[key])
         self.foresee(list(tasks.values()))
-        self.kernels.extend(map(self._kernel, tasks.values(), numbers.values()))
+        self.kernels.extend(map(self._kernel, tasks.values()))
 
-    def _kernel(self, task: LayerTask, number: int) -> Kernel:
+    def _kernel(self, task: LayerTask) -> Kernel:
         schedule, tried = self.chooser(task)
-        name = f"kernel_{number}"
+        name = task.name
         prove_schedule(task.stages, schedule, self.unit.lanes_f32, name)
-        function = KernelEmitter(task.layer, schedule, self.unit.lanes_f32).emit(name)
-        function.attributes["canao.schedule"] = StringAttr(schedule.name)
+        function = emit_kernel(task, schedule, self.unit, name)
         return Kernel(task, schedule, tried, function)
 
     def _layer_slots(self, layer: LayerOp, number: int) -> dict[int, Slot]:
@@ -148,7 +154,11 @@ class ModuleLowering:
         return slots
 
     def _lower_main(
-        self, main: func.FuncOp, layers: Sequence[LayerOp], slots: dict[Slot, WeightOp]
+        self,
+        main: func.FuncOp,
+        layers: Sequence[LayerOp],
+        slots: dict[Slot, WeightOp],
+        labels: Sequence[str],
     ) -> func.FuncOp:
         source = main.body.block
         returned = source.last_op
@@ -163,7 +173,7 @@ class ModuleLowering:
         slot_args = dict(zip(slots, block.args[first_weight:first_output], strict=True))
         targets: dict[SSAValue, SSAValue] = {}
         targets.update(zip(returned.operands, block.args[first_output:], strict=True))
-        for layer, number in zip(layers, self.calls, strict=True):
+        for layer, number, label in zip(layers, self.calls, labels, strict=True):
             mine = self._layer_slots(layer, number)
             arguments = [
                 slot_args[mine[n]] if n in mine else memory[v] for n, v in enumerate(layer.inputs)
@@ -173,7 +183,10 @@ class ModuleLowering:
                 memory[value] = targets[value] if value in targets else _allocate(block, kind)
                 arguments.append(memory[value])
             symbol = self.kernels[number].function.sym_name.data
-            block.add_op(func.CallOp(symbol, arguments, []))
+            call = func.CallOp(symbol, arguments, [])
+            if label:
+                call.attributes[BLOCK] = StringAttr(label)
+            block.add_op(call)
         block.add_op(func.ReturnOp())
         lowered = func.FuncOp("main", (block.arg_types, []), Region(block))
         counts = {"inputs": inputs, "weights": weights, "outputs": outputs}
@@ -210,7 +223,7 @@ def _key(layer: LayerOp, constant: Sequence[bool]) -> str:
     It has their text, which inputs are weights, and what lies in memory as halves.
     """
     text = StringIO()
-    Printer(text, print_generic_format=True).print_region(layer.body)
+    Printer(text, print_generic_format=True).print_region(layer.unnamed_body())
     return f"{text.getvalue()} {list(constant)} {list(halves_of(layer))}"
 
 
@@ -268,6 +281,15 @@ def _as_halves(value: SSAValue, before: Operation) -> SSAValue:
     return builder.insert(CastOp(builder.insert(MinimumOp(above, high)).result, f16)).result
 
 
+def emit_kernel(task: LayerTask, schedule: Schedule, unit: VectorUnit, name: str) -> func.FuncOp:
+    """The function of a layer under a schedule, with what it does for people."""
+    emitter = KernelEmitter(task.layer, schedule, unit.lanes_f32)
+    function = emitter.emit(name)
+    function.attributes["canao.schedule"] = StringAttr(schedule.name)
+    describe(function, task, schedule, emitter.roles)
+    return function
+
+
 @dataclass(frozen=True)
 class LowerCanaoToAffinePass(ModulePass):
     """Lowers layers to loops: `lower-canao-to-affine{threads=2 features=avx512f}`.
@@ -282,7 +304,7 @@ class LowerCanaoToAffinePass(ModulePass):
     features: tuple[str, ...] = ()
     variants: bool = False
     """Whether the other schedules worth measuring are emitted too, as functions
-    `@kernel_0_variant_1` and so on that nothing calls."""
+    `@softmax_128_variant_1` and so on that nothing calls."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         lowering = ModuleLowering(vector_unit(self.features), self.threads)
@@ -298,7 +320,5 @@ def _emit_variants(module: ModuleOp, lowering: ModuleLowering) -> None:
         for n, schedule in enumerate(variants(kernel.task)[1:], start=1):
             name = f"{kernel.function.sym_name.data}_variant_{n}"
             prove_schedule(kernel.task.stages, schedule, lowering.unit.lanes_f32, name)
-            emitter = KernelEmitter(kernel.task.layer, schedule, lowering.unit.lanes_f32)
-            function = emitter.emit(name)
-            function.attributes["canao.schedule"] = StringAttr(schedule.name)
+            function = emit_kernel(kernel.task, schedule, lowering.unit, name)
             module.body.block.insert_op_before(function, kernel.function)

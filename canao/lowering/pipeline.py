@@ -34,6 +34,7 @@ from canao.transforms.expand_composites import ExpandCompositesPass
 from canao.transforms.halve_storage import HalveStoragePass, bytes_in_memory, halves_of
 from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion import LPFusionPass
+from canao.transforms.name_layers import NameLayersPass
 from canao.transforms.outline_weights import OutlineWeightsPass
 from canao.transforms.widen_integers import WidenIntegersPass
 
@@ -119,7 +120,7 @@ def lower(
     main = _function(module, "main")
     inputs = tensor_specs("input", [a.type for a in main.body.block.args])
     before = _count(main)
-    run("fused", fuse, OutlineWeightsPass())
+    run("fused", fuse, OutlineWeightsPass(), NameLayersPass())
     layers = [_note(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
     assert main.body.block.last_op is not None
     outputs = tensor_specs("output", [v.type for v in main.body.block.last_op.operands])

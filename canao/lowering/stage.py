@@ -16,6 +16,7 @@ from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
+from canao.lowering.words import dimension_names
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
 
 _FOLDS = (AccessPattern.REDUCE, AccessPattern.CONTRACT)
@@ -39,6 +40,11 @@ class Stage:
     parallel: int
     value_map: AffineMap
     target_map: AffineMap
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the dimensions are called, for people."""
+        return dimension_names(self.parallel, len(self.extents) - self.parallel)
 
 
 @dataclass(frozen=True)

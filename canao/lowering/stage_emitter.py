@@ -25,6 +25,7 @@ from canao.lowering.stage import Part, Stage
 from canao.lowering.tile import Point, Terms
 from canao.lowering.transposed_tile import emit_transposed
 from canao.lowering.value_emitter import Buffer, ValueEmitter
+from canao.lowering.words import TERM, tile_word
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_by_width, split_evenly, vector_pieces
 
@@ -97,7 +98,8 @@ class StageEmitter:
                     middle = Terms(Part(at * s.size + s.start, s.size), first=False, last=False)
                     self._loop(emitter.inside(inner, inside), parts, depth, middle)
 
-                loop(emitter.block, emitter.loops, self.names, segment.count, body)
+                word = f"{TERM}_block"
+                loop(emitter.block, emitter.loops, self.names, segment.count, body, word)
         self._loop(emitter, parts, depth, Terms(last, first=False))
 
     def _loop(
@@ -128,7 +130,8 @@ class StageEmitter:
                 mine = replace(terms, tile=at + before, tiles=tiles) if terms else None
                 self._nest(emitter.inside(inner, inside), inner_parts, depth + 1, mine)
 
-            loop(emitter.block, emitter.loops, self.names, segment.count, body)
+            word = tile_word(self.stage.words[d], segment.size)
+            loop(emitter.block, emitter.loops, self.names, segment.count, body, word)
             before += segment.count
 
     def _hoist(self, emitter: ValueEmitter, parts: list[Part], bound: frozenset[int]) -> None:

@@ -19,6 +19,7 @@ from canao.lowering.program import Counts, KernelSpec, Program
 from canao.lowering.schedule import Schedule
 from canao.lowering.specs import tensor_specs
 from canao.transforms.halve_storage import half_values, halves_of, set_halves
+from canao.transforms.name_layers import copy_name, layer_name
 from canao.transforms.outline_weights import OutlineWeightsPass
 
 
@@ -29,6 +30,10 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
     schedule asks, so `Program.weights` has their shapes in memory.
     """
     module = standalone_module(task)
+    name = layer_name(task.layer)
+    for copy in module.walk():
+        if isinstance(copy, LayerOp):
+            copy_name(task.layer, copy)
     ctx = Context()
     OutlineWeightsPass().apply(ctx, module)
     lowering = ModuleLowering(
@@ -50,7 +55,7 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
         weights=tensor_specs("weight", prepared),
         prepare=str(ModuleOp([functions["prepare"].clone()])),
         arena_bytes=unit.arena_bytes,
-        kernels=(KernelSpec("kernel_0", (), layer.flops(), 0, 0, schedule.name),),
+        kernels=(KernelSpec(name, (), layer.flops(), 0, 0, schedule.name),),
         calls=(0,),
         counts=Counts(1, 1, 0, 0),
         threads=task.threads,
@@ -79,7 +84,7 @@ def _main(task: LayerTask) -> func.FuncOp:
         weight = WeightOp(f"weight{n}", value.type)
         block.add_op(weight)
         values.append(weight.result)
-    copy = LayerOp(values, [v.type for v in layer.outs], layer.body.clone())
+    copy = LayerOp(values, [v.type for v in layer.outs], layer.unnamed_body())
     set_halves(copy, halves_of(layer))
     block.add_op(copy)
     block.add_op(func.ReturnOp(*copy.outs))

@@ -361,9 +361,9 @@ def are_alike(usual: Measurement, fastest: Measurement) -> bool:
 
 
 def _ops(task: LayerTask) -> str:
-    """The operations of a layer, the shape of what it makes and its parts, for people."""
+    """The name of a layer, its folds and the shape of what it makes, for people."""
     shape = "x".join(map(str, shape_of(task.layer.outs[0])))
     folds = [stage.anchor.name for stage in task.stages if stage.anchor is not None]
     anchors = folds or [op.name for op in task.layer.body.block.ops if isinstance(op, CanaoOp)]
     names = " ".join(name.removeprefix("canao.") for name in dict.fromkeys(anchors))
-    return f"{names} -> {shape}"
+    return f"{task.name}: {names} -> {shape}"

@@ -36,6 +36,7 @@ _PASSES = {
     "canao-simplify": "canao.transforms.canao_simplify:CanaoSimplifyPass",
     "lp-fusion": "canao.transforms.lp_fusion:LPFusionPass",
     "outline-weights": "canao.transforms.outline_weights:OutlineWeightsPass",
+    "name-layers": "canao.transforms.name_layers:NameLayersPass",
     "expand-composites": "canao.transforms.expand_composites:ExpandCompositesPass",
     "collapse-rows": "canao.transforms.collapse_rows:CollapseRowsPass",
     "halve-storage": "canao.transforms.halve_storage:HalveStoragePass",

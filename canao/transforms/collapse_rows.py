@@ -20,6 +20,7 @@ from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.source import SourceOp
 from canao.dialects.canao.types import element_of, shape_of
+from canao.transforms.name_layers import copy_name
 
 Shape = tuple[int, ...]
 
@@ -108,6 +109,7 @@ def _collapse(layer: LayerOp, leading: Shape) -> None:
         )
     region = Region(new)
     copy = LayerOp(list(layer.inputs), [v.type for v in layer.outs], region)
+    copy_name(layer, copy)
     parent = layer.parent
     assert parent is not None
     parent.insert_op_before(copy, layer)

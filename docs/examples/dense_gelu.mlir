@@ -5,8 +5,8 @@
 // RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify | filecheck %s --check-prefix SIMPLE
 // RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion | filecheck %s --check-prefix FUSED
 // RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion,outline-weights | filecheck %s --check-prefix OUTLINED
-// RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine,approximate-math,plan-memory | filecheck %s --check-prefix LOWERED
-// RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine,approximate-math,plan-memory -t c | filecheck %s --check-prefix EMITTED
+// RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine,approximate-math,plan-memory | filecheck %s --check-prefix LOWERED
+// RUN: canao-opt %s -p convert-torch-to-canao,canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine,approximate-math,plan-memory -t c | filecheck %s --check-prefix EMITTED
 
 func.func @main(%arg0: !torch.vtensor<[4,8],f32>) -> !torch.vtensor<[4,6],f32> {
   %0 = canao.weight "dense.weight" : tensor<6x8xf32>
@@ -61,14 +61,14 @@ func.func @main(%arg0: !torch.vtensor<[4,8],f32>) -> !torch.vtensor<[4,6],f32> {
 // OUTLINED-NEXT: }
 
 // LOWERED:      %3 = canao.pack %2 panel 4 : (tensor<8x6xf32>) -> tensor<2x8x4xf32>
-// LOWERED:      %10, %11, %12, %13 = affine.for %14 = 0 to 8 iter_args(%15 = %6, %16 = %7, %17 = %8, %18 = %9) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>) {
-// LOWERED-NEXT:   %19 = affine.load %0[%14] : memref<32xf32>
-// LOWERED-NEXT:   %20 = affine.vector_load %1[%14 * 4] : memref<64xf32>, vector<4xf32>
-// LOWERED-NEXT:   %21 = vector.broadcast %19 : f32 to vector<4xf32>
-// LOWERED-NEXT:   %22 = vector.fma %21, %20, %15 : vector<4xf32>
+// LOWERED:      %sum0, %sum1, %sum2, %sum3 = affine.for %term = 0 to 8 iter_args(%4 = %0, %5 = %1, %6 = %2, %7 = %3) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>) {
+// LOWERED-NEXT:   %8 = affine.load %input[%term] : memref<32xf32>
+// LOWERED-NEXT:   %9 = affine.vector_load %packed_weight[%term * 4] : memref<64xf32>, vector<4xf32>
+// LOWERED-NEXT:   %10 = vector.broadcast %8 : f32 to vector<4xf32>
+// LOWERED-NEXT:   %11 = vector.fma %10, %9, %4 : vector<4xf32>
 
-// EMITTED:      for (long i15 = 0; i15 < 8; ++i15) {
-// EMITTED-NEXT:   const float v16 = m1[i15];
-// EMITTED-NEXT:   const f32x4 v17 = *(const f32x4_mem *)(m2 + i15 * 4);
-// EMITTED-NEXT:   const f32x4 v18 = canao_splat_f32x4(v16);
-// EMITTED-NEXT:   v11 = v18 * v17 + v11;
+// EMITTED:      for (long term = 0; term < 8; ++term) {
+// EMITTED-NEXT:   const float x1 = input[term];
+// EMITTED-NEXT:   const f32x4 w1 = *(const f32x4_mem *)(packed_weight + term * 4);
+// EMITTED-NEXT:   const f32x4 t5 = canao_splat_f32x4(x1);
+// EMITTED-NEXT:   sum0 = t5 * w1 + sum0;

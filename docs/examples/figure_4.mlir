@@ -2,7 +2,7 @@
 // that every piece of C shown there stands here, and lit checks that the compiler
 // prints it.
 //
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{variants=true},plan-memory -t c | filecheck %s
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{variants=true},plan-memory -t c | filecheck %s
 
 func.func @main(%in0: tensor<32x64xf32>, %in1: tensor<32x64xf32>, %in2: tensor<64xf32>, %in3: tensor<64xf32>) -> tensor<32x64xf32> {
   %mul1 = canao.mul %in0, %in1 : (tensor<32x64xf32>, tensor<32x64xf32>) -> tensor<32x64xf32>
@@ -11,52 +11,50 @@ func.func @main(%in0: tensor<32x64xf32>, %in1: tensor<32x64xf32>, %in2: tensor<6
   func.return %add : tensor<32x64xf32>
 }
 
-// CHECK:      /* kernel_0 */
-// CHECK-NEXT: CANAO_KERNEL void k0_kernel_0(CANAO_UNUSED const canao_call *call, const long task, const float *restrict m1, const float *restrict m2, const float *restrict m3, const float *restrict m4, float *restrict m5) {
-// CHECK-NEXT:   const long i6 = task;
-// CHECK-NEXT:   for (long i8 = 0; i8 < 8; ++i8) {
-// CHECK-NEXT:     for (long i9 = 0; i9 < 8; ++i9) {
-// CHECK-NEXT:       const f32x4 v10 = *(const f32x4_mem *)(m1 + i6 * 512 + i8 * 64 + i9 * 8);
-// CHECK-NEXT:       const f32x4 v11 = *(const f32x4_mem *)(m2 + i6 * 512 + i8 * 64 + i9 * 8);
-// CHECK-NEXT:       const f32x4 v12 = v10 * v11;
-// CHECK-NEXT:       const f32x4 v13 = *(const f32x4_mem *)(m3 + i9 * 8);
-// CHECK-NEXT:       const f32x4 v14 = *(const f32x4_mem *)(m4 + i9 * 8);
-// CHECK-NEXT:       const f32x4 v15 = v13 * v14;
-// CHECK-NEXT:       const f32x4 v16 = v12 + v15;
-// CHECK-NEXT:       *(f32x4_mem *)(m5 + i6 * 512 + i8 * 64 + i9 * 8) = v16;
-// CHECK-NEXT:       const f32x4 v17 = *(const f32x4_mem *)(m1 + i6 * 512 + i8 * 64 + i9 * 8 + 4);
-// CHECK-NEXT:       const f32x4 v18 = *(const f32x4_mem *)(m2 + i6 * 512 + i8 * 64 + i9 * 8 + 4);
-// CHECK-NEXT:       const f32x4 v19 = v17 * v18;
-// CHECK-NEXT:       const f32x4 v20 = *(const f32x4_mem *)(m3 + i9 * 8 + 4);
-// CHECK-NEXT:       const f32x4 v21 = *(const f32x4_mem *)(m4 + i9 * 8 + 4);
-// CHECK-NEXT:       const f32x4 v22 = v20 * v21;
-// CHECK-NEXT:       const f32x4 v23 = v19 + v22;
-// CHECK-NEXT:       *(f32x4_mem *)(m5 + i6 * 512 + i8 * 64 + i9 * 8 + 4) = v23;
+// CHECK:      CANAO_KERNEL void elementwise_mul_add_32x64(CANAO_UNUSED const canao_call *call, const long task, const float *restrict input, const float *restrict input_2, const float *restrict input_3, const float *restrict input_4, float *restrict output) {
+// CHECK-NEXT:   const long row_block = task;
+// CHECK-NEXT:   for (long row = 0; row < 8; ++row) {
+// CHECK-NEXT:     for (long column_tile = 0; column_tile < 8; ++column_tile) {
+// CHECK-NEXT:       const f32x4 x1 = *(const f32x4_mem *)(input + row_block * 512 + row * 64 + column_tile * 8);
+// CHECK-NEXT:       const f32x4 x2 = *(const f32x4_mem *)(input_2 + row_block * 512 + row * 64 + column_tile * 8);
+// CHECK-NEXT:       const f32x4 t1 = x1 * x2;
+// CHECK-NEXT:       const f32x4 x3 = *(const f32x4_mem *)(input_3 + column_tile * 8);
+// CHECK-NEXT:       const f32x4 x4 = *(const f32x4_mem *)(input_4 + column_tile * 8);
+// CHECK-NEXT:       const f32x4 t2 = x3 * x4;
+// CHECK-NEXT:       const f32x4 t3 = t1 + t2;
+// CHECK-NEXT:       *(f32x4_mem *)(output + row_block * 512 + row * 64 + column_tile * 8) = t3;
+// CHECK-NEXT:       const f32x4 x5 = *(const f32x4_mem *)(input + row_block * 512 + row * 64 + column_tile * 8 + 4);
+// CHECK-NEXT:       const f32x4 x6 = *(const f32x4_mem *)(input_2 + row_block * 512 + row * 64 + column_tile * 8 + 4);
+// CHECK-NEXT:       const f32x4 t4 = x5 * x6;
+// CHECK-NEXT:       const f32x4 x7 = *(const f32x4_mem *)(input_3 + column_tile * 8 + 4);
+// CHECK-NEXT:       const f32x4 x8 = *(const f32x4_mem *)(input_4 + column_tile * 8 + 4);
+// CHECK-NEXT:       const f32x4 t5 = x7 * x8;
+// CHECK-NEXT:       const f32x4 t6 = t4 + t5;
+// CHECK-NEXT:       *(f32x4_mem *)(output + row_block * 512 + row * 64 + column_tile * 8 + 4) = t6;
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
 // CHECK-NEXT: }
 
-// CHECK:      /* kernel_0_variant_1 */
-// CHECK-NEXT: CANAO_KERNEL void k1_kernel_0_variant_1(CANAO_UNUSED const canao_call *call, const long task, const float *restrict m1, const float *restrict m2, const float *restrict m3, const float *restrict m4, float *restrict m5) {
-// CHECK-NEXT:   const long i6 = task;
-// CHECK-NEXT:   for (long i8 = 0; i8 < 8; ++i8) {
-// CHECK-NEXT:     const f32x4 v9 = *(const f32x4_mem *)(m3 + i8 * 8);
-// CHECK-NEXT:     const f32x4 v10 = *(const f32x4_mem *)(m4 + i8 * 8);
-// CHECK-NEXT:     const f32x4 v11 = v9 * v10;
-// CHECK-NEXT:     const f32x4 v12 = *(const f32x4_mem *)(m3 + i8 * 8 + 4);
-// CHECK-NEXT:     const f32x4 v13 = *(const f32x4_mem *)(m4 + i8 * 8 + 4);
-// CHECK-NEXT:     const f32x4 v14 = v12 * v13;
-// CHECK-NEXT:     for (long i15 = 0; i15 < 8; ++i15) {
-// CHECK-NEXT:       const f32x4 v16 = *(const f32x4_mem *)(m1 + i6 * 512 + i8 * 8 + i15 * 64);
-// CHECK-NEXT:       const f32x4 v17 = *(const f32x4_mem *)(m2 + i6 * 512 + i8 * 8 + i15 * 64);
-// CHECK-NEXT:       const f32x4 v18 = v16 * v17;
-// CHECK-NEXT:       const f32x4 v19 = v18 + v11;
-// CHECK-NEXT:       *(f32x4_mem *)(m5 + i6 * 512 + i8 * 8 + i15 * 64) = v19;
-// CHECK-NEXT:       const f32x4 v20 = *(const f32x4_mem *)(m1 + i6 * 512 + i8 * 8 + i15 * 64 + 4);
-// CHECK-NEXT:       const f32x4 v21 = *(const f32x4_mem *)(m2 + i6 * 512 + i8 * 8 + i15 * 64 + 4);
-// CHECK-NEXT:       const f32x4 v22 = v20 * v21;
-// CHECK-NEXT:       const f32x4 v23 = v22 + v14;
-// CHECK-NEXT:       *(f32x4_mem *)(m5 + i6 * 512 + i8 * 8 + i15 * 64 + 4) = v23;
+// CHECK:      CANAO_KERNEL void elementwise_mul_add_32x64_variant_1(CANAO_UNUSED const canao_call *call, const long task, const float *restrict input, const float *restrict input_2, const float *restrict input_3, const float *restrict input_4, float *restrict output) {
+// CHECK-NEXT:   const long row_block = task;
+// CHECK-NEXT:   for (long column_tile = 0; column_tile < 8; ++column_tile) {
+// CHECK-NEXT:     const f32x4 x1 = *(const f32x4_mem *)(input_3 + column_tile * 8);
+// CHECK-NEXT:     const f32x4 x2 = *(const f32x4_mem *)(input_4 + column_tile * 8);
+// CHECK-NEXT:     const f32x4 t1 = x1 * x2;
+// CHECK-NEXT:     const f32x4 x3 = *(const f32x4_mem *)(input_3 + column_tile * 8 + 4);
+// CHECK-NEXT:     const f32x4 x4 = *(const f32x4_mem *)(input_4 + column_tile * 8 + 4);
+// CHECK-NEXT:     const f32x4 t2 = x3 * x4;
+// CHECK-NEXT:     for (long row = 0; row < 8; ++row) {
+// CHECK-NEXT:       const f32x4 x5 = *(const f32x4_mem *)(input + row_block * 512 + column_tile * 8 + row * 64);
+// CHECK-NEXT:       const f32x4 x6 = *(const f32x4_mem *)(input_2 + row_block * 512 + column_tile * 8 + row * 64);
+// CHECK-NEXT:       const f32x4 t3 = x5 * x6;
+// CHECK-NEXT:       const f32x4 t4 = t3 + t1;
+// CHECK-NEXT:       *(f32x4_mem *)(output + row_block * 512 + column_tile * 8 + row * 64) = t4;
+// CHECK-NEXT:       const f32x4 x7 = *(const f32x4_mem *)(input + row_block * 512 + column_tile * 8 + row * 64 + 4);
+// CHECK-NEXT:       const f32x4 x8 = *(const f32x4_mem *)(input_2 + row_block * 512 + column_tile * 8 + row * 64 + 4);
+// CHECK-NEXT:       const f32x4 t5 = x7 * x8;
+// CHECK-NEXT:       const f32x4 t6 = t5 + t2;
+// CHECK-NEXT:       *(f32x4_mem *)(output + row_block * 512 + column_tile * 8 + row * 64 + 4) = t6;
 // CHECK-NEXT:     }
 // CHECK-NEXT:   }
 // CHECK-NEXT: }

@@ -67,6 +67,12 @@ class LayerOp(IRDLOperation, CanaoOp):
     def flops(self) -> int:
         return sum(op.flops() for op in self._parts())
 
+    def unnamed_body(self) -> Region:
+        """A copy of the body whose values have no names, which may differ in equal layers."""
+        copy = Region()
+        self.body.clone_into(copy, clone_name_hints=False)
+        return copy
+
     def verify_(self) -> None:
         block = self.body.block
         if [a.type for a in block.args] != [v.type for v in self.inputs]:

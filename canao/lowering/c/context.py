@@ -11,6 +11,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from canao.errors import VerificationError
 from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.flavour import GNU_C, Flavour
+from canao.lowering.c.names import LETTERS, Names, readable
 from canao.lowering.c.subscripts import Bounds, Linear
 from canao.lowering.c.types import ELEMENTS, CType, ctype_of
 
@@ -96,12 +97,21 @@ class FunctionPrinter:
         self.uses_task = False
         self.tasks = 1
         """Calls that make up one run of a kernel; threads share them."""
-        self._count = 0
+        self._names = Names()
 
-    def fresh(self, prefix: str = "v") -> str:
-        """A name that the function does not use yet."""
-        self._count += 1
-        return f"{prefix}{self._count}"
+    def fresh(self, letter: str = "t") -> str:
+        """A letter with a number that the function does not use yet."""
+        return self._named(self._names.letter(letter))
+
+    def fresh_like(self, value: SSAValue, letter: str = "t") -> str:
+        """A name as what lowering called a value, or a letter with a number."""
+        word = readable(value.name_hint)
+        return self.fresh(letter) if word is None else self._named(self._names.word(word))
+
+    def _named(self, name: str) -> str:
+        # What was known of a variable of that name in another block does not hold.
+        self.bounds.pop(name, None)
+        return name
 
     def space(self, buffer: SSAValue) -> str:
         """The address space of a buffer, with a blank after it; C has only one, without a name."""
@@ -115,10 +125,15 @@ class FunctionPrinter:
         """The variable or literal that holds a value."""
         return self.names[value]
 
-    def bind(self, value: SSAValue, prefix: str = "v") -> str:
-        """Gives a value a fresh name."""
-        name = self.names[value] = self.fresh(prefix)
+    def bind(self, value: SSAValue, letter: str = "t") -> str:
+        """Gives a value a name of its own."""
+        name = self.names[value] = self.fresh_like(value, letter)
         return name
+
+    def letter(self, buffer: SSAValue) -> str:
+        """What begins the names of values that are loaded from a buffer."""
+        word = readable(buffer.name_hint) or "value"
+        return LETTERS.get(word, word[0])
 
     def ctype(self, value: SSAValue) -> CType:
         """The C type of a value."""
@@ -130,15 +145,33 @@ class FunctionPrinter:
 
     def open(self, text: str) -> None:
         """Appends a line that opens a block."""
+        self._names.open()
+        self._begin(text)
+
+    def open_loop(self, variable: SSAValue, head: Callable[[str], str]) -> str:
+        """Opens a block with a variable of its own, whose name its head is made with."""
+        self._names.open()
+        name = self.bind(variable, "i")
+        self._begin(head(name))
+        return name
+
+    def _begin(self, text: str) -> None:
         self.line(f"{text} {{".lstrip())
         self.depth += 1
 
     def close(self, text: str = "}") -> None:
         """Closes a block."""
+        self._names.close()
         self.depth -= 1
         self.line(text)
 
-    def define(self, value: SSAValue, expression: str) -> None:
+    def otherwise(self) -> None:
+        """Closes the block of a condition and opens that of its opposite."""
+        self.close("} else {")
+        self._names.open()
+        self.depth += 1
+
+    def define(self, value: SSAValue, expression: str, letter: str = "t") -> None:
         """Makes `value` hold an expression that has no side effect."""
         target = self.assigned.get(value)
         if target is not None:
@@ -150,7 +183,7 @@ class FunctionPrinter:
             self.names[value] = expression
             return
         ctype = self.unit.ctype(value.type).c
-        self.line(f"const {ctype} {self.bind(value)} = {expression};")
+        self.line(f"const {ctype} {self.bind(value, letter)} = {expression};")
 
     def linear(self, value: SSAValue) -> Linear:
         """An index as a sum of variables and a constant."""

@@ -73,11 +73,14 @@ def _print_loop(
     _assign_in_place(fn, block, arguments, variables)
 
     start, stop, step = bounds
-    name = fn.bind(induction, "i")
-    fn.bounds[name] = interval
     ctype = fn.ctype(induction).c
-    advance = f"++{name}" if step in ("1", "1L") else f"{name} += {step}"
-    fn.open(f"for ({ctype} {name} = {start}; {name} < {stop}; {advance})")
+
+    def head(name: str) -> str:
+        advance = f"++{name}" if step in ("1", "1L") else f"{name} += {step}"
+        return f"for ({ctype} {name} = {start}; {name} < {stop}; {advance})"
+
+    name = fn.open_loop(induction, head)
+    fn.bounds[name] = interval
     fn.carried.append(variables)
     fn.print_block(block)
     fn.carried.pop()
@@ -88,7 +91,7 @@ def _carried_variable(fn: FunctionPrinter, result: SSAValue, init: str) -> str:
     """The variable that a loop updates, set to its first value."""
     target = fn.assigned.get(result)
     if target is None:
-        name = fn.fresh()
+        name = fn.fresh_like(result)
         fn.line(f"{fn.ctype(result).c} {name} = {init};")
         return name
     if target != init:
@@ -164,8 +167,7 @@ def _print_if(fn: FunctionPrinter, op: scf.IfOp) -> None:
     fn.open(f"if ({fn.name(op.cond)})")
     fn.print_block(op.true_region.block)
     if op.false_region.blocks:
-        fn.depth -= 1
-        fn.open("} else")
+        fn.otherwise()
         fn.print_block(op.false_region.block)
     fn.close()
     fn.carried.pop()

@@ -83,13 +83,13 @@ def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear
         _check_uses(result, CONVERSIONS, "loaded and not made a float32")
         aligned = place.is_multiple_of(ctype.lanes)
         text = fn.unit.flavour.load_half(ctype, _address(fn, buffer, place), aligned=aligned)
-        fn.define(result, text)
+        fn.define(result, text, fn.letter(buffer))
         return
     if ctype.is_vector:
-        fn.define(result, _load_vector(fn, ctype, buffer, place))
+        fn.define(result, _load_vector(fn, ctype, buffer, place), fn.letter(buffer))
         return
     text = f"{fn.name(buffer)}[{fn.within(buffer, place)}]"
-    fn.define(result, f"{text} != 0" if ctype.element.is_bool else text)
+    fn.define(result, f"{text} != 0" if ctype.element.is_bool else text, fn.letter(buffer))
 
 
 def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Linear) -> str:

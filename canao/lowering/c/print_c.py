@@ -11,6 +11,7 @@ from xdsl.dialects.func import FuncOp
 
 from canao.errors import VerificationError
 from canao.lowering.c import parts
+from canao.lowering.c.comments import comment
 from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.literals import c_string
 from canao.lowering.c.memory import round_up
@@ -46,12 +47,11 @@ def print_c(module: ModuleOp, threads: int) -> CUnit:
     kernels: dict[str, PrintedFunction] = {}
     for call in schedule.calls:
         if call.symbol not in kernels:
-            kernels[call.symbol] = functions.kernel(
-                len(kernels), call.symbol, restrict=call.symbol not in overlapping
-            )
+            restrict = call.symbol not in overlapping
+            kernels[call.symbol] = functions.kernel(call.symbol, restrict=restrict)
     for symbol, function in table.items():
         if "canao.kernel" in function.attributes and symbol not in kernels:
-            kernels[symbol] = functions.kernel(len(kernels), symbol, restrict=True)
+            kernels[symbol] = functions.kernel(symbol, restrict=True)
     scratch = max((kernel.scratch_bytes for kernel in kernels.values()), default=0)
     start = round_up(schedule.arena_bytes)
     constants = {
@@ -99,6 +99,7 @@ def _steps(calls: tuple[Call, ...], kernels: dict[str, PrintedFunction]) -> str:
         kernel = kernels[call.symbol]
         arguments = ", ".join(["&call", "task", *(buffer.c for buffer in call.arguments)])
         functions += [
+            *([comment([call.block])] if call.block else []),
             f"static void canao_step_{number}(void *ctx, int tid, long task) {{",
             "  canao_context *const c = (canao_context *)ctx;",
             "  const canao_call call = canao_call_of(c, tid);",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xdsl.dialects import arith, func, memref
-from xdsl.dialects.builtin import IntegerAttr
+from xdsl.dialects.builtin import IntegerAttr, StringAttr
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
@@ -16,6 +16,8 @@ from canao.lowering.c.memory import buffer_bytes
 from canao.lowering.c.unit import is_written
 
 ENTRY = "main"
+BLOCK = "canao.block"
+"""Attribute of a call: the block of the model that it belongs to."""
 _KINDS = ("inputs", "weights", "outputs")
 
 
@@ -59,6 +61,8 @@ class Call:
 
     symbol: str
     arguments: tuple[Buffer, ...]
+    block: str = ""
+    """The block of the model that it belongs to, if that is known."""
 
 
 @dataclass(frozen=True)
@@ -174,4 +178,6 @@ class _Reader:
                 raise Unprintable(
                     f"'@{symbol}' writes to {buffer.base}, which belongs to the caller"
                 )
-        self.calls.append(Call(symbol, arguments))
+        block = op.attributes.get(BLOCK)
+        label = block.data if isinstance(block, StringAttr) else ""
+        self.calls.append(Call(symbol, arguments, label))

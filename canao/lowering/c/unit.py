@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from re import sub
+from re import search, sub
 
 from xdsl.dialects import affine, cf, func, scf
 from xdsl.dialects.func import FuncOp
@@ -12,9 +12,12 @@ from xdsl.ir import Operation, SSAValue
 
 from canao.errors import VerificationError
 from canao.lowering.c import arithmetic, control, conversions, functions, memory, vectors
+from canao.lowering.c.comments import comment
 from canao.lowering.c.context import FunctionPrinter, OpPrinter, UnitPrinter
 from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.memory import STORES, buffer_shape
+from canao.lowering.c.names import unused_name
+from canao.lowering.describe import description
 
 PRINTERS: dict[type[Operation], OpPrinter] = {
     **arithmetic.PRINTERS,
@@ -45,10 +48,16 @@ class PrintedFunction:
     """Local memory that a group of work-items shares, in OpenCL."""
 
 
-def c_name(prefix: str, number: int, symbol: str) -> str:
-    """A name in C that is unique by its number and keeps what it can of the symbol."""
-    readable = sub(r"[^A-Za-z0-9_]", "_", symbol)[:40]
-    return f"{prefix}{number}_{readable}"
+def c_name(symbol: str, used: Collection[str]) -> str:
+    """The name in C of a kernel: its symbol, changed where it must be, and not used yet.
+
+    No word of C and no function of its libraries ends in an underscore and a number.
+    """
+    readable = sub(r"[^A-Za-z0-9_]", "_", symbol)[:80]
+    readable = readable if readable[:1].isalpha() else f"kernel{readable}"
+    if not search(r"_\d+(x\d+)*$", readable) and not readable.endswith("_kernel"):
+        readable += "_kernel"
+    return unused_name(readable, used)
 
 
 def is_written(buffer: SSAValue) -> bool:
@@ -76,12 +85,14 @@ class Functions:
         self.table = table
         self.helpers: dict[str, PrintedFunction] = {}
         self._open: list[str] = []
+        self._kernels: set[str] = set()
 
-    def kernel(self, number: int, symbol: str, *, restrict: bool) -> PrintedFunction:
+    def kernel(self, symbol: str, *, restrict: bool) -> PrintedFunction:
         """A kernel; without `restrict` its buffers may overlap."""
         function = self.find(symbol)
         self._check_parallel(function)
-        name = c_name("k", number, symbol)
+        name = c_name(symbol, self._kernels)
+        self._kernels.add(name)
         fn = self._printer(symbol, self._names(function))
         fn.is_kernel = True
         parameters = [
@@ -90,7 +101,7 @@ class Functions:
         ]
         fn.print_block(function.body.block)
         head = self._head(fn, name, parameters)
-        text = "\n".join([f"/* {_comment(symbol)} */", *head, *fn.lines, "}"])
+        text = "\n".join([comment(description(function) or [name]), *head, *fn.lines, "}"])
         checks = any(isinstance(op, cf.AssertOp) for op in function.walk())
         return PrintedFunction(name, text, fn.tasks, fn.scratch_bytes, checks, fn.local_bytes)
 
@@ -161,14 +172,11 @@ class Functions:
             if len(outputs) != 1:
                 raise Unprintable(f"it has {len(outputs)} results; helpers have one")
             result = self.unit.ctype(outputs[0]).c
-            parameters = [f"const {fn.ctype(arg).c} {fn.bind(arg)}" for arg in function.args]
+            parameters = [f"const {fn.ctype(arg).c} {fn.bind(arg, 'x')}" for arg in function.args]
         except Unprintable as reason:
             raise fn.error(function, str(reason)) from reason
         fn.print_block(function.body.block)
-        name = c_name("h", len(self.helpers), symbol)
+        readable = sub(r"[^A-Za-z0-9_]", "_", symbol)[:40]
+        name = f"h{len(self.helpers)}_{readable}"
         head = f"CANAO_INLINE {result} {name}({', '.join(parameters) or 'void'}) {{"
         return PrintedFunction(name, "\n".join([head, *fn.lines, "}"]))
-
-
-def _comment(symbol: str) -> str:
-    return sub(r"[^A-Za-z0-9_.$-]", "_", symbol)

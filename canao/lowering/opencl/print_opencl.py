@@ -43,7 +43,7 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
     called = [call.symbol for call in schedule.calls]
     others = [symbol for symbol, op in table.items() if "canao.kernel" in op.attributes]
     for symbol in dict.fromkeys([*called, *others]):
-        kernels[symbol] = functions.kernel(len(kernels), symbol, restrict=symbol not in overlapping)
+        kernels[symbol] = functions.kernel(symbol, restrict=symbol not in overlapping)
     start = -(-schedule.arena_bytes // device.alignment) * device.alignment
     scratch = max((k.tasks * k.scratch_bytes for k in kernels.values()), default=0)
     texts = [

@@ -1,7 +1,7 @@
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | filecheck %s
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | canao-opt -t c | filecheck %s --check-prefix C
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory -t c > %t.c
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | canao-opt | canao-opt -t c > %t.again.c
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | filecheck %s
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | canao-opt -t c | filecheck %s --check-prefix C
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory -t c > %t.c
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | canao-opt | canao-opt -t c > %t.again.c
 // RUN: diff %t.c %t.again.c
 
 // Attention with a padding mask: one product for queries, keys and values, a
@@ -36,12 +36,12 @@ func.func @main(%x: tensor<1x8x32xf32>, %padding: tensor<1x8xi64>) -> tensor<1x8
 
 // CHECK:      func.func @prepare() -> tensor<{{.*}}>
 // CHECK:      canao.concat %wq, %wk, %wv axis 1
-// CHECK:      func.func private @kernel_0(
-// CHECK:      func.func private @kernel_1(%{{.*}}: memref<8xi64>, %{{.*}}: memref<8xf32>)
+// CHECK:      func.func private @linear_32x96(
+// CHECK:      func.func private @elementwise_cmp_select_8(%input: memref<8xi64>, %output: memref<8xf32>)
 // CHECK:      [[MASK:%.*]] = canao_vector.cmp "ne" %{{.*}}, %{{.*}} : vector<8xi64> -> vector<8xi1>
 // CHECK:      arith.constant 0xff800000 : f32
 // CHECK:      canao_vector.select [[MASK]], %{{.*}}, %{{.*}} : vector<8xi1>, vector<8xf32>
-// CHECK:      func.func private @kernel_2(
+// CHECK:      func.func private @attention_2x16(
 // CHECK:      memref.alloca() {alignment = 64 : i64} : memref<128xf32>
 // CHECK:      vector.shuffle
 // CHECK:      vector.fma
@@ -53,16 +53,16 @@ func.func @main(%x: tensor<1x8x32xf32>, %padding: tensor<1x8xi64>) -> tensor<1x8
 // CHECK:      func.func @main(
 // CHECK-NEXT:   arith.constant 0 : index
 // CHECK-NEXT:   memref.view %{{.*}} : memref<3136xi8> to memref<768xf32>
-// CHECK-NEXT:   func.call @kernel_0(
+// CHECK-NEXT:   func.call @linear_32x96(
 // CHECK-NEXT:   arith.constant 3072 : index
 // CHECK-NEXT:   memref.view %{{.*}} : memref<3136xi8> to memref<8xf32>
-// CHECK-NEXT:   func.call @kernel_1(
-// CHECK-NEXT:   func.call @kernel_2(
+// CHECK-NEXT:   func.call @elementwise_cmp_select_8(
+// CHECK-NEXT:   func.call @attention_2x16(
 // CHECK-NEXT:   func.return
 // CHECK:      func.func private @exp_f32x8
 
-// C:      CANAO_KERNEL void k1_kernel_1({{.*}}, const int64_t *restrict m1, float *restrict m2) {
-// C:      const i32x8 [[CMASK:v[0-9]+]] = __builtin_convertvector(v{{[0-9]+}} != v{{[0-9]+}}, i32x8);
+// C:      CANAO_KERNEL void elementwise_cmp_select_8({{.*}}, const int64_t *restrict input, float *restrict output) {
+// C:      const i32x8 [[CMASK:t[0-9]+]] = __builtin_convertvector(x{{[0-9]+}} != t{{[0-9]+}}, i32x8);
 // C:      canao_splat_f32x8((-INFINITY));
-// C:      canao_blend_f32x8([[CMASK]], v
+// C:      canao_blend_f32x8([[CMASK]], t
 // C:      #define CANAO_CALLS 3

@@ -1,7 +1,7 @@
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | filecheck %s
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | canao-opt -t c | filecheck %s --check-prefix C
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory -t c > %t.c
-// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | canao-opt | canao-opt -t c > %t.again.c
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | filecheck %s
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | canao-opt -t c | filecheck %s --check-prefix C
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory -t c > %t.c
+// RUN: canao-opt %s -p canao-simplify,lp-fusion,outline-weights,name-layers,expand-composites,lower-canao-to-affine{features=avx512f},approximate-math,plan-memory | canao-opt | canao-opt -t c > %t.again.c
 // RUN: diff %t.c %t.again.c
 
 // A feed-forward block: two products with their chains, in two kernels. Every
@@ -26,9 +26,9 @@ func.func @main(%x: tensor<8x32xf32>) -> tensor<8x32xf32> {
 // CHECK:      func.func @prepare() -> (tensor<{{.*}}>, tensor<64xf32>, tensor<{{.*}}>, tensor<32xf32>, tensor<32xf32>, tensor<32xf32>)
 // CHECK:      canao.pack %w1 panel
 // CHECK:      canao.pack %w2 panel
-// CHECK:      func.func private @kernel_0(%{{.*}}: memref<256xf32>, %{{.*}}: memref<{{[0-9]+}}xf32>, %{{.*}}: memref<64xf32>, %{{.*}}: memref<512xf32>) attributes {canao.kernel
+// CHECK:      func.func private @linear_gelu_32x64(%input: memref<256xf32>, %packed_weight: memref<{{[0-9]+}}xf32>, %bias: memref<64xf32>, %output: memref<512xf32>) attributes {canao.kernel
 // CHECK:      func.call @erf_f32x16
-// CHECK:      func.func private @kernel_1
+// CHECK:      func.func private @linear_add_layer_norm_64x32
 // CHECK:      math.sqrt
 // CHECK:      func.func @main(
 // CHECK-SAME: canao.inputs = 1 : i64, canao.weights = 6 : i64, canao.outputs = 1 : i64
@@ -36,12 +36,12 @@ func.func @main(%x: tensor<8x32xf32>) -> tensor<8x32xf32> {
 // CHECK:      func.func private @erf_f32x16
 
 // C:      canao_fail(
-// C:      CANAO_INLINE f32x16 h{{[0-9]+}}_erf_f32x16(const f32x16 v1) {
-// C:      CANAO_KERNEL void k0_kernel_0(
+// C:      CANAO_INLINE f32x16 h{{[0-9]+}}_erf_f32x16(const f32x16 x1) {
+// C:      CANAO_KERNEL void linear_gelu_32x64(
 // C:      _erf_f32x16(
-// C:      CANAO_KERNEL void k1_kernel_1(
+// C:      CANAO_KERNEL void linear_add_layer_norm_64x32(
 // C:      sqrtf(
 // C:      #define CANAO_CALLS 2
 // C:      #define CANAO_SHARED_BYTES 2048
-// C:      k0_kernel_0(&call, task, c->inputs[0], c->weights[0], c->weights[1], (void *)(c->arena + 0));
-// C:      k1_kernel_1(&call, task, (void *)(c->arena + 0), c->weights[2], c->weights[3], c->inputs[0], c->weights[4], c->weights[5], c->outputs[0]);
+// C:      linear_gelu_32x64(&call, task, c->inputs[0], c->weights[0], c->weights[1], (void *)(c->arena + 0));
+// C:      linear_add_layer_norm_64x32(&call, task, (void *)(c->arena + 0), c->weights[2], c->weights[3], c->inputs[0], c->weights[4], c->weights[5], c->outputs[0]);

@@ -35,8 +35,8 @@ func.func @main(%x: tensor<4xf32>, %i: tensor<2xi64>) -> (tensor<4xf32>, tensor<
 // LOOPS:        %[[LOW:[0-9]+]] = canao.constant dense<-6.550400e+04> : tensor<f32>
 // LOOPS:        %[[CLAMPED:[0-9]+]] = canao.minimum
 // LOOPS:        canao.cast %[[CLAMPED]] : (tensor<4xf32>) -> tensor<4xf16>
-// LOOPS:      func.func private @kernel_0(%0: memref<4xf32>, %1: memref<4xf16>, %2: memref<4xf16>)
-// LOOPS:        %[[B:[0-9]+]] = affine.vector_load %1[0] : memref<4xf16>, vector<4xf16>
+// LOOPS:      func.func private @elementwise_add_4(%input: memref<4xf32>, %bias: memref<4xf16>, %output: memref<4xf16>)
+// LOOPS:        %[[B:[0-9]+]] = affine.vector_load %bias[0] : memref<4xf16>, vector<4xf16>
 // LOOPS-NEXT:   canao_vector.convert %[[B]] : vector<4xf16> to vector<4xf32>
 // LOOPS:        %[[ABOVE:[0-9]+]] = arith.maximumf
 // LOOPS:        %[[KEPT:[0-9]+]] = arith.minimumf %[[ABOVE]]
@@ -45,4 +45,4 @@ func.func @main(%x: tensor<4xf32>, %i: tensor<2xi64>) -> (tensor<4xf32>, tensor<
 // LOOPS:      func.func @main
 // LOOPS:        memref.alloc() {{.*}} : memref<4xf16>
 
-// C: error: op 'affine.vector_load' in function '@kernel_0': memory of float16 has a form in OpenCL C only
+// C: error: op 'affine.vector_load' in function '@elementwise_add_4': memory of float16 has a form in OpenCL C only

@@ -107,4 +107,4 @@ def test_names_from_the_module_never_reach_c() -> None:
     source = print_c(parse(text.replace("@kernel", symbol)), 1).source
     assert "#define x" not in source
     assert "int main" not in source
-    assert "k0____int_main_____" in source
+    assert "kernel___int_main_" in source

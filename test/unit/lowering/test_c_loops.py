@@ -66,9 +66,9 @@ def test_register_tiles_in_a_parallel_loop(tmp_path: Path, threads: int) -> None
 
 def test_accumulators_are_updated_in_place(tmp_path: Path) -> None:
     source = compile_c(tmp_path, tiled_matmul(9, 8, 48, 9, 3)).unit.source
-    products = [line.strip() for line in source.splitlines() if re.search(r" \* v\d+ \+ ", line)]
+    products = [line.strip() for line in source.splitlines() if re.search(r" \* [tv]\d+ \+ ", line)]
     assert len(products) == 27
-    assert all(re.fullmatch(r"(v\d+) = v\d+ \* v\d+ \+ \1;", line) for line in products)
+    assert all(re.fullmatch(r"(t\d+) = t\d+ \* [tv]\d+ \+ \1;", line) for line in products)
 
 
 def test_loop_carried_values_swap(tmp_path: Path) -> None:
@@ -284,9 +284,9 @@ func.func @main(%in: {row}, %w: {row}, %out: {row}, %arena: memref<8192xi8>)
     assert (seconds >= 0).all()
     # one call gives "add one" the same buffer twice: its parameters may overlap
     source = compiled.unit.source
-    assert re.search(r"k0_add_one__\([^)]*, const float \*m1, float \*m2\)", source)
-    assert "k1_mul(" in source
-    assert "float *restrict m1" in source[source.index("k1_mul(") :]
+    assert re.search(r"add_one___kernel\([^)]*, const float \*m1, float \*m2\)", source)
+    assert "mul_kernel(" in source
+    assert "float *restrict m1" in source[source.index("mul_kernel(") :]
 
 
 def test_threads_are_limited(tmp_path: Path) -> None:

@@ -34,24 +34,24 @@ func.func @main(%a: memref<32xf32>, %o: memref<32xf32>, %arena: memref<256xi8>) 
   func.return
 }
 
-// CHECK: CANAO_INLINE float h0_helper(const float v1) {
-// CHECK-NEXT:   const float v2 = v1 * 0x1.99999a0000000p-4f;
-// CHECK-NEXT:   return v2;
-// CHECK: CANAO_KERNEL void k0_kernel(const canao_call *call, CANAO_UNUSED const long task, const float *restrict m1, float *restrict m2) {
-// CHECK-NEXT:   float *restrict const s3 = (float *)(void *)(call->scratch + 0);
-// CHECK-NEXT:   for (long i4 = 0; i4 < 32; ++i4) {
-// CHECK-NEXT:     const float v5 = m1[i4];
-// CHECK-NEXT:     const int v6 = v5 < 0.0f;
-// CHECK-NEXT:     float v7;
-// CHECK-NEXT:     if (v6) {
-// CHECK-NEXT:       const float v8 = h0_helper(v5);
-// CHECK-NEXT:       v7 = v8;
+// CHECK: CANAO_INLINE float h0_helper(const float x1) {
+// CHECK-NEXT:   const float t1 = x1 * 0x1.99999a0000000p-4f;
+// CHECK-NEXT:   return t1;
+// CHECK: CANAO_KERNEL void kernel_kernel(const canao_call *call, CANAO_UNUSED const long task, const float *restrict m1, float *restrict m2) {
+// CHECK-NEXT:   float *restrict const s1 = (float *)(void *)(call->scratch + 0);
+// CHECK-NEXT:   for (long i1 = 0; i1 < 32; ++i1) {
+// CHECK-NEXT:     const float v1 = m1[i1];
+// CHECK-NEXT:     const int t1 = v1 < 0.0f;
+// CHECK-NEXT:     float t2;
+// CHECK-NEXT:     if (t1) {
+// CHECK-NEXT:       const float t3 = h0_helper(v1);
+// CHECK-NEXT:       t2 = t3;
 // CHECK-NEXT:     } else {
-// CHECK-NEXT:       v7 = v5;
+// CHECK-NEXT:       t2 = v1;
 // CHECK-NEXT:     }
-// CHECK-NEXT:     s3[(i4 % 20)] = v7;
-// CHECK-NEXT:     m2[i4] = v7;
+// CHECK-NEXT:     s1[(i1 % 20)] = t2;
+// CHECK-NEXT:     m2[i1] = t2;
 // CHECK: #define CANAO_SHARED_BYTES 256
 // CHECK-NEXT: #define CANAO_SCRATCH_BYTES 128
-// CHECK: k0_kernel(&call, task, c->inputs[0], (void *)(c->arena + 64));
-// CHECK: k0_kernel(&call, task, (void *)(c->arena + 64), c->outputs[0]);
+// CHECK: kernel_kernel(&call, task, c->inputs[0], (void *)(c->arena + 64));
+// CHECK: kernel_kernel(&call, task, (void *)(c->arena + 64), c->outputs[0]);

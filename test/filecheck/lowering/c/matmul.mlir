@@ -34,26 +34,26 @@ func.func @main(%a: memref<8x32xf32>, %w: memref<1024xf32>, %c: memref<8x32xf32>
 // CHECK: typedef float f32x16_mem __attribute__((vector_size(64), aligned(4), may_alias));
 // CHECK: CANAO_INLINE f32x16 canao_splat_f32x16(const float a) {
 // CHECK-NEXT: return (f32x16){a, a, a, a, a, a, a, a, a, a, a, a, a, a, a, a};
-// CHECK: CANAO_KERNEL void k0_matmul(CANAO_UNUSED const canao_call *call, const long task, const float *restrict m1, const float *restrict m2, float *restrict m3) {
-// CHECK-NEXT:   const long i4 = task / 4;
-// CHECK-NEXT:   const long i5 = task % 4;
-// CHECK-NEXT:   const f32x16 v6 = canao_splat_f32x16(0.0f);
-// CHECK-NEXT:   f32x16 v7 = v6;
-// CHECK-NEXT:   f32x16 v8 = v6;
-// CHECK-NEXT:   for (long i9 = 0; i9 < 32; ++i9) {
-// CHECK-NEXT:     const f32x16 v10 = *(const f32x16_mem *)(m2 + i4 * 512 + i9 * 16);
-// CHECK-NEXT:     const float v11 = m1[i5 * 64 + i9];
-// CHECK-NEXT:     const float v12 = m1[i5 * 64 + i9 + 32];
-// CHECK-NEXT:     const f32x16 v13 = canao_splat_f32x16(v11);
-// CHECK-NEXT:     const f32x16 v14 = canao_splat_f32x16(v12);
-// CHECK-NEXT:     v7 = v13 * v10 + v7;
-// CHECK-NEXT:     v8 = v14 * v10 + v8;
+// CHECK: CANAO_KERNEL void matmul_kernel(CANAO_UNUSED const canao_call *call, const long task, const float *restrict m1, const float *restrict m2, float *restrict m3) {
+// CHECK-NEXT:   const long i1 = task / 4;
+// CHECK-NEXT:   const long i2 = task % 4;
+// CHECK-NEXT:   const f32x16 t1 = canao_splat_f32x16(0.0f);
+// CHECK-NEXT:   f32x16 t2 = t1;
+// CHECK-NEXT:   f32x16 t3 = t1;
+// CHECK-NEXT:   for (long i3 = 0; i3 < 32; ++i3) {
+// CHECK-NEXT:     const f32x16 v1 = *(const f32x16_mem *)(m2 + i1 * 512 + i3 * 16);
+// CHECK-NEXT:     const float v2 = m1[i2 * 64 + i3];
+// CHECK-NEXT:     const float v3 = m1[i2 * 64 + i3 + 32];
+// CHECK-NEXT:     const f32x16 t4 = canao_splat_f32x16(v2);
+// CHECK-NEXT:     const f32x16 t5 = canao_splat_f32x16(v3);
+// CHECK-NEXT:     t2 = t4 * v1 + t2;
+// CHECK-NEXT:     t3 = t5 * v1 + t3;
 // CHECK-NEXT:   }
-// CHECK-NEXT:   *(f32x16_mem *)(m3 + i5 * 64 + i4 * 16) = v7;
-// CHECK-NEXT:   *(f32x16_mem *)(m3 + i5 * 64 + i4 * 16 + 32) = v8;
+// CHECK-NEXT:   *(f32x16_mem *)(m3 + i2 * 64 + i1 * 16) = t2;
+// CHECK-NEXT:   *(f32x16_mem *)(m3 + i2 * 64 + i1 * 16 + 32) = t3;
 // CHECK-NEXT: }
 // CHECK: #define CANAO_THREADS 1
 // CHECK: #define CANAO_CALLS 1
-// CHECK: k0_matmul(&call, task, c->inputs[0], c->weights[0], c->outputs[0]);
+// CHECK: matmul_kernel(&call, task, c->inputs[0], c->weights[0], c->outputs[0]);
 // CHECK: {canao_step_0, 8},
 // CHECK: int canao_open(int threads, void **handle);

@@ -35,13 +35,13 @@ func.func @main(%x: memref<32xf32>, %w: memref<256xf32>, %y: memref<8xf32>) attr
 // CHECK:      #if defined(__clang__) && defined(__AVX__)
 // CHECK:      CANAO_INLINE void canao_hold_f32x8(CANAO_UNUSED const f32x8 a) {
 // CHECK:        __asm__ volatile("" : : "v"(a));
-// CHECK:      CANAO_KERNEL void k0_sums
-// CHECK:          const f32x8 v8 = canao_keep_f32x8(v7);
-// CHECK:          v5 = v10 * v8 + v5;
-// CHECK-NEXT:     v5 = canao_in_order_f32x8(v5);
-// CHECK-NEXT:     canao_hold_f32x8(v8);
+// CHECK:      CANAO_KERNEL void sums_kernel
+// CHECK:          const f32x8 [[W:t[0-9]+]] = canao_keep_f32x8(v{{[0-9]+}});
+// CHECK:          [[SUM:t[0-9]+]] = [[X:t[0-9]+]] * [[W]] + [[SUM]];
+// CHECK-NEXT:     [[SUM]] = canao_in_order_f32x8([[SUM]]);
+// CHECK-NEXT:     canao_hold_f32x8([[W]]);
 // CHECK-NEXT:     __asm__ volatile("" ::: "memory");
 
 // OPENCL-NOT: asm
-// OPENCL: v5 = v10 * v8 + v5;
+// OPENCL: [[SUM:t[0-9]+]] = t{{[0-9]+}} * t{{[0-9]+}} + [[SUM]];
 // OPENCL-NOT: asm

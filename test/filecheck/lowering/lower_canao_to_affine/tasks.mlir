@@ -10,9 +10,9 @@ func.func @main(%x: tensor<17x4xf32>) -> tensor<17x4xf32> {
   func.return %s : tensor<17x4xf32>
 }
 
-// CHECK-LABEL: func.func private @kernel_0(%0: memref<68xf32>, %1: memref<16xf32>, %2: memref<68xf32>)
+// CHECK-LABEL: func.func private @linear_reduce_max_reduce_sum_4x4(%input: memref<68xf32>, %packed_weight: memref<16xf32>, %output: memref<68xf32>)
 // CHECK:         upperBoundsMap = affine_map<() -> (2)>
-// CHECK-NEXT:    ^bb0([[TASK:%.*]]: index):
+// CHECK-NEXT:    ^bb0([[TASK:%row_block]]: index):
 // CHECK-NEXT:      [[ROWS:%.*]] = memref.alloca() {alignment = 64 : i64} : memref<36xf32>
 // CHECK-NEXT:      [[LARGEST:%.*]] = memref.alloca() {alignment = 64 : i64} : memref<9xf32>
 // CHECK-NEXT:      [[POWERS:%.*]] = memref.alloca() {alignment = 64 : i64} : memref<36xf32>
@@ -22,9 +22,9 @@ func.func @main(%x: tensor<17x4xf32>) -> tensor<17x4xf32> {
 // CHECK-NEXT:      scf.if [[FIRST]] {
 // CHECK:             affine.vector_store %{{.*}}, [[ROWS]][32] : memref<36xf32>, vector<4xf32>
 // CHECK:             affine.for [[ROW:%.*]] = 0 to 9 {
-// CHECK:             affine.vector_store %{{.*}}, %2[%{{.*}} * 4] : memref<68xf32>, vector<4xf32>
+// CHECK:             affine.vector_store %{{.*}}, %output[%{{.*}} * 4] : memref<68xf32>, vector<4xf32>
 // CHECK:           } else {
 // CHECK:             affine.vector_store %{{.*}}, [[ROWS]][28] : memref<36xf32>, vector<4xf32>
 // CHECK:             affine.for [[ROW:%.*]] = 0 to 8 {
-// CHECK:             affine.vector_store %{{.*}}, %2[%{{.*}} * 4 + 36] : memref<68xf32>, vector<4xf32>
+// CHECK:             affine.vector_store %{{.*}}, %output[%{{.*}} * 4 + 36] : memref<68xf32>, vector<4xf32>
 // CHECK:           }

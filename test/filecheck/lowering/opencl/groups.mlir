@@ -33,7 +33,7 @@ func.func @main(%a: memref<64xf32>, %ok: memref<1xi1>, %c: memref<64xf32>) attri
 }
 
 // CHECK: __kernel __attribute__((reqd_work_group_size(16, 1, 1)))
-// CHECK-NEXT: void k0_rows(__global const uchar *restrict base_m1, const ulong start_m1, __global uchar *restrict base_m2, const ulong start_m2, __global const uchar *restrict base_m3, const ulong start_m3, __global uchar *restrict base_status, const ulong start_status) {
+// CHECK-NEXT: void rows_kernel(__global const uchar *restrict base_m1, const ulong start_m1, __global uchar *restrict base_m2, const ulong start_m2, __global const uchar *restrict base_m3, const ulong start_m3, __global uchar *restrict base_status, const ulong start_status) {
 // CHECK-NEXT:   __global const float *restrict const m1 = (__global const float *)(base_m1 + start_m1);
 // CHECK-NEXT:   __global float *restrict const m2 = (__global float *)(base_m2 + start_m2);
 // CHECK-NEXT:   __global const unsigned char *restrict const m3 = (__global const unsigned char *)(base_m3 + start_m3);

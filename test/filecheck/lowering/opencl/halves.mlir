@@ -24,15 +24,15 @@ func.func @main(%w: memref<16xf16>, %n: memref<1xf16>, %arena: memref<32xi8>) at
 }
 
 // CHECK:      typedef float8 f32x8;
-// CHECK:      void k0_scale(__global const uchar *restrict base_m1, const ulong start_m1, __global const uchar *restrict base_m2, const ulong start_m2, __global uchar *restrict base_m3, const ulong start_m3) {
+// CHECK:      void scale_kernel(__global const uchar *restrict base_m1, const ulong start_m1, __global const uchar *restrict base_m2, const ulong start_m2, __global uchar *restrict base_m3, const ulong start_m3) {
 // CHECK-NEXT:   __global const half *restrict const m1 = (__global const half *)(base_m1 + start_m1);
 // CHECK-NEXT:   __global const half *restrict const m2 = (__global const half *)(base_m2 + start_m2);
 // CHECK-NEXT:   __global half *restrict const m3 = (__global half *)(base_m3 + start_m3);
-// CHECK-NEXT:   const f32x8 [[X:v[0-9]+]] = vloada_half8(0, m1 + 8);
-// CHECK-NEXT:   const f32x8 [[Y:v[0-9]+]] = [[X]];
-// CHECK-NEXT:   const float [[H:v[0-9]+]] = vload_half(0, m2);
-// CHECK-NEXT:   const float [[F:v[0-9]+]] = [[H]];
-// CHECK:        const f32x8 [[R:v[0-9]+]] = {{v[0-9]+}};
+// CHECK-NEXT:   const f32x8 [[X:[tv][0-9]+]] = vloada_half8(0, m1 + 8);
+// CHECK-NEXT:   const f32x8 [[Y:[tv][0-9]+]] = [[X]];
+// CHECK-NEXT:   const float [[H:[tv][0-9]+]] = vload_half(0, m2);
+// CHECK-NEXT:   const float [[F:[tv][0-9]+]] = [[H]];
+// CHECK:        const f32x8 [[R:[tv][0-9]+]] = {{[tv][0-9]+}};
 // CHECK-NEXT:   vstorea_half8_rte([[R]], 0, m3);
-// CHECK-NEXT:   const float [[G:v[0-9]+]] = [[F]];
+// CHECK-NEXT:   const float [[G:[tv][0-9]+]] = [[F]];
 // CHECK-NEXT:   vstore_half_rte([[G]], 0, m3 + 15);

@@ -28,17 +28,17 @@ func.func @main(%a: memref<8x32xf32>, %w: memref<512xf32>, %c: memref<8x16xf32>)
   func.return
 }
 
-// CHECK: typedef float8 f32x8;
+// CHECK: typedef char int8_t;
 // CHECK: __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-// CHECK-NEXT: void k0_matmul(__global const uchar *restrict base_m1, const ulong start_m1, __global const uchar *restrict base_m2, const ulong start_m2, __global uchar *restrict base_m3, const ulong start_m3) {
+// CHECK-NEXT: void matmul_kernel(__global const uchar *restrict base_m1, const ulong start_m1, __global const uchar *restrict base_m2, const ulong start_m2, __global uchar *restrict base_m3, const ulong start_m3) {
 // CHECK-NEXT:   __global const float *restrict const m1 = (__global const float *)(base_m1 + start_m1);
 // CHECK-NEXT:   __global const float *restrict const m2 = (__global const float *)(base_m2 + start_m2);
 // CHECK-NEXT:   __global float *restrict const m3 = (__global float *)(base_m3 + start_m3);
 // CHECK-NEXT:   const long task = get_group_id(0);
-// CHECK-NEXT:   const long i4 = task / 4;
-// CHECK-NEXT:   const long i5 = task % 4;
-// CHECK:        for (long i9 = 0; i9 < 32; ++i9) {
-// CHECK-NEXT:     const f32x8 v10 = *(__global const f32x8_mem *)(m2 + i4 * 256 + i9 * 8);
-// CHECK-NEXT:     const float v11 = m1[i5 * 64 + i9];
-// CHECK:          v7 = v13 * v10 + v7;
-// CHECK:        *(__global f32x8_mem *)(m3 + i5 * 32 + i4 * 8) = v7;
+// CHECK-NEXT:   const long i1 = task / 4;
+// CHECK-NEXT:   const long i2 = task % 4;
+// CHECK:        for (long i3 = 0; i3 < 32; ++i3) {
+// CHECK-NEXT:     const f32x8 v1 = *(__global const f32x8_mem *)(m2 + i1 * 256 + i3 * 8);
+// CHECK-NEXT:     const float v2 = m1[i2 * 64 + i3];
+// CHECK:          t2 = t4 * v1 + t2;
+// CHECK:        *(__global f32x8_mem *)(m3 + i2 * 32 + i1 * 8) = t2;
