@@ -103,9 +103,11 @@ def test_levels_are_the_passes_of_the_pipeline() -> None:
     module = parse(GATHERED_GATHER)
     road = lower_in_levels(module, fusion=True, threads=1, unit="sse")
     assert [level.name for level in road.levels] == [
+        "widen-integers",
         "canao-simplify",
         "lp-fusion",
         "outline-weights",
+        "name-layers",
         "expand-composites",
         "collapse-rows",
         *LOOPS,
