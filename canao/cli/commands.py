@@ -41,6 +41,7 @@ from canao.cli.options import (
     TargetOption,
     Threads,
     Tune,
+    Verbose,
 )
 from canao.cli.search import search_command
 from canao.cli.training_commands import evaluate, table2, train
@@ -101,6 +102,7 @@ def compile_command(
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
     out: Annotated[Path | None, typer.Option(help="Directory to save the model in.")] = None,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Compile a model and report its layers, kernels and latency."""
@@ -114,6 +116,8 @@ def compile_command(
         typer.echo(compiled.report.to_json())
         return
     _out.print(compiled.report)
+    if verbose:
+        _out.print(compiled.report.details())
     if out:
         _out.print(f"saved in {out}")
 
@@ -123,6 +127,7 @@ def inspect(
     model: Saved,
     ir: Annotated[str | None, typer.Option(help="Print the module after this stage.")] = None,
     source: Annotated[bool, typer.Option("--source", help="Print the emitted text.")] = False,
+    verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
     """Look at a saved model: its report, its IR or its C."""
@@ -137,6 +142,8 @@ def inspect(
         typer.echo(compiled.report.to_json())
     else:
         _out.print(compiled.report)
+        if verbose:
+            _out.print(compiled.report.details())
 
 
 @app.command()

@@ -32,5 +32,8 @@ Fusion = Annotated[FusionChoice, typer.Option(help="Which laws may fuse layers."
 Tune = Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where compiled code is kept.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Show operations and schedules of kernels too.")
+]
 Runs = Annotated[int, typer.Option(min=1, help="Runs to measure.")]
 Warmup = Annotated[int, typer.Option(min=0, help="Runs before measuring.")]

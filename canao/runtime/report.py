@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_NEAR = 0.5
+"""The part of a limit from which on it counts as what bounds a kernel."""
+
+
 @dataclass(frozen=True)
 class KernelRow:
     """One kernel: all calls of one fused layer and its equals."""
@@ -111,7 +115,7 @@ class ExecutionReport:
         from rich.console import Group
         from rich.text import Text
 
-        parts = [self._summary(), Text(), self._kernel_table()]
+        parts = [self._summary(), Text(), self.kernel_table()]
         if self.fast_products:
             parts += [Text(), self._product_table()]
         return Group(*parts)
@@ -151,25 +155,38 @@ class ExecutionReport:
             return "none"
         return f"{self.transfer_ms:.3f} ms, {self.transfer_bytes / 1024:.1f} KiB a run"
 
-    def _kernel_table(self) -> Table:
+    def kernel_table(self) -> Table:
+        """The time of each kernel, its part of all, its rate and what bounds it."""
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table("kernel", "ops", "variant", box=None, padding=(0, 1))
-        for heading in ("tried", "calls", "ms", "GFLOP/s", "of peak", "of memory", "bound"):
-            table.add_column(heading, justify="right")
+        table = Table("kernel", box=None, padding=(0, 1), collapse_padding=True, pad_edge=False)
+        for heading in ("calls", "ms", "share", "GFLOP/s", "of peak", "bound by"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        total = sum(row.ms for row in self.kernels)
         for row in self.kernels:
             table.add_row(
-                row.name,
-                _counted(row.ops),
-                row.variant,
-                str(len(row.variants_tried)),
+                Text(row.name, overflow="fold"),
                 str(row.calls),
                 f"{row.ms:.3f}",
+                f"{row.ms / total:.0%}" if total else "",
                 f"{row.gflops:.1f}",
                 f"{row.peak_fraction:.0%}",
-                f"{row.bandwidth_fraction:.0%}",
-                row.bound,
+                _limit(row),
             )
+        return table
+
+    def details(self) -> Table:
+        """The operations and the schedule of each kernel, and how many schedules were tried."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("kernel", "operations", "schedule", box=None, padding=(0, 1))
+        table.add_column("tried", justify="right")
+        for row in self.kernels:
+            texts = (row.name, _counted(row.ops), row.variant)
+            cells = [Text(text, overflow="fold") for text in texts]
+            table.add_row(*cells, str(len(row.variants_tried)))
         return table
 
     def _product_table(self) -> Table:
@@ -221,6 +238,13 @@ def _widened(tensors: Sequence[Widened]) -> str:
         named = f" ({', '.join(names)})" if count <= _NAMED else ""
         parts.append(f"{count} {kind}{'s' if count > 1 else ''} of {dtype}{named}")
     return ", ".join(parts)
+
+
+def _limit(row: KernelRow) -> str:
+    """What a kernel is near the limit of, if it reaches half of it."""
+    if max(row.peak_fraction, row.bandwidth_fraction) < _NEAR:
+        return "neither"
+    return "memory" if row.bound == "memory" else "multiply-adds"
 
 
 def _counted(ops: Sequence[str]) -> str:
