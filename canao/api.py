@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from canao.frontend.state import ModelState
     from canao.lowering.layer_task import Chooser, Foresee
 
-    Model = torch.nn.Module | ExportedProgram | str | Path
+    Model = torch.nn.Module | ExportedProgram | Callable[..., Any] | str | Path
     ExampleInputs = tuple[Any, ...] | Mapping[str, Any]
 
 Fusion = bool | Literal["exact", "fast"]
@@ -125,7 +125,8 @@ def compile(
 ) -> CompiledModel:
     """Compile a model for inputs of the shapes and dtypes of `example_inputs`.
 
-    `model` is a module, an exported program, or MLIR (a path or the text).
+    `model` is a module, a function of tensors, an exported program, or MLIR (a path
+    or the text).
     `target` is "c" for this machine, "opencl" for its first OpenCL device, or a
     `Target`, such as `Target.opencl("gpu")`. `threads` is obeyed; if it is
     left out, the fastest number of threads is found by measuring, or, with

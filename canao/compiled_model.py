@@ -240,7 +240,12 @@ class CompiledModel:
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the compiled model to a directory that `canao.load` reads."""
+        """Write the compiled model to a directory that `canao.load` reads.
+
+        No class is saved: results come back in the containers of Python and PyTorch and
+        in the outputs of transformers. Others keep their fields, in every process alike:
+        named tuples as named tuples, outputs as dicts, dataclasses as `SimpleNamespace`.
+        """
         from canao.saved import save_model
 
         return save_model(self, self._module.weights, Path(path))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from canao.dialects.canao.names import ascii_name, shown_name
 from canao.errors import UnsupportedModelError
 from canao.frontend.dtypes import Array
 from canao.frontend.weights import WeightStore, array_of
@@ -62,29 +63,37 @@ class ModelState:
         for name, kept in self.ties.items():
             if kept in found and name in tensors:
                 same = _same(array_of(name, tensors[name]), found[kept])
-                _check(same, f"'{name}' and '{kept}' were one tensor, and are not now")
+                both = f"'{shown_name(name)}' and '{shown_name(kept)}'"
+                _check(
+                    same,
+                    f"{both} were one tensor, and are not now",
+                )
         for name, value in self.folded.items():
             changed = name in tensors and not _same(array_of(name, tensors[name]), value)
-            _check(not changed, f"buffer '{name}' has changed, and its values are in the code")
+            _check(
+                not changed,
+                f"buffer '{shown_name(name)}' has changed, and its values are in the code",
+            )
         return found | dict(self.constants)
 
     def _weight(self, name: str, tensors: Mapping[str, torch.Tensor]) -> Array:
-        _check(name in tensors, f"there is no parameter or buffer '{name}'")
+        _check(name in tensors, f"there is no parameter or buffer '{shown_name(name)}'")
         array, (shape, dtype) = array_of(name, tensors[name]), self.weights[name]
         _check(
             (array.shape, array.dtype.name) == (shape, dtype),
-            f"weight '{name}' was {dtype} of shape {shape}, and is {array.dtype.name} of shape "
-            f"{array.shape}",
+            f"weight '{shown_name(name)}' was {dtype} of shape {shape}, and is {array.dtype.name} "
+            f"of shape {array.shape}",
         )
         return array
 
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """The parameters and buffers of a model under all of their names."""
-    return {
+    """The parameters and buffers of a model under all of their names, as the IR has these."""
+    tensors = {
         **dict(model.named_parameters(remove_duplicate=False)),
         **dict(model.named_buffers(remove_duplicate=False)),
     }
+    return {ascii_name(name): tensor for name, tensor in tensors.items()}
 
 
 def _same(one: Array, other: Array) -> bool:

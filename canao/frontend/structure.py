@@ -1,16 +1,23 @@
 """Nested Python values: how to take them apart and to put them together again.
 
-The same as PyTorch's pytrees for tuples, lists, dicts and the outputs of
-Hugging Face models, but written to JSON, read without running foreign code,
-and with errors that name the place in the value.
+The same as PyTorch's pytrees, but written to JSON, read without running foreign
+code, and with errors that name the place in the value.
+
+The types of results are those of the model in the process that compiled it. A
+loaded model knows the containers of Python, of PyTorch and the outputs of
+transformers; of other classes it knows the names of the fields only, whatever
+the process has imported: named tuples come back as named tuples of a class
+made anew, outputs as dicts, dataclasses as `types.SimpleNamespace`.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from importlib import import_module
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from canao.errors import InputFileError, ShapeMismatchError, UnsupportedModelError
@@ -19,29 +26,30 @@ if TYPE_CHECKING:
     from torch.utils._pytree import TreeSpec
 
 _OUTPUT_PACKAGE = "transformers"
-_SEQUENCES: dict[str, type[Any]] = {"tuple": tuple, "list": list}
+_SEQUENCES: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "list": list, "deque": deque}
 _MAPPINGS: dict[str, type[Any]] = {"dict": dict, "ordered_dict": OrderedDict}
-
-_NAMED = "return_type"
-"""The kind of PyTorch's named tuples of results, as of `max` along a dimension."""
-
-_output_types: dict[str, type[Any]] = {}
-"""Output classes of models that this process imported, by module and name."""
+_TUPLES = ("named_tuple", "torch_tuple")
+_BY_POSITION = (*_SEQUENCES, *_TUPLES)
+_KINDS = ("leaf", *_BY_POSITION, *_MAPPINGS, "default_dict", "output", "dataclass")
 
 
 @dataclass(frozen=True)
 class Structure:
     """The shape of a nested value.
 
-    `kind` is "leaf", "tuple", "list", "dict", "ordered_dict", "return_type" (a
-    named tuple of `torch.return_types`, which `output` names) or "output": a
-    class of model outputs, which `output` names as `module:name`.
+    `kind` is "leaf", a container of Python ("tuple", "list", "deque", "dict",
+    "ordered_dict", "default_dict"), "torch_tuple": a class of PyTorch's (sizes
+    and what functions return), or a class that `output` names as `module:name`:
+    "named_tuple", "dataclass" or "output", a class of model outputs. `keys` are
+    those of a mapping, or names of fields.
     """
 
     kind: str
-    keys: tuple[str | int, ...] = ()
+    keys: tuple[Any, ...] = ()
     children: tuple[Structure, ...] = ()
     output: str = ""
+    make: Callable[..., Any] | None = field(default=None, compare=False)
+    """What makes the value in the process that compiled the model; not saved."""
 
     @property
     def leaves(self) -> int:
@@ -56,27 +64,38 @@ class Structure:
         for key, child in zip(self._places(), self.children, strict=True):
             yield from child.flatten(self._part(value, key, path), f"{path}.{key}")
 
-    def _places(self) -> Sequence[str | int]:
-        return range(len(self.children)) if self._is_sequence() else self.keys
+    def _places(self) -> Sequence[Any]:
+        return range(len(self.children)) if self.kind in _BY_POSITION else self.keys
 
-    def _is_sequence(self) -> bool:
-        return self.kind in _SEQUENCES or self.kind == _NAMED
-
-    def _part(self, value: object, key: str | int, path: str) -> object:
-        if self._is_sequence() and isinstance(value, tuple | list):
-            if len(value) == len(self.children) and isinstance(key, int):
+    def _part(self, value: object, key: Any, path: str) -> object:
+        if self.kind in _BY_POSITION and isinstance(value, tuple | list | deque):
+            if len(value) == len(self.children):
                 return value[key]
         elif isinstance(value, Mapping) and key in value and len(value) == len(self.keys):
             return value[key]
+        elif self.kind == "dataclass" and hasattr(value, str(key)) and self._has_all_of(value):
+            return getattr(value, str(key))
         raise ShapeMismatchError(
             f"input '{path}' must be {self._described()}, got {type(value).__name__}; call with "
             "the structure the model was compiled for"
         )
 
+    def _has_all_of(self, value: object) -> bool:
+        """Whether the fields of a dataclass that were None when compiled are so still."""
+        if not is_dataclass(value):
+            return True
+        return all(
+            getattr(value, f.name) is None
+            for f in fields(value)
+            if f.init and f.name not in self.keys
+        )
+
     def _described(self) -> str:
-        if self._is_sequence():
-            return f"a {self.output or self.kind} of {len(self.children)} values"
-        return f"a {self.kind} with the keys {', '.join(map(str, self.keys))}"
+        kind = self.kind.replace("_", " ")
+        if self.kind in _BY_POSITION:
+            return f"a {kind} of {len(self.children)} values"
+        part = "fields" if self.kind == "dataclass" else "keys"
+        return f"a {kind} with the {part} {', '.join(map(str, self.keys))}"
 
     def rebuild(self, leaves: Iterator[object]) -> object:
         """The value whose leaves are the next ones of `leaves`."""
@@ -84,13 +103,26 @@ class Structure:
             return next(leaves)
         parts = [child.rebuild(leaves) for child in self.children]
         if self.kind in _SEQUENCES:
-            return _SEQUENCES[self.kind](parts)
-        if self.kind == _NAMED:
-            return _return_type(self.output)(parts)
+            return (self.make or _SEQUENCES[self.kind])(parts)
+        if self.kind in _TUPLES:
+            return self._tuple(parts)
         pairs: dict[Any, Any] = dict(zip(self.keys, parts, strict=True))
+        if self.make is not None:
+            return self.make(pairs)
         if self.kind in _MAPPINGS:
             return _MAPPINGS[self.kind](pairs)
-        return _output_type(self.output)(**pairs)
+        if self.kind == "default_dict":
+            return defaultdict(None, pairs)
+        if self.kind == "dataclass":
+            return SimpleNamespace(**pairs)
+        return _output(self.output, pairs)
+
+    def _tuple(self, parts: list[Any]) -> Any:
+        if self.make is not None:
+            return self.make(parts)
+        if self.kind == "torch_tuple":
+            return _torch_tuple(self.output)(parts)
+        return _named_tuple(self.output.rpartition(":")[2], self.keys)(*parts)
 
     def to_json(self) -> dict[str, Any]:
         """A description for `json.dumps`."""
@@ -105,10 +137,9 @@ class Structure:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Structure:
         """The structure that `to_json` described."""
-        kinds = {"leaf", "output", _NAMED, *_SEQUENCES, *_MAPPINGS}
-        if data["kind"] not in kinds:
+        if data["kind"] not in _KINDS:
             raise InputFileError(
-                f"unknown kind of value '{data['kind']}'; expected one of {sorted(kinds)}"
+                f"unknown kind of value '{data['kind']}'; expected one of {sorted(_KINDS)}"
             )
         children = tuple(Structure.from_json(child) for child in data["children"])
         return Structure(str(data["kind"]), tuple(data["keys"]), children, str(data["output"]))
@@ -117,32 +148,46 @@ class Structure:
 LEAF = Structure("leaf")
 
 
-def _output_type(name: str) -> type[Any]:
-    """The class of model outputs called `module:name`, imported from transformers only."""
-    if name in _output_types:
-        return _output_types[name]
-    module, _, qualified = name.partition(":")
-    if module.split(".")[0] != _OUTPUT_PACKAGE or "." in qualified:
+@cache
+def _named_tuple(name: str, names: tuple[str, ...]) -> Any:
+    """A class of named tuples with those fields."""
+    new_class: Any = namedtuple
+    try:
+        return new_class(name.rpartition(".")[2], names)
+    except ValueError as error:
         raise InputFileError(
-            f"the output type '{name}' is not one of {_OUTPUT_PACKAGE}; import the model again "
-            "in this process, or have it return a tuple or dict"
-        )
-    from transformers.utils.generic import ModelOutput
+            f"'{name}' with the fields {list(names)} is no named tuple ({error}); save the model "
+            "again"
+        ) from error
 
-    found = getattr(import_module(module), qualified, None)
-    if not isinstance(found, type) or not issubclass(found, ModelOutput):
-        raise InputFileError(f"'{name}' is no output type of the installed {_OUTPUT_PACKAGE}")
-    _output_types[name] = found
+
+def _torch_tuple(name: str) -> Callable[[list[Any]], Any]:
+    """`torch.Size`, or one of the tuples that PyTorch's functions return."""
+    import torch
+
+    found = torch.Size if name == "Size" else getattr(torch.return_types, name, None)
+    if not isinstance(found, type) or not issubclass(found, tuple):
+        raise InputFileError(f"'{name}' is no result type of the installed PyTorch")
     return found
 
 
-def _return_type(name: str) -> type[Any]:
-    """The named tuple of `torch.return_types` of that name."""
-    from torch import return_types
+def _output(name: str, pairs: dict[Any, Any]) -> Any:
+    """The output class called `module:name` if it is one of transformers, else a dict."""
+    module, _, qualified = name.partition(":")
+    if module.split(".")[0] != _OUTPUT_PACKAGE or "." in qualified:
+        return pairs
+    return _output_type(module, qualified)(**pairs)
 
-    found = getattr(return_types, name, None)
-    if found not in return_types.all_return_types:
-        raise InputFileError(f"'{name}' is no named tuple of the installed PyTorch's results")
+
+@cache
+def _output_type(module: str, name: str) -> type[Any]:
+    from transformers.utils.generic import ModelOutput
+
+    found = getattr(import_module(module), name, None)
+    if not isinstance(found, type) or not issubclass(found, ModelOutput):
+        raise InputFileError(
+            f"'{module}:{name}' is no output type of the installed {_OUTPUT_PACKAGE}"
+        )
     return found
 
 
@@ -151,19 +196,55 @@ def structure_of(spec: TreeSpec, what: str) -> Structure:
     if spec.is_leaf():
         return LEAF
     children = tuple(structure_of(child, what) for child in spec.children())
-    kinds = {cls: kind for kind, cls in {**_SEQUENCES, **_MAPPINGS}.items()}
-    if spec.type in _SEQUENCES.values():
-        return Structure(kinds[spec.type], (), children)
-    if spec.type in _MAPPINGS.values():
-        return Structure(kinds[spec.type], tuple(spec.context), children)
+    from torch import Size
+
     cls: type[Any] = spec.type
-    if cls.__module__ == "torch.return_types":
-        return Structure(_NAMED, (), children, cls.__qualname__)
-    if not issubclass(cls, dict):
+    context: Any = spec.context
+    # PyTorch's own name for every class of named tuples; the class is the context.
+    if cls is namedtuple:
+        found: type[Any] = context
+        return Structure(
+            "named_tuple", found._fields, children, _name_of(found), lambda parts: found(*parts)
+        )
+    if cls is tuple or cls is list:
+        return Structure(cls.__name__, (), children)
+    if cls is deque:
+        return Structure("deque", (), children, "", lambda parts: deque(parts, context))
+    if cls.__module__ == "torch.return_types" or cls is Size:
+        return Structure("torch_tuple", (), children, cls.__name__, cls)
+    if cls is defaultdict:
+        factory, keys = context[0], _checked_keys(context[1], what)
+        return Structure(
+            "default_dict", keys, children, "", lambda pairs: defaultdict(factory, pairs)
+        )
+    if cls in _MAPPINGS.values():
+        kind = "dict" if cls is dict else "ordered_dict"
+        return Structure(kind, _checked_keys(context, what), children)
+    if issubclass(cls, dict):
+        return Structure(
+            "output", tuple(context), children, _name_of(cls), lambda pairs: cls(**pairs)
+        )
+    registered = isinstance(context, list | tuple) and list(map(type, context)) == [list, list]
+    if not is_dataclass(cls) or not registered:
         raise UnsupportedModelError(
             f"{what} contains a {cls.__module__}.{cls.__qualname__}; use tensors in tuples, lists, "
-            "dicts or Hugging Face outputs (for caches: use_cache=False)"
+            "dicts, dataclasses or Hugging Face outputs (for caches: use_cache=False)"
         )
-    name = f"{cls.__module__}:{cls.__qualname__}"
-    _output_types[name] = cls
-    return Structure("output", tuple(spec.context), children, name)
+    names, absent = tuple(context[0]), dict.fromkeys(context[1])
+    return Structure(
+        "dataclass", names, children, _name_of(cls), lambda pairs: cls(**pairs, **absent)
+    )
+
+
+def _name_of(cls: type[Any]) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _checked_keys(keys: Sequence[Any], what: str) -> tuple[Any, ...]:
+    """Keys that can be written to a file."""
+    for key in keys:
+        if not isinstance(key, str | int | float | bool | None):
+            raise UnsupportedModelError(
+                f"{what} contains a dict with the key {key!r}; use strings or numbers for keys"
+            )
+    return tuple(keys)

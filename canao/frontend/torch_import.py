@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -25,6 +25,7 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import BlockArgument, SSAValue
 
 from canao.dialects.canao import ConstantOp, WeightOp
+from canao.dialects.canao.names import ascii_name
 from canao.dialects.canao.source import dtype_of_element, element_of_dtype
 from canao.dialects.canao.types import element_of, is_float
 from canao.errors import UnsupportedModelError
@@ -47,7 +48,7 @@ from canao.frontend.imported import ImportedModel, parse_mlir
 from canao.frontend.source_location import source_location
 from canao.frontend.state import ModelState, tensors_of
 from canao.frontend.structure import LEAF, Structure, structure_of
-from canao.frontend.torch_export import export_program, parameter_names, prepare_program
+from canao.frontend.torch_export import as_module, export_program, parameter_names, prepare_program
 from canao.frontend.weights import WeightStore
 from canao.transforms.convert_torch_to_canao.constants import LOCATION
 from canao.transforms.convert_torch_to_canao.torch_types import torch_element
@@ -74,7 +75,7 @@ class _Weights(FxImporterHooks):
 
     def reference(self, name: str, tensor: torch.Tensor, foldable: bool) -> Any:
         """A `canao.weight` for a tensor; `foldable` if its values may enter the IR."""
-        stored = self.store.add(name, tensor)
+        stored = self.store.add(ascii_name(name), tensor)
         if foldable:
             self.foldable.add(stored)
         element = element_of_dtype(held_dtype(dtype_name(tensor)))
@@ -96,7 +97,7 @@ class _Weights(FxImporterHooks):
         """A parameter or a buffer."""
         spec = info.input_spec
         if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
-            self.state.add(str(spec.target))
+            self.state.add(ascii_name(str(spec.target)))
         return self.reference(str(spec.target), value, spec.kind != InputKind.PARAMETER)
 
 
@@ -124,7 +125,7 @@ class _LocatingImporter(GraphNodeImporter):
         super().bind_node_value(node, value, result_index)
         where = source_location(node)
         if where and isinstance(value, ir.OpResult):
-            value.owner.attributes[LOCATION] = ir.StringAttr.get(where)
+            value.owner.attributes[LOCATION] = ir.StringAttr.get(ascii_name(where))
 
 
 def _torch_module(program: ExportedProgram, hooks: _Weights) -> ModuleOp:
@@ -202,6 +203,12 @@ def _input_leaves(program: ExportedProgram) -> list[tuple[str, InputTensor | Fix
     return leaves
 
 
+def _each_named(parameters: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """The names of `count` positional arguments; those that `*args` takes have numbers."""
+    more = tuple(f"args.{number}" for number in range(count - len(parameters)))
+    return (*parameters, *more)[:count] if more else parameters[:count]
+
+
 def _arguments(program: ExportedProgram, parameters: tuple[str, ...]) -> list[Argument]:
     """The arguments the program was exported with, positional ones first."""
     spec = program.call_spec.in_spec
@@ -209,11 +216,12 @@ def _arguments(program: ExportedProgram, parameters: tuple[str, ...]) -> list[Ar
         raise UnsupportedModelError("the exported program has no input structure; export it again")
     positional, named = spec.children()
     found = [
-        Argument(
-            parameters[number] if number < len(parameters) else f"arg{number}",
-            structure_of(child, "the input"),
+        Argument(name, structure_of(child, "the input"))
+        for name, child in zip(
+            _each_named(parameters, len(positional.children())),
+            positional.children(),
+            strict=True,
         )
-        for number, child in enumerate(positional.children())
     ]
     for name, child in zip(named.context, named.children(), strict=True):
         found.append(Argument(str(name), structure_of(child, "the input")))
@@ -310,8 +318,10 @@ def _parameters_of(program: ExportedProgram) -> tuple[str, ...]:
     return tuple(names) if flat else tuple(f"arg{n}" for n in range(len(positional)))
 
 
-def import_model(model: nn.Module | ExportedProgram, example_inputs: object) -> ImportedModel:
-    """Imports a model for the shapes and dtypes of its example inputs.
+def import_model(
+    model: nn.Module | ExportedProgram | Callable[..., Any], example_inputs: object
+) -> ImportedModel:
+    """Imports a model, or a function, for the shapes and dtypes of its example inputs.
 
     `example_inputs` is a tuple of positional arguments or a dict of keyword
     arguments; an `ExportedProgram` brings its own. The module has one
@@ -322,6 +332,7 @@ def import_model(model: nn.Module | ExportedProgram, example_inputs: object) -> 
     if isinstance(model, ExportedProgram):
         program, parameters = model, _parameters_of(model)
     else:
+        model = as_module(model)
         program, parameters = export_program(model, example_inputs), parameter_names(model)
     arguments = _arguments(program, parameters)
     named = _named(arguments, _input_leaves(program))
@@ -334,7 +345,9 @@ def import_model(model: nn.Module | ExportedProgram, example_inputs: object) -> 
     module = _torch_module(program, hooks)
     function = _main(module)
     _write_small_constants(function, hooks)
-    positional = parameters or tuple(argument.name for argument in arguments)
+    # `*args` takes what the example gave, by position.
+    numbered = tuple(a.name for a in arguments if a.name.startswith("args."))
+    positional = (*parameters, *numbered) or tuple(argument.name for argument in arguments)
     convention = CallConvention(
         positional,
         tuple(arguments),

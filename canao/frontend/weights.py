@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from canao.dialects.canao.names import shown_name
 from canao.errors import UnsupportedModelError
 from canao.frontend.dtypes import (
     NARROW_FLOATS,
@@ -77,10 +78,11 @@ class WeightStore(Mapping[str, Array]):
 
 def array_of(name: str, tensor: torch.Tensor) -> Array:
     """The memory of a tensor as compiled code takes it; `name` goes into the error."""
-    check_dtype(f"weight '{name}'", dtype_name(tensor))
+    check_dtype(f"weight '{shown_name(name)}'", dtype_name(tensor))
     if tensor.device.type != "cpu":
         raise UnsupportedModelError(
-            f"weight '{name}' is on {tensor.device}; move the model by model.cpu() first"
+            f"weight '{shown_name(name)}' is on {tensor.device}; move the model by "
+            "model.cpu() first"
         )
     if str(tensor.layout) != "torch.strided":
         raise UnsupportedModelError(

@@ -15,6 +15,7 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint
 from xdsl.utils.exceptions import VerifyException
 
+from canao.dialects.canao.names import shown_name
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import tensor_of
 from canao.errors import UnsupportedOpError, VerificationError
@@ -85,7 +86,7 @@ class _FunctionConversion:
     def _location(self, op: Operation, number: int) -> str:
         given = op.attributes.get(LOCATION)
         if isinstance(given, StringAttr):
-            return given.data
+            return shown_name(given.data)
         return f"operation {number} of @{self.function.sym_name.data}"
 
     def _value(self, value: SSAValue) -> Argument:
