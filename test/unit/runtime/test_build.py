@@ -248,10 +248,15 @@ def test_cores_are_quiet_or_not(compiler: Compiler, host: Target, cache: Cache) 
     assert allowed is None or os.sched_getaffinity(0) == allowed
 
 
-def test_prepared_weights_share_memory_where_they_can(make_program: MakeProgram) -> None:
-    table = aligned(WEIGHTS["w"])
+@pytest.mark.parametrize("writable", [True, False])
+def test_prepared_weights_share_memory_that_nobody_writes_to(
+    make_program: MakeProgram, writable: bool
+) -> None:
+    table = aligned(WEIGHTS["w"].copy())
+    table.flags.writeable = writable
     prepared = prepare_weights(make_program(), {**WEIGHTS, "w": table})
-    assert np.shares_memory(prepared[0], table)
+    assert np.shares_memory(prepared[0], table) is not writable
+    np.testing.assert_array_equal(prepared[0], table)
     np.testing.assert_array_equal(prepared[1], 2 * WEIGHTS["b"])
     assert all(is_aligned(array) for array in prepared)
 
