@@ -30,6 +30,7 @@ _POINTS = 3000
 _SWEEPS = 400
 # Keeps the weight of a point where the error happens to vanish.
 _LAWSON_FLOOR = 1e-3
+_MOST_PINS = 2000
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
 
@@ -144,25 +145,36 @@ def exp_table() -> str:
     )
 
 
+def pinned(form: Rational, v: float, value: float) -> Rational:
+    """The polynomial with its highest coefficient moved until it is exactly `value` at `v`."""
+    at, numerator = np.array([v], np.float32), form.numerator.copy()
+    found = [horner(numerator, at, fma)[0] for fma in (fused, separate)]
+    towards = np.float32(-np.inf if max(found) > value else np.inf)
+    for _ in range(_MOST_PINS):
+        if all(horner(numerator, at, fma)[0] == value for fma in (fused, separate)):
+            return Rational(numerator, form.denominator, form.error)
+        numerator[-1] = np.nextafter(numerator[-1], towards)
+    raise ValueError(f"no coefficient gives {value} at {v}")
+
+
 def erf_table() -> str:
-    """Erf x = x P(x^2 - centre), |x| up to where it is 1."""
-    centre, end = 7.5, 3.6875
+    """Erf x = x P(x^2 - centre), |x| up to 4, where P is 1/4: their product is exactly 1."""
+    centre, end = 8.0, 4.0
     u = chebyshev_grid(0, end**2)
     x = np.sqrt(u)
     # Absolute error, but relative near 0, where erf is as small as x.
-    form = fit(u - centre, erf(x) / x, np.maximum(x, 0.4), (13, 0))
-    clamp = saturation(form, centre, end)
+    form = fit(u - centre, erf(x) / x, np.maximum(x, 0.4), (14, 0))
+    form = pinned(form, end**2 - centre, 1 / end)
     x32 = np.linspace(0, 6, 200_001, dtype=np.float32)
     exact = erf(x32.astype(np.float64))
     errors = [
-        np.abs(odd(np.minimum(x32, np.float32(clamp)), form, centre, fma) - exact).max()
+        np.abs(odd(np.minimum(x32, np.float32(end)), form, centre, fma) - exact).max()
         for fma in (fused, separate)
     ]
     return (
         f"# {_note(form, errors, 'absolute')}\n"
         "# erf x = x P(x^2 - ERF_CENTRE), |x| at most ERF_CLAMP.\n"
-        f"ERF_CENTRE = {centre}\nERF_CLAMP = {np.float32(clamp)!s}\n"
-        + _table("ERF", form.numerator)
+        f"ERF_CENTRE = {centre}\nERF_CLAMP = {end}\n" + _table("ERF", form.numerator)
     )
 
 

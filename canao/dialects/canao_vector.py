@@ -1,5 +1,5 @@
 """The dialect `canao_vector`: masks, which the arith dialect of xDSL has for scalars only,
-and what is to stay in a register.
+exact remainders, and what is to stay in a register or as it was rounded.
 
 A mask is a vector of i1. Comparisons make masks, selections use them, and
 conversions change the elements of a vector and keep its lanes. All else is
@@ -35,6 +35,7 @@ from xdsl.utils.exceptions import VerifyException
 from canao.dialects.canao.elementwise import Predicate
 
 _VECTOR = VectorType.constr(AnyFloatConstr | base(IntegerType))
+_FLOATS = AnyFloatConstr | VectorType.constr(AnyFloatConstr)
 _MASK = VectorType.constr(i1)
 
 
@@ -133,6 +134,40 @@ class ConvertOp(IRDLOperation):
             raise VerifyException('a mask is made by canao_vector.cmp "ne" with 0')
 
 
+@irdl_op_definition
+class FmodOp(IRDLOperation):
+    """`a - trunc(a / b) * b` of scalars or lanes, exactly: `canao_vector.fmod %a, %b : f32`."""
+
+    name = "canao_vector.fmod"
+    T: ClassVar = VarConstraint("T", _FLOATS)
+    lhs = operand_def(T)
+    rhs = operand_def(T)
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$lhs `,` $rhs attr-dict `:` type($result)"
+
+    def __init__(self, lhs: SSAValue, rhs: SSAValue) -> None:
+        super().__init__(operands=[lhs, rhs], result_types=[lhs.type])
+
+
+@irdl_op_definition
+class KeepRoundingOp(IRDLOperation):
+    """Its operand as it was rounded, a scalar or a vector: `canao_vector.keep_rounding %a : f32`.
+
+    Compilers join no operation before it with one after it.
+    """
+
+    name = "canao_vector.keep_rounding"
+    T: ClassVar = VarConstraint("T", _FLOATS)
+    operand = operand_def(T)
+    result = result_def(T)
+    traits = traits_def(Pure())
+    assembly_format = "$operand attr-dict `:` type($result)"
+
+    def __init__(self, operand: SSAValue) -> None:
+        super().__init__(operands=[operand], result_types=[operand.type])
+
+
 class HintOp(IRDLOperation, ABC):
     """Changes no value: it is for the compiler of the printed text."""
 
@@ -168,15 +203,21 @@ class InOrderOp(HintOp):
     name = "canao_vector.in_order"
 
 
-CanaoVector = Dialect("canao_vector", [CompareOp, SelectOp, ConvertOp, KeepOp, InOrderOp], [])
+CanaoVector = Dialect(
+    "canao_vector",
+    [CompareOp, SelectOp, ConvertOp, FmodOp, KeepRoundingOp, KeepOp, InOrderOp],
+    [],
+)
 
 __all__ = [
     "CanaoVector",
     "CompareOp",
     "ConvertOp",
+    "FmodOp",
     "HintOp",
     "InOrderOp",
     "KeepOp",
+    "KeepRoundingOp",
     "SelectOp",
     "mask_of",
 ]

@@ -118,6 +118,20 @@ class CanaoOp(Operation, ABC):
         """Floating-point operations in all, a multiply-add counting two."""
         return 0
 
+    def decides_by(self, operand: int) -> bool:
+        """Whether a tiny change of an operand may change the result by far more than that.
+
+        As rounding to integers, comparing and converting do; see `transforms/decisions.py`.
+        """
+        return False
+
+    def sums_up(self) -> bool:
+        """Whether the result is a sum, or made of sums, of terms in an order that is free.
+
+        Such a result has no fixed last digits.
+        """
+        return False
+
 
 class Indexed(CanaoOp, ABC):
     """An operation whose accesses are affine maps of an iteration space."""
@@ -150,6 +164,9 @@ class Decomposable(CanaoOp, ABC):
 
     def access_pattern(self) -> AccessPattern:
         return AccessPattern.COMPOSITE
+
+    def sums_up(self) -> bool:
+        return True
 
     @abstractmethod
     def mixed_axes(self) -> tuple[int, ...]:

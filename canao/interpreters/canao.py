@@ -41,10 +41,14 @@ _ELEMENTWISE: dict[type[Operation], Callable[..., Array]] = {
     canao.AbsOp: np.abs,
     canao.AddOp: np.add,
     canao.AndOp: np.bitwise_and,
+    canao.CeilOp: np.ceil,
     canao.CosOp: np.cos,
     canao.DivOp: numerics.divide,
     canao.ErfOp: numerics.erf,
     canao.ExpOp: np.exp,
+    canao.FloorOp: np.floor,
+    canao.FmodOp: np.fmod,
+    canao.KeepRoundingOp: lambda a: a,
     canao.LogOp: np.log,
     canao.MaximumOp: np.maximum,
     canao.MinimumOp: np.minimum,
@@ -54,6 +58,7 @@ _ELEMENTWISE: dict[type[Operation], Callable[..., Array]] = {
     canao.OrOp: np.bitwise_or,
     canao.PowOp: numerics.power,
     canao.ReciprocalOp: lambda a: 1 / a,
+    canao.RoundOp: np.rint,
     canao.RsqrtOp: lambda a: 1 / np.sqrt(a),
     canao.SelectOp: np.where,
     canao.SigmoidOp: numerics.sigmoid,
@@ -77,6 +82,7 @@ _ELEMENTWISE: dict[type[Operation], Callable[..., Array]] = {
     canao.TanOp: np.tan,
     canao.Atan2Op: np.arctan2,
     canao.CopysignOp: np.copysign,
+    canao.TruncOp: np.trunc,
 }
 
 _REDUCTIONS: dict[type[ReduceOp], Callable[..., Array]] = {

@@ -249,6 +249,7 @@ _PLAIN: Mapping[type[Operation], Function] = {
     arith.MinSIOp: np.minimum,
     math.AbsFOp: np.abs,
     math.AbsIOp: np.abs,
+    math.CeilOp: np.ceil,
     math.CosOp: np.cos,
     math.ErfOp: _erf,
     math.ExpOp: np.exp,
@@ -257,6 +258,7 @@ _PLAIN: Mapping[type[Operation], Function] = {
     math.IPowIOp: _power,
     math.LogOp: np.log,
     math.PowFOp: np.power,
+    math.RoundEvenOp: np.rint,
     math.RsqrtOp: lambda a: (1 / np.sqrt(a)).astype(a.dtype),
     math.SinOp: np.sin,
     math.SqrtOp: np.sqrt,
@@ -277,9 +279,12 @@ _PLAIN: Mapping[type[Operation], Function] = {
     math.TanOp: np.tan,
     math.Atan2Op: np.arctan2,
     math.CopySignOp: np.copysign,
+    math.TruncOp: np.trunc,
     vector.FMAOp: lambda a, b, c: a * b + c,
+    canao_vector.FmodOp: np.fmod,
     canao_vector.InOrderOp: lambda a: a,
     canao_vector.KeepOp: lambda a: a,
+    canao_vector.KeepRoundingOp: lambda a: a,
     canao_vector.SelectOp: np.where,
 }
 

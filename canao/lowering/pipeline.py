@@ -32,6 +32,7 @@ from canao.transforms.constants import is_constant_expression
 from canao.transforms.convert_torch_to_canao import ConvertTorchToCanaoPass
 from canao.transforms.expand_composites import ExpandCompositesPass
 from canao.transforms.halve_storage import HalveStoragePass, bytes_in_memory, halves_of
+from canao.transforms.keep_roundings import KeepRoundingsPass
 from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.name_layers import NameLayersPass
@@ -120,7 +121,9 @@ def lower(
     main = _function(module, "main")
     inputs = tensor_specs("input", [a.type for a in main.body.block.args])
     before = _count(main)
-    run("fused", fuse, OutlineWeightsPass(), NameLayersPass())
+    # without fusion every product is stored, and so rounded
+    keep = [] if fusion is False else [KeepRoundingsPass()]
+    run("fused", *keep, fuse, OutlineWeightsPass(), NameLayersPass())
     layers = [_note(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
     assert main.body.block.last_op is not None
     outputs = tensor_specs("output", [v.type for v in main.body.block.last_op.operands])

@@ -34,6 +34,7 @@ _PASSES = {
     "convert-torch-to-canao": "canao.transforms.convert_torch_to_canao:ConvertTorchToCanaoPass",
     "widen-integers": "canao.transforms.widen_integers:WidenIntegersPass",
     "canao-simplify": "canao.transforms.canao_simplify:CanaoSimplifyPass",
+    "keep-roundings": "canao.transforms.keep_roundings:KeepRoundingsPass",
     "lp-fusion": "canao.transforms.lp_fusion:LPFusionPass",
     "outline-weights": "canao.transforms.outline_weights:OutlineWeightsPass",
     "name-layers": "canao.transforms.name_layers:NameLayersPass",

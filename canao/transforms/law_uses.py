@@ -1,4 +1,4 @@
-"""The record of which laws were used."""
+"""The record of which laws were used, and where those may be that change rounding."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
+
+from canao.transforms.decisions import decides
 
 
 class Use(NamedTuple):
@@ -28,11 +30,29 @@ def law_of(pattern: type[RewritePattern]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", pattern.__name__).lower()
 
 
+class WhereNothingDecides(RewritePattern):
+    """Another pattern, where the last digits of the result decide nothing.
+
+    For patterns that change rounding; see `decisions`.
+    """
+
+    def __init__(self, pattern: RewritePattern) -> None:
+        self.pattern = pattern
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        """Rewrites as the other pattern does, or not at all."""
+        if not any(decides(result) for result in op.results):
+            self.pattern.match_and_rewrite(op, rewriter)
+
+
 class Recorded(RewritePattern):
-    """Another pattern, each use of which is recorded."""
+    """Another pattern, each use of which is recorded.
+
+    If it changes rounding, it is used only where the last digits of the result decide nothing.
+    """
 
     def __init__(self, pattern: RewritePattern, changes_rounding: bool, used: Uses) -> None:
-        self.pattern = pattern
+        self.pattern = WhereNothingDecides(pattern) if changes_rounding else pattern
         self.use = Use(law_of(type(pattern)), changes_rounding)
         self.used = used
 

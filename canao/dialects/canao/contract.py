@@ -47,6 +47,9 @@ class MatmulOp(IRDLOperation, Indexed):
     def access_pattern(self) -> AccessPattern:
         return AccessPattern.CONTRACT
 
+    def sums_up(self) -> bool:
+        return True
+
     def iteration_space(self) -> IterationSpace:
         """Dimensions: the leading ones, m, n, and the reduced k."""
         shape = shape_of(self.result)

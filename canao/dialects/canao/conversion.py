@@ -10,7 +10,7 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from canao.dialects.canao.elementwise import ElementwiseOp
-from canao.dialects.canao.types import NARROW_INTEGERS, element_of, i64, shape_of
+from canao.dialects.canao.types import NARROW_INTEGERS, element_of, i64, is_float, shape_of
 
 
 @irdl_op_definition
@@ -27,6 +27,9 @@ class CastOp(ElementwiseOp):
 
     def computations(self) -> int:
         return 0
+
+    def decides_by(self, operand: int) -> bool:
+        return is_float(self.operand) and not is_float(self.result)
 
     def verify_(self) -> None:
         if shape_of(self.operand) != shape_of(self.result):

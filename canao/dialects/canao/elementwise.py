@@ -21,7 +21,13 @@ from xdsl.irdl import (
 from xdsl.traits import Commutative, Pure
 from xdsl.utils.exceptions import VerifyException
 
-from canao.dialects.canao.types import broadcast_map, broadcast_shapes, element_of, i1, shape_of
+from canao.dialects.canao.types import (
+    broadcast_map,
+    broadcast_shapes,
+    element_of,
+    i1,
+    shape_of,
+)
 from canao.dialects.interfaces import AccessPattern, Indexed, IterationSpace, Laws
 
 
@@ -157,6 +163,9 @@ class PowOp(BinaryOp, TranscendentalOp):
     name = "canao.pow"
     LAWS: ClassVar[Laws] = Laws(identity=1.0)
 
+    def decides_by(self, operand: int) -> bool:
+        return operand == 1  # a whole exponent takes a negative base, and has a sign by its parity
+
 
 @irdl_op_definition
 class MaximumOp(BinaryOp):
@@ -227,6 +236,9 @@ class CompareOp(BinaryOp):
     @classmethod
     def result_element(cls, operands: Sequence[SSAValue]) -> Attribute:
         return i1
+
+    def decides_by(self, operand: int) -> bool:
+        return True
 
     def verify_(self) -> None:
         known = [p.value for p in Predicate]
@@ -351,6 +363,9 @@ class SelectOp(ElementwiseOp):
             operands=[condition, lhs, rhs],
             result_types=[TensorType(element_of(lhs), shape)],
         )
+
+    def decides_by(self, operand: int) -> bool:
+        return operand == 0
 
     def verify_(self) -> None:
         if element_of(self.condition) != i1:

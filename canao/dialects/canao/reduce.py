@@ -112,6 +112,9 @@ class ReduceSumOp(ReduceOp):
     KIND: ClassVar[ReductionKind] = ReductionKind("sum", 0.0, AddOp)
     LAWS: ClassVar[Laws] = Laws(linear_in=(0,))
 
+    def sums_up(self) -> bool:
+        return True
+
 
 @irdl_op_definition
 class ReduceMaxOp(ReduceOp):

@@ -59,7 +59,8 @@ def build_erf(a: Arithmetic, x: Values) -> Values:
     """Erf x = x P(x^2 - centre) up to the clamp, where it is 1.
 
     About the middle of the interval the terms of P do not cancel, so it needs
-    no division to be accurate.
+    no division to be accurate. At the clamp, 4, P is exactly 1/4: their product is 1 before
+    it is rounded too, so that `1 + erf x`, as one multiply-add, is exactly 0 for small x.
     """
     x = a.clamp(x, -table.ERF_CLAMP, table.ERF_CLAMP)
     v = a.multiply_add(x, x, a.constant(-table.ERF_CENTRE))

@@ -95,6 +95,8 @@ class FunctionPrinter:
         self.is_kernel = False
         self.uses_call = False
         self.uses_task = False
+        self.keeps_roundings = False
+        """Whether no product and sum may be joined, but for explicit multiply-adds."""
         self.tasks = 1
         """Calls that make up one run of a kernel; threads share them."""
         self._names = Names()

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 
 from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.extrema import native_extremum
-from canao.lowering.c.registers import held_in_register, kept_in_register
+from canao.lowering.c.registers import (
+    held_in_register,
+    kept_as_rounded,
+    kept_in_register,
+)
 from canao.lowering.c.types import ELEMENTS, MAX_LANES, CType, Element
 
 _NO_HALVES = "memory of float16 has a form in OpenCL C only"
@@ -86,15 +90,6 @@ class Flavour:
             "  return r;"
         )
 
-    def floor(self, unit: UnitPrinter, ctype: CType, kept: str) -> str:
-        """Lanes of `a` rounded down through integers; `kept` puts back those that are large."""
-        rounded = self.convert(unit, ctype, self.convert(unit, ctype.native_mask, "a"))
-        return (
-            f"{ctype.c} r = {rounded};\n"
-            f"  r += {self.convert(unit, ctype, 'r > a')};\n"
-            f"  return {kept};"
-        )
-
     def bits(self, target: CType) -> str:
         """The bits of `a`, a scalar or a vector, as another type of the same size."""
         return f"{target.c} r;\n  __builtin_memcpy(&r, &a, sizeof r);\n  return r;"
@@ -106,6 +101,10 @@ class Flavour:
     def in_order(self, ctype: CType) -> str | None:
         """Statements that return `a`, computed before what follows; None as above."""
         return kept_in_register(ctype, compiler="__clang__")
+
+    def keep_rounding(self, ctype: CType) -> str | None:
+        """Statements that return `a`, joined with nothing; None where a pragma sees to that."""
+        return kept_as_rounded(ctype)
 
     def hold(self, ctype: CType) -> str | None:
         """Statements up to which `a` is in a register; None as above."""

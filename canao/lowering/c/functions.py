@@ -1,10 +1,11 @@
-"""The math dialect: functions of the C library, on scalars or lane by lane."""
+"""The math dialect, and kin of it: functions of the C library, on scalars or lane by lane."""
 
 from __future__ import annotations
 
 from xdsl.dialects import math
 from xdsl.ir import Operation
 
+from canao.dialects import canao_vector
 from canao.lowering.c import helpers
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
 from canao.lowering.c.errors import Unprintable
@@ -28,6 +29,7 @@ _LIBRARY: dict[type[Operation], str] = {
     math.Exp2Op: "exp2",
     math.ExpM1Op: "expm1",
     math.ExpOp: "exp",
+    canao_vector.FmodOp: "fmod",
     math.FloorOp: "floor",
     math.Log10Op: "log10",
     math.Log1pOp: "log1p",
@@ -59,12 +61,24 @@ def _print_library(fn: FunctionPrinter, op: Operation) -> None:
     fn.define(op.results[0], _call(fn, op, _LIBRARY[type(op)]))
 
 
-def _print_floor(fn: FunctionPrinter, op: math.FloorOp) -> None:
-    ctype = fn.ctype(op.result)
-    if ctype.is_vector:
-        fn.define(op.result, helpers.floor(fn.unit, ctype, fn.name(op.operand)))
-    else:
+_ROUNDING = (math.CeilOp, math.FloorOp, math.RoundEvenOp, math.TruncOp)
+
+
+def _print_rounding(fn: FunctionPrinter, op: Operation) -> None:
+    ctype, name = fn.ctype(op.results[0]), _LIBRARY[type(op)]
+    function, whole = fn.unit.flavour.library(ctype, name)
+    if not ctype.is_vector or whole:
         _print_library(fn, op)
+        return
+    text = helpers.rounding(fn.unit, ctype, name, function, fn.name(op.operands[0]))
+    fn.define(op.results[0], text)
+
+
+def _print_keep_rounding(fn: FunctionPrinter, op: canao_vector.KeepRoundingOp) -> None:
+    ctype, text = fn.ctype(op.operand), fn.name(op.operand)
+    fn.keeps_roundings = True
+    body = fn.unit.flavour.keep_rounding(ctype)
+    fn.define(op.result, helpers.hint(fn.unit, ctype, "keep_rounding", body, text))
 
 
 def _print_rsqrt(fn: FunctionPrinter, op: math.RsqrtOp) -> None:
@@ -97,7 +111,8 @@ def _print_ipowi(fn: FunctionPrinter, op: math.IPowIOp) -> None:
 
 PRINTERS: dict[type[Operation], OpPrinter] = {
     **dict.fromkeys(_LIBRARY, _print_library),
-    math.FloorOp: _print_floor,
+    **dict.fromkeys(_ROUNDING, _print_rounding),
+    canao_vector.KeepRoundingOp: _print_keep_rounding,
     math.RsqrtOp: _print_rsqrt,
     math.FmaOp: print_fma,
     math.AbsIOp: _print_absi,

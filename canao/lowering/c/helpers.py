@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.errors import Unprintable
+from canao.lowering.c.native_rounding import native_rounding
 from canao.lowering.c.types import CType
 
 _PREFIX = "CANAO_INLINE"
@@ -185,15 +186,17 @@ def by_lane(unit: UnitPrinter, ctype: CType, function: str, operands: Sequence[s
     return f"{name}({', '.join(operands)})"
 
 
-def floor(unit: UnitPrinter, ctype: CType, a: str) -> str:
-    """Lanes rounded down, through integers: compilers leave a loop over `floor` scalar."""
-    limit = "0x1p23f" if ctype.element.key == "f32" else "0x1p52"
+def rounding(unit: UnitPrinter, ctype: CType, name: str, function: str, a: str) -> str:
+    """Lanes as whole numbers, by the instruction of the processor or a function of the library.
+
+    Compilers leave a loop over the function scalar. `name` is that for double.
+    """
 
     def body() -> str:
-        kept = blend(unit, ctype, f"(a < {limit}) & (a > -{limit})", "r", "a")
-        return unit.flavour.floor(unit, ctype, kept)
+        portable = unit.flavour.by_lane(ctype, function, ["a"])
+        return native_rounding(ctype, name, portable)
 
-    return f"{_ensure(unit, f'canao_floor_{ctype.tag}', ctype, [(ctype, 'a')], body)}({a})"
+    return f"{_ensure(unit, f'canao_{name}_{ctype.tag}', ctype, [(ctype, 'a')], body)}({a})"
 
 
 def bits(unit: UnitPrinter, source: CType, target: CType, a: str) -> str:

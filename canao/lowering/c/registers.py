@@ -28,6 +28,20 @@ def kept_in_register(ctype: CType, compiler: str = "__GNUC__") -> str | None:
     return None if statement is None else f"{ctype.c} r = a;\n{statement}\n  return r;"
 
 
+def kept_as_rounded(ctype: CType) -> str:
+    """Statements that return `a`, a scalar or a vector, as compilers know nothing of it."""
+    lines = [f"{ctype.c} r = a;"]
+    registers = _REGISTERS.get(ctype.bytes, () if ctype.is_vector else _REGISTERS[16])
+    for n, (feature, constraint) in enumerate(registers):
+        condition = f"defined(__GNUC__) && defined({feature})"
+        lines += [f"#{'el' if n else ''}if {condition}", f'  __asm__("" : "+{constraint}"(r));']
+    # without such a register, through memory
+    lines += (
+        ["#else", '  __asm__("" : "+m"(r));', "#endif"] if registers else ['__asm__("" : "+m"(r));']
+    )
+    return "\n".join([*lines, "  return r;"])
+
+
 def held_in_register(ctype: CType) -> str | None:
     """Statements that read `a` in a register; None for what no register holds."""
     return _in_register(ctype, "__GNUC__", '__asm__ volatile("" : : "{}"(a));')

@@ -57,6 +57,9 @@ class OpenCLFlavour(Flavour):
     def in_order(self, ctype: CType) -> str | None:
         return None
 
+    def keep_rounding(self, ctype: CType) -> str | None:
+        return None
+
     def hold(self, ctype: CType) -> str | None:
         return None
 
@@ -131,9 +134,6 @@ class LanesFlavour(OpenCLFlavour):
 
     Buffers, their parts and arrays are.
     """
-
-    def floor(self, unit: UnitPrinter, ctype: CType, kept: str) -> str:
-        return "return floor(a);"
 
     def library(self, ctype: CType, function: str) -> tuple[str, bool]:
         return function, True

@@ -99,6 +99,7 @@ class OpenCLFunctions(unit.Functions):
         lines = [
             f"__kernel __attribute__((reqd_work_group_size({items_of(fn)}, 1, 1)))",
             f"void {name}({', '.join(parameters)}) {{",
+            *(["#pragma OPENCL FP_CONTRACT OFF"] if fn.keeps_roundings else []),
             *fn.parts,
         ]
         if fn.uses_task or fn.scratch_bytes:

@@ -48,7 +48,7 @@ from canao.transforms.canao_simplify.recover_layer_norm import LAYER_NORM_PATTER
 from canao.transforms.canao_simplify.recover_softmax import SOFTMAX_PATTERNS
 from canao.transforms.canao_simplify.sink_broadcasts import BROADCAST_PATTERNS
 from canao.transforms.canao_simplify.sink_reshapes import RESHAPE_PATTERNS
-from canao.transforms.law_uses import Recorded, Uses
+from canao.transforms.law_uses import Recorded, Uses, WhereNothingDecides
 
 _RECOVERING: tuple[type[RewritePattern], ...] = (
     FoldConstants,
@@ -108,7 +108,8 @@ def _rewrite_to_fixpoint(module: ModuleOp, patterns: Sequence[RewritePattern]) -
 class CanaoSimplifyPass(ModulePass):
     """Simplifies canao graphs, recovers composites and joins products.
 
-    With `exact=true`, only by rules that keep every rounding.
+    Rules that change a rounding are used where the last digits of the result decide
+    nothing (see `decisions`); with `exact=true`, nowhere.
     """
 
     name = "canao-simplify"
@@ -125,6 +126,8 @@ class CanaoSimplifyPass(ModulePass):
         return not self.exact or pattern not in (*LAWS_THAT_ROUND, *_FORMS_THAT_ROUND)
 
     def _make(self, pattern: type[RewritePattern]) -> RewritePattern:
+        if pattern in _FORMS_THAT_ROUND:
+            return WhereNothingDecides(pattern())
         if pattern not in _RECORDED:
             return pattern()
         return Recorded(pattern(), pattern in LAWS_THAT_ROUND, self.used)

@@ -11,7 +11,6 @@ from canao.dialects.canao import (
     CompareOp,
     ConstantOp,
     CosOp,
-    DivOp,
     ErfOp,
     ExpOp,
     GeluOp,
@@ -32,7 +31,7 @@ from canao.dialects.canao import (
     SubOp,
     TanhOp,
 )
-from canao.dialects.canao.types import element_of, i1, i64, is_float
+from canao.dialects.canao.types import element_of, i1, is_float
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter, promoted
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
@@ -130,64 +129,6 @@ def logical_not(e: Emitter, call: TorchCall) -> SSAValue:
 def is_nan(e: Emitter, call: TorchCall) -> SSAValue:
     """Only NaN differs from itself."""
     return e.emit(CompareOp("ne", call.tensor(0), call.tensor(0)))
-
-
-def rounded(e: Emitter, value: SSAValue, towards: str) -> SSAValue:
-    """`value` as a whole number: "floor", "ceil" or "trunc"."""
-    element = element_of(value)
-    if not is_float(value):
-        return value
-    whole = e.cast(e.cast(value, i64), element)
-    if towards == "trunc":
-        return whole
-    beyond = e.emit(CompareOp("gt" if towards == "floor" else "lt", whole, value))
-    step = e.cast(beyond, element)
-    return e.emit(SubOp(whole, step) if towards == "floor" else AddOp(whole, step))
-
-
-def rounding(towards: str) -> Converter:
-    """`floor`, `ceil` or `trunc` of the operand."""
-
-    def convert(e: Emitter, call: TorchCall) -> SSAValue:
-        return rounded(e, call.tensor(0), towards)
-
-    return convert
-
-
-def floor_quotient(e: Emitter, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
-    """`lhs / rhs` rounded down."""
-    quotient = e.emit(DivOp(lhs, rhs))
-    if is_float(quotient):
-        return rounded(e, quotient, "floor")
-    # Integers divide towards zero: one less where a remainder of another sign than rhs is left.
-    rest = e.emit(SubOp(lhs, e.emit(MulOp(quotient, rhs))))
-    zero = e.scalar(0, element_of(rhs))
-    signs = [e.emit(CompareOp("lt", value, zero)) for value in (rest, rhs)]
-    inexact = e.emit(CompareOp("ne", rest, zero))
-    below = e.emit(AndOp(inexact, e.emit(CompareOp("ne", *signs))))
-    return e.emit(SubOp(quotient, e.cast(below, element_of(quotient))))
-
-
-def divide(e: Emitter, call: TorchCall) -> SSAValue:
-    """`div`, with the rounding mode as argument 2 where there is one."""
-    lhs, rhs = (e.as_tensor(a, call.element) for a in call.arguments[:2])
-    mode = call.text(2, "none")
-    if mode == "floor":
-        return floor_quotient(e, lhs, rhs)
-    quotient = e.emit(DivOp(lhs, rhs))
-    return rounded(e, quotient, "trunc") if mode == "trunc" else quotient
-
-
-def floor_divide(e: Emitter, call: TorchCall) -> SSAValue:
-    """The quotient rounded down."""
-    lhs, rhs = (e.as_tensor(a, call.element) for a in call.arguments[:2])
-    return floor_quotient(e, lhs, rhs)
-
-
-def remainder(e: Emitter, call: TorchCall) -> SSAValue:
-    """What `floor_divide` leaves; it has the sign of the divisor."""
-    lhs, rhs = (e.as_tensor(a, call.element) for a in call.arguments[:2])
-    return e.emit(SubOp(lhs, e.emit(MulOp(floor_quotient(e, lhs, rhs), rhs))))
 
 
 def _constant_number(value: object) -> float | None:
@@ -306,8 +247,6 @@ _BINARY: dict[str, Converter] = {
     "sub": binary(SubOp, alpha=True),
     "rsub": reversed_sub,
     "mul": binary(MulOp),
-    "div": divide,
-    "remainder": remainder,
     "bitwise_and": binary(AndOp),
     "bitwise_or": binary(OrOp),
     "__and__": binary(AndOp),
@@ -316,11 +255,6 @@ _BINARY: dict[str, Converter] = {
 }
 
 _OTHERS: dict[str, Converter] = {
-    "div.Tensor_mode": divide,
-    "div.Scalar_mode": divide,
-    "remainder.Scalar_Tensor": remainder,
-    "floor_divide": floor_divide,
-    "floor_divide.Scalar": floor_divide,
     "maximum": binary(MaximumOp),
     "minimum": binary(MinimumOp),
     "max.other": binary(MaximumOp),
@@ -330,9 +264,6 @@ _OTHERS: dict[str, Converter] = {
     "pow.Scalar": power,
     "square": square,
     "sign": sign,
-    "floor": rounding("floor"),
-    "ceil": rounding("ceil"),
-    "trunc": rounding("trunc"),
     "isnan": is_nan,
     "logical_and": logical(AndOp),
     "logical_or": logical(OrOp),

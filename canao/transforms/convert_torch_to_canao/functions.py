@@ -35,8 +35,9 @@ from canao.dialects.canao import (
     TanOp,
 )
 from canao.dialects.canao.types import element_of, i1, i64, is_float, shape_of
-from canao.transforms.convert_torch_to_canao.elementwise import binary, floor_quotient, unary
+from canao.transforms.convert_torch_to_canao.elementwise import binary, unary
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
+from canao.transforms.convert_torch_to_canao.quotients import floor_quotient
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
 _WIDTH = 64

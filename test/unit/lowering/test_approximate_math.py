@@ -154,12 +154,12 @@ def _errors(name: str, fused: bool, interval: tuple[float, float]) -> tuple[floa
 # and relative error and on that in ulp: the rows of `docs/math.md`.
 _FUSED_BOUNDS = {
     "exp": ((-87.336544, 88.72283), math.inf, 9.8e-8, 1.6),
-    "erf": ((-6.0, 6.0), 2.9e-7, 5.4e-7, 8.3),
+    "erf": ((-6.0, 6.0), 3.0e-7, 5.6e-7, 8.5),
     "tanh": ((-20.0, 20.0), 2.8e-7, 2.8e-7, 4.6),
 }
 _SEPARATE_BOUNDS = {
     "exp": ((-87.336544, 88.72283), math.inf, 1.2e-7, 1.9),
-    "erf": ((-6.0, 6.0), 3.2e-7, 5.7e-7, 9.0),
+    "erf": ((-6.0, 6.0), 3.3e-7, 5.8e-7, 9.2),
     "tanh": ((-20.0, 20.0), 3.2e-7, 3.2e-7, 5.4),
 }
 
@@ -246,7 +246,7 @@ def test_vectors_and_scalars_agree(numbers: list[float]) -> None:
         np.testing.assert_array_equal(scalar, vector)
 
 
-@pytest.mark.parametrize(("name", "instructions"), [("exp", 15), ("erf", 17), ("tanh", 13)])
+@pytest.mark.parametrize(("name", "instructions"), [("exp", 15), ("erf", 18), ("tanh", 13)])
 def test_instructions_are_as_documented(name: str, instructions: int) -> None:
     """With a product and the sum after it as one instruction; constants stay in registers."""
     free = (arith.ConstantOp, arith.BitcastOp, ReturnOp)

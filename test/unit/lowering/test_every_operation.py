@@ -33,18 +33,23 @@ UNARY_FLOATS = (
     canao.AbsOp,
     canao.AsinhOp,
     canao.AtanOp,
+    canao.CeilOp,
     canao.CosOp,
     canao.CoshOp,
     canao.ErfOp,
     canao.Exp2Op,
     canao.Expm1Op,
     canao.ExpOp,
+    canao.FloorOp,
+    canao.KeepRoundingOp,
     canao.NegOp,
+    canao.RoundOp,
     canao.SigmoidOp,
     canao.SinOp,
     canao.SinhOp,
     canao.TanOp,
     canao.TanhOp,
+    canao.TruncOp,
 )
 POSITIVE_FLOATS = (
     canao.Log10Op,
@@ -103,7 +108,7 @@ SUMS = [reduction(canao.ReduceSumOp, axis) for axis in (0, 1)]
 FLOATS = [
     *map(unary, (*UNARY_FLOATS, *PARTLY_DEFINED)),
     *map(positive, POSITIVE_FLOATS),
-    *map(binary, (*ARITHMETIC, canao.Atan2Op, canao.CopysignOp)),
+    *map(binary, (*ARITHMETIC, canao.Atan2Op, canao.CopysignOp, canao.FmodOp)),
     *SUMS,
 ]
 INTEGERS = [

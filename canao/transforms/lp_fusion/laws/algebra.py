@@ -15,6 +15,7 @@ from canao.dialects.canao.elementwise import UnaryOp
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import is_float, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp
+from canao.transforms.decisions import decides
 from canao.transforms.law_uses import Use, Uses
 from canao.transforms.lp_fusion.laws.build import Writer
 from canao.transforms.lp_fusion.laws.cost import Cost, Price, cost_of_op
@@ -69,7 +70,8 @@ class Algebra:
     block: Block
     is_constant: Callable[[SSAValue], bool]
     exact: bool
-    """Whether only laws that keep every rounding may be used."""
+    """Whether only laws that keep every rounding may be used; where the last digits of a result
+    decide something, no others are used anyway."""
 
     def apply(self) -> Uses:
         """Rewrites each expression once; how often each law was used."""
@@ -103,7 +105,8 @@ class Algebra:
     def _improve(self, op: Operation) -> list[Use]:
         """Replaces an expression by its best form; the laws that were used."""
         result = op.results[0]
-        reading = Reader(self.is_constant, self.exact, result).read(op)
+        exact = self.exact or decides(result)
+        reading = Reader(self.is_constant, exact, result).read(op)
         dying = _dying(op, reading)
         price = Price(reading.terms, lambda v: v.owner not in dying)
         before = sum((cost_of_op(o) for o in dying if self._computes(o)), Cost())

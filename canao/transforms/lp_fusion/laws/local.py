@@ -16,6 +16,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from canao.dialects.canao.types import is_float
+from canao.transforms.decisions import decides
 from canao.transforms.law_uses import Use, Uses
 from canao.transforms.lp_fusion.laws.cost import Cost, cost_of_op
 
@@ -38,7 +39,10 @@ class LocalLaw(ABC):
 
 @dataclass
 class LocalRewriting:
-    """Applies local laws to each operation of a block once."""
+    """Applies local laws to each operation of a block once.
+
+    Those that change rounding only where the last digits of the result decide nothing.
+    """
 
     block: Block
     is_constant: IsConstant
@@ -55,10 +59,14 @@ class LocalRewriting:
             if not is_float(op.results[0]) or self.is_constant(op.results[0]):
                 continue
             for law in laws:
-                if isinstance(op, law.kinds) and self._try(op, law):
+                if isinstance(op, law.kinds) and self._may_use(law, op) and self._try(op, law):
                     used[Use(law.name, not law.exact)] += 1
                     break
         return used
+
+    @staticmethod
+    def _may_use(law: LocalLaw, op: Operation) -> bool:
+        return law.exact or not decides(op.results[0])
 
     def _try(self, op: Operation, law: LocalLaw) -> bool:
         before = op.prev_op

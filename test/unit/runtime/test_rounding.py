@@ -1,0 +1,125 @@
+"""Laws and contraction change no decision; rounding and GELU are right for every float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import canao
+
+WHOLE = torch.arange(4096.0)
+INF, NAN = float("inf"), float("nan")
+FAR = (2.0**63, -(2.0**63), 2.0**64, 1e30, -1e30)
+SPECIAL = torch.tensor(
+    [
+        0.0,
+        -0.0,
+        INF,
+        -INF,
+        NAN,
+        0.5,
+        -0.5,
+        1.5,
+        2.5,
+        -2.5,
+        0.1,
+        1.0,
+        -3.0,
+        8388607.5,
+        4194303.5,
+        *FAR,
+    ]
+)
+
+
+class Apply(nn.Module):
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *arguments: Tensor) -> Any:
+        return self.function(*arguments)
+
+
+def compiled(path: Path, function: Callable[..., Any], *inputs: Tensor, fusion: Any = True) -> Any:
+    return canao.compile(
+        Apply(function), inputs, threads=1, tune="off", fusion=fusion, cache_dir=path
+    )
+
+
+DECIDING: dict[str, Callable[[Tensor], Tensor]] = {
+    "floor": lambda x: (x / 41).floor(),
+    "to integers": lambda x: (x / 41).to(torch.int64),
+    "compare": lambda x: x / 41 >= torch.floor_divide(x, 41) + 1,
+    "true division": lambda x: (x.to(torch.int64) / 41).floor(),
+    "moved": lambda x: (x / 41).reshape(64, 64).t().amax(0).floor(),
+    "two factors": lambda x: (x * 0.1 * 0.3).floor(),
+    "distributed": lambda x: (x * 0.1 + x * 0.3).floor(),
+    "contracted": lambda x: (x * 0.1 + 0.5).floor(),
+    "contracted after a move": lambda x: ((x * 0.7).reshape(-1, 8) - torch.arange(8) * 0.1).floor(),
+    "buckets": lambda x: (torch.log(x.clamp(min=1) / 16) / 2.0794415 * 16).to(torch.int64),
+}
+
+
+@pytest.mark.parametrize("fusion", [True, False, "exact"])
+def test_decisions_stay(tmp_path: Path, fusion: Any) -> None:
+    def every(x: Tensor) -> list[Tensor]:
+        return [function(x) for function in DECIDING.values()]
+
+    model = compiled(tmp_path, every, WHOLE, fusion=fusion)
+    for name, found, expected in zip(DECIDING, model(WHOLE), every(WHOLE), strict=True):
+        assert torch.equal(found, expected), name
+    assert not any(rewrite.changes_rounding for rewrite in model.report.rewrites)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: x / 41, lambda x: (x / 41).reshape(64, 64).sum(1).floor()]
+)
+def test_laws_are_used_where_nothing_decides(
+    tmp_path: Path, function: Callable[[Tensor], Tensor]
+) -> None:
+    model = compiled(tmp_path, function, WHOLE)
+    assert any(rewrite.changes_rounding for rewrite in model.report.rewrites)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rounding_and_quotients_are_those_of_pytorch(tmp_path: Path, dtype: torch.dtype) -> None:
+    a = SPECIAL.to(dtype).repeat_interleave(len(SPECIAL))
+    b = SPECIAL.to(dtype).repeat(len(SPECIAL))
+
+    def every(a: Tensor, b: Tensor) -> list[Tensor]:
+        unary = [a.floor(), a.ceil(), a.trunc(), a.round(), a.round(decimals=-2)]
+        modes = [torch.div(a, b, rounding_mode=mode) for mode in ("floor", "trunc")]
+        return [*unary, *modes, a // b, a // 0.1, a // 1]
+
+    model = compiled(tmp_path, every, a, b)
+    for n, (found, expected) in enumerate(zip(model(a, b), every(a, b), strict=True)):
+        torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True, msg=str(n))
+        known = ~expected.isnan()
+        assert torch.equal(found.signbit()[known], expected.signbit()[known]), n
+
+
+def test_remainders_are_exact(tmp_path: Path) -> None:
+    """In float32 PyTorch's vectors give NaN where the quotient overflows: float64 is compared."""
+    a, b = SPECIAL.repeat_interleave(len(SPECIAL)), SPECIAL.repeat(len(SPECIAL))
+    found = compiled(tmp_path, torch.fmod, a, b)(a, b)
+    expected = torch.fmod(a.double(), b.double()).float()
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("fusion", [True, "exact"])
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_vanishes_for_large_negative_numbers(
+    tmp_path: Path, approximate: str, fusion: Any
+) -> None:
+    x = -torch.logspace(0.76, 38, 1001)
+    model = compiled(tmp_path, lambda x: F.gelu(x, approximate=approximate), x, fusion=fusion)
+    found = model(x)
+    assert found.abs().max() < 1e-6
+    assert (found[x < -6] == 0).all()
