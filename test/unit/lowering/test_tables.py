@@ -30,7 +30,7 @@ FLOATS_ONLY = frozenset(
     op
     for op in ELEMENTWISE_OPS
     if issubclass(op, UnaryOp) and op not in (canao.AbsOp, canao.NegOp, canao.NotOp)
-)
+) | {canao.FmodOp}
 INTEGERS_ONLY = frozenset({canao.AndOp, canao.OrOp, canao.NotOp, canao.WrapOp})
 
 SPECIAL: dict[type[Operation], Callable[[SSAValue, SSAValue], Operation]] = {
