@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,6 @@ import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from optuna.trial import FrozenTrial, TrialState
-from plotly.offline import get_plotlyjs
 
 from canao.files import replace_text
 from canao.nas.architecture import Architecture
@@ -19,12 +20,11 @@ from canao.nas.attributes import REASON, Candidate, candidates, counts
 from canao.nas.finalists import with_last_measurements
 from canao.nas.objectives import Goal
 from canao.nas.report import figures
+from canao.nas.report.figures import Figure
 from canao.nas.sampler import CanaoSampler
 from canao.nas.study import Configuration
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
     from canao.nas.reinforce import Reinforce
     from canao.nas.search import SearchResult
 
@@ -32,6 +32,7 @@ _VOCABULARY, _POSITIONS = 30522, 512
 _PREFERENCES = 64
 _LONGEST_BAR = 260
 _MOST_FAILURES = 20
+_CONFIGURATION = '{"displayModeBar": false, "responsive": true}'
 
 
 def write_report(
@@ -50,7 +51,7 @@ def write_report(
     )
     page = environment.get_template("page.html.j2").render(
         **_contents(result, configuration, kernels),
-        plotly=Markup(get_plotlyjs()),  # noqa: S704
+        plotly=_plotly(),
     )
     replace_text(path, page)
 
@@ -70,8 +71,8 @@ def _contents(
         "goal": _goal_text(goal),
         "count": f"{configuration.space.count:,}",
         "best": _best(result.best),
-        "pareto": _embedded(figures.pareto_figure(goal, found, result.best)),
-        "progress": _embedded(figures.progress_figure(goal, trials)),
+        "pareto": _embedded("front", figures.pareto_figure(goal, found, result.best)),
+        "progress": _embedded("progress", figures.progress_figure(goal, trials)),
         "states": {
             "complete": states[TrialState.COMPLETE],
             "rejected": states[TrialState.PRUNED],
@@ -156,15 +157,12 @@ def _beliefs(result: SearchResult) -> dict[str, Markup] | None:
         # Phase two draws the number of blocks from what phase one left.
         beliefs["num_blocks"] = decided.mean(0).tolist()
     space = learner.space
-    return {
-        "blocks": _embedded(
-            figures.choice_figure(space.blocks.values, beliefs["num_blocks"], "blocks")
-        ),
-        "hidden": _embedded(
-            figures.choice_figure(space.hidden.values, beliefs["hidden_size"], "hidden size")
-        ),
-        "intermediate": _embedded(figures.belief_figure(learner.controller, beliefs)),
+    drawn = {
+        "blocks": figures.choice_figure(space.blocks.values, beliefs["num_blocks"], "blocks"),
+        "hidden": figures.choice_figure(space.hidden.values, beliefs["hidden_size"], "hidden size"),
+        "intermediate": figures.belief_figure(learner.controller, beliefs),
     }
+    return {name: _embedded(name, figure) for name, figure in drawn.items()}
 
 
 def _preferences(learner: Reinforce) -> torch.Tensor:
@@ -190,7 +188,7 @@ def _kernels(kernels: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         }
         for row in sorted(kernels, key=lambda row: -float(row["ms"]))
     ]
-    return {"figure": _embedded(figures.kernel_figure(kernels)), "rows": rows}
+    return {"figure": _embedded("kernels", figures.kernel_figure(kernels)), "rows": rows}
 
 
 def _front_row(candidate: Candidate) -> list[tuple[str, bool]]:
@@ -217,7 +215,20 @@ def _failures(trials: Sequence[FrozenTrial]) -> list[tuple[str, int]]:
     return reasons.most_common(_MOST_FAILURES)
 
 
-def _embedded(figure: Figure) -> Markup:
-    """A figure as HTML; plotly escapes what is in its data."""
-    text = figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False})
-    return Markup(text)  # noqa: S704
+def _embedded(name: str, figure: Figure) -> Markup:
+    """A figure as HTML: a place of that name, and the script that draws it there."""
+    # No text in it can end the script; plotly escapes what it shows.
+    values = json.dumps(figure).replace("<", "\\u003c")
+    script = (
+        f"{{const f = {values}; Plotly.newPlot('{name}', f.data, f.layout, {_CONFIGURATION});}}"
+    )
+    return Markup(f'<div id="{name}"></div><script>{script}</script>')  # noqa: S704
+
+
+def _plotly() -> Markup:
+    """The script that draws figures, from the package `plotly`, which is not imported for it."""
+    found = find_spec("plotly")
+    assert found is not None
+    assert found.origin is not None
+    path = Path(found.origin).parent / "package_data" / "plotly.min.js"
+    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704
