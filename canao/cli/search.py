@@ -70,7 +70,7 @@ def search_command(
     ] = None,
     time_budget: Annotated[
         float | None,
-        typer.Option(min=1, help="Seconds after which no candidate is begun; no end if left out."),
+        typer.Option(min=1, help="Seconds that the whole search may take; no end if left out."),
     ] = None,
     goal: Annotated[
         GoalChoice, typer.Option(help="One reward, a Pareto front, or what fits the budget.")
@@ -240,7 +240,7 @@ def _left(progress: Progress) -> str:
     if progress.seconds_left is None:
         return trials
     minutes, seconds = divmod(round(progress.seconds_left), 60)
-    return f"{trials}, {minutes}:{seconds:02d} min to begin them in"
+    return f"{trials}, {minutes}:{seconds:02d} min left"
 
 
 def _line(candidate: Candidate) -> str:
@@ -259,6 +259,8 @@ def _row(candidate: Candidate) -> dict[str, Any]:
 
 
 def _show(result: SearchResult, worker: bool, as_json: bool) -> None:
+    from canao.nas.facts import not_kept
+
     if as_json:
         values = {
             "best": None if result.best is None else _row(result.best),
@@ -284,6 +286,8 @@ def _show(result: SearchResult, worker: bool, as_json: bool) -> None:
         )
     _out.print(table)
     _compare(result)
+    for words in not_kept(result.facts):
+        _out.print(f"not kept: {words}", soft_wrap=True)
     if not worker:
         _out.print(f"report: {result.directory / 'report.html'}", soft_wrap=True)
 

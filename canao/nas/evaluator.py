@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from canao.errors import CandidateError, InputFileError, MissingExtraError
 from canao.lowering.target import VectorUnit
@@ -72,6 +72,25 @@ class Evaluator(Protocol):
 
         A fact and the one named `teacher's` and the same are shown beside each other.
         """
+        ...
+
+
+@runtime_checkable
+class PacedEvaluator(Evaluator, Protocol):
+    """An evaluator whose last training can be made shorter, to fit the time of a search."""
+
+    @property
+    def final_steps(self) -> int:
+        """Training steps of `finish`."""
+        ...
+
+    @property
+    def compared_examples(self) -> int:
+        """On how many examples `compare` scores a model."""
+        ...
+
+    def with_final_steps(self, steps: int) -> Evaluator:
+        """The same with other steps of `finish`, and a learning rate that fits them."""
         ...
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import canao
 from canao.errors import CandidateError
@@ -23,6 +23,8 @@ from canao.runtime.toolchain import compiler_for
 CHILD = "canao.nas.latency_child"
 TIME_LIMIT = 300.0
 """Seconds that compiling and measuring a candidate may take."""
+TURNS = 3
+"""Measurements of a finalist and of its teacher."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,20 @@ class LatencyMeter(Protocol):
         ...
 
 
+@runtime_checkable
+class TurnsMeter(Protocol):
+    """A meter that measures several architectures in turns at less cost than one after another."""
+
+    def measure_in_turns(
+        self, architectures: Sequence[Architecture], turns: int
+    ) -> list[Execution]:
+        """The median latency of each over so many turns, whatever is remembered.
+
+        `CandidateError` if one cannot be compiled or run.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class DeviceLatency:
     """Measures on this machine: in a child, one candidate at a time, never during training."""
@@ -111,13 +127,22 @@ class DeviceLatency:
             known = None if again else self._remembered(architecture)
             if known is not None:
                 return known
-            found = self._measure(architecture, lock)
-        self.cache.set_note(self._key(architecture), json.dumps(asdict(found)))
-        return found
+            return self._measure([architecture], 1, lock)[0]
 
-    def _measure(self, architecture: Architecture, lock: int) -> Execution:
+    def measure_in_turns(
+        self, architectures: Sequence[Architecture], turns: int
+    ) -> list[Execution]:
+        """See `TurnsMeter`: one child does it."""
+        with measuring(self.locks) as lock:
+            return self._measure(architectures, turns, lock)
+
+    def _measure(
+        self, architectures: Sequence[Architecture], turns: int, lock: int
+    ) -> list[Execution]:
+        """Measure in a child, and remember."""
         job = {
-            "architecture": json.loads(architecture.to_json()),
+            "architectures": [json.loads(one.to_json()) for one in architectures],
+            "turns": turns,
             "target": self.target,
             "sequence": self.sequence,
             "batch": self.batch,
@@ -131,14 +156,21 @@ class DeviceLatency:
             self.child,
             job,
             what="compiling and measuring",
-            time_limit=self.time_limit,
+            time_limit=self.time_limit * len(architectures),
             memory_bytes=self.memory_bytes,
             inherit=[lock],
         )
         try:
-            return replace(Execution.from_mapping(found), latency_ms=float(found["latency_ms"]))
+            rows = found["executions"]
+            executions = [
+                replace(Execution.from_mapping(row), latency_ms=float(row["latency_ms"]))
+                for row in rows
+            ]
         except (KeyError, TypeError, ValueError) as error:
             raise CandidateError(f"measuring gave no latency ({error!r})") from error
+        for architecture, execution in zip(architectures, executions, strict=True):
+            self.cache.set_note(self._key(architecture), json.dumps(asdict(execution)))
+        return executions
 
     def _remembered(self, architecture: Architecture) -> Execution | None:
         try:
@@ -168,7 +200,28 @@ def measure_with(
     meter: LatencyMeter, architecture: Architecture, *, again: bool = False
 ) -> Execution:
     """What a meter tells of an architecture; `CandidateError` if its latency is no time."""
-    execution = meter.measure(architecture, again=again)
+    return _checked(meter.measure(architecture, again=again))
+
+
+def measure_in_turns(
+    meter: LatencyMeter, architectures: Sequence[Architecture], turns: int = TURNS
+) -> list[Execution]:
+    """The middle of some measurements of each: they take turns, for a machine has slow minutes.
+
+    `CandidateError` if one cannot be compiled or run.
+    """
+    if isinstance(meter, TurnsMeter):
+        return [_checked(found) for found in meter.measure_in_turns(architectures, turns)]
+    rounds = [[measure_with(meter, one, again=True) for one in architectures] for _ in range(turns)]
+    return [middle(found) for found in zip(*rounds, strict=True)]
+
+
+def middle(found: Sequence[Execution]) -> Execution:
+    """The execution that is neither fast nor slow among some."""
+    return sorted(found, key=lambda execution: execution.latency_ms)[len(found) // 2]
+
+
+def _checked(execution: Execution) -> Execution:
     if not (isfinite(execution.latency_ms) and execution.latency_ms > 0):
         raise CandidateError(f"measuring gave {execution.latency_ms} ms, which is no latency")
     return execution

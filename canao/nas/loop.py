@@ -10,7 +10,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from canao.errors import CandidateError, SearchError
-from canao.nas.attributes import INTERRUPTED, REASON, SECONDS, WORKER, counts, is_void
+from canao.nas.attributes import INTERRUPTED, REASON, WORKER, counts, is_void
+from canao.nas.ending import Ending
 from canao.nas.progress import Narrator
 from canao.nas.study import ended, queue_again, recover, under_way
 from canao.nas.trials import TrialRunner
@@ -29,6 +30,7 @@ class Loop:
     trials: int
     """How many trials the study shall have."""
     narrator: Narrator
+    ending: Ending
 
     def run(self) -> None:
         """Run trials until no more are needed that no other worker runs, or time is over."""
@@ -82,16 +84,12 @@ class Loop:
         return self.storage.get_trial(trial._trial_id)  # pyright: ignore[reportPrivateUsage]
 
     def _is_late(self) -> bool:
-        """Whether a trial as long as the longest so far would end after the time for trials.
+        """Whether a trial as long as the longest so far would leave too little for the ending.
 
         A search goes on until it has something to show: one complete candidate.
         """
         left = self.narrator.seconds_left
-        if left is None:
-            return False
-        own = self._own()
-        longest = max((float(t.user_attrs.get(SECONDS, 0.0)) for t in own), default=0.0)
-        if longest < left:
+        if left is None or self.ending.of_a_trial + self.ending.seconds < left:
             return False
         trials = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return any(map(counts, trials))

@@ -104,6 +104,17 @@ class Goal:
         """Whether a budget follows from the latency of the teacher, which is not known yet."""
         return any(o.speedup is not None and o.budget is None for o in self.objectives)
 
+    @property
+    def speedup(self) -> float | None:
+        """How many times as fast as the teacher a candidate has to be, if that was asked for."""
+        return next((o.speedup for o in self.objectives if o.speedup is not None), None)
+
+    @property
+    def reference_ms(self) -> float | None:
+        """What the teacher took when its budget was settled; None if none follows from it."""
+        known = (o.budget * o.speedup for o in self.objectives if o.speedup and o.budget)
+        return next(known, None)
+
     def beside(self, latency_ms: float) -> Goal:
         """With the budgets that follow from the latency of the teacher."""
         return replace(self, objectives=tuple(_beside(o, latency_ms) for o in self.objectives))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import statistics
 import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,7 +16,9 @@ from canao.errors import CandidateError, SearchError
 from canao.nas.attributes import Candidate
 from canao.nas.device_lock import training
 from canao.nas.evaluator import Evaluator
-from canao.nas.latency import LatencyMeter, locks_in, measure_with
+from canao.nas.facts import ENDING, MISSED_TIME
+from canao.nas.latency import LatencyMeter, locks_in
+from canao.nas.progress import Narrator
 from canao.nas.report.page import write_report
 from canao.nas.study import Configuration
 from canao.runtime.cache import Cache
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 BEST, REPORT, CARD, COMPILED = "best", "report.html", "README.md", "compiled"
 _MODEL = "config.json"
-_TURNS = 3
-"""Measurements of the best and of its teacher, which take turns: a machine has slow minutes."""
 _USE = (
     "```python",
     "import canao",
@@ -44,6 +43,7 @@ def write_output(
     evaluator: Evaluator,
     meter: LatencyMeter,
     cache: Cache,
+    narrator: Narrator,
 ) -> SearchResult:
     """Write the best model and the report, each in one step; returns the result with its facts.
 
@@ -53,13 +53,12 @@ def write_output(
     report = result.directory / REPORT
     try:
         kernels = _kernels(result.best, meter)
-        write_report(result, configuration, kernels, report)
+        write_report(replace(result, facts={}), configuration, kernels, report)
         if result.best is None:
             return result
-        latencies = _latencies(result.best, evaluator, meter)
         with training(locks_in(cache)):
             facts = _write_best(
-                result, result.best, configuration, evaluator, kernels, latencies, cache
+                result, result.best, configuration, evaluator, kernels, cache, narrator
             )
         result = replace(result, facts=facts)
         write_report(result, configuration, kernels, report)
@@ -87,29 +86,14 @@ def _kernels(best: Candidate | None, meter: LatencyMeter) -> tuple[Mapping[str, 
     return ()
 
 
-def _latencies(best: Candidate, evaluator: Evaluator, meter: LatencyMeter) -> dict[str, Any]:
-    """The latency of the best and of what it is compared with: medians of some turns of each."""
-    reference = evaluator.reference
-    if reference is None:
-        return {}
-    turns: list[tuple[float, ...]] = []
-    with suppress(CandidateError):
-        for _ in range(_TURNS):
-            both = (best.architecture, reference)
-            turns.append(tuple(measure_with(meter, each, again=True).latency_ms for each in both))
-        mine, other = (statistics.median(times) for times in zip(*turns, strict=True))
-        return {"latency_ms": mine, "teacher's latency_ms": other}
-    return {}
-
-
 def _write_best(
     result: SearchResult,
     best: Candidate,
     configuration: Configuration,
     evaluator: Evaluator,
     kernels: tuple[Mapping[str, Any], ...],
-    latencies: Mapping[str, Any],
     cache: Cache,
+    narrator: Narrator,
 ) -> dict[str, Any]:
     """Make the directory beside its place, then put it there by renaming."""
     directory = result.directory
@@ -127,7 +111,10 @@ def _write_best(
         if (new / _MODEL).is_file():
             _compile(new, configuration.device, cache)
             scores = evaluator.compare(new, configuration.device, cache.root.parent)
-        facts = {**told, **scores, **latencies}
+        narrator.end_of(ENDING)
+        facts = {**told, **scores, **result.facts}
+        if narrator.overrun:
+            facts[MISSED_TIME] = narrator.overrun
         found = {
             "architecture": json.loads(best.architecture.to_json()),
             "trial": best.number,
@@ -188,7 +175,11 @@ def _card(
         f"- blocks: {architecture.num_blocks}",
         f"- hidden size: {architecture.hidden_size} ({architecture.num_heads} heads)",
         f"- intermediate sizes: {sizes}",
-        *(f"- {name}: {value:.6g}" for name, value in _known(best.values).items()),
+        *(
+            f"- {name}: {value:.6g}"
+            for name, value in _known(best.values).items()
+            if name not in facts
+        ),
         f"- measured on: {execution.target or 'an unnamed device'}, {execution.threads} threads",
         "",
         "## How it was found",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import optuna
 from optuna.trial import TrialState
 
-from canao.nas.attributes import Candidate, candidates, counts, within
-from canao.nas.objectives import ACCURACY, Goal
+from canao.nas.attributes import Candidate, candidates, counts
+from canao.nas.finalists import best_of
+from canao.nas.objectives import ACCURACY
 from canao.nas.study import Configuration
+
+
+def _now() -> float:
+    return time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Progress:
     trial: int | None = None
     """The number of the trial under way."""
     seconds_left: float | None = None
-    """What is left of the time in which trials are begun; None if it has no end."""
+    """What is left of the time for the whole search; None if it has no end."""
 
     @property
     def line(self) -> str:
@@ -47,18 +52,33 @@ class Narrator:
     trials: int
     listener: Callable[[Progress], None] | None = None
     seconds: float | None = None
-    """After so many seconds no trial is begun; None without an end."""
+    """What the whole search may take; None without an end."""
     study: optuna.Study | None = None
     configuration: Configuration | None = None
     trial: int | None = None
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=_now)
+    parts: dict[str, float] = field(default_factory=dict[str, float])
+    """What each part of the search took, in seconds."""
+
+    def end_of(self, part: str) -> None:
+        """A part of the search has ended: what no other took was its time."""
+        self.parts[part] = _now() - self.began - sum(self.parts.values())
+
+    @property
+    def overrun(self) -> str:
+        """How far the search is beyond its time, and on what that went; empty if it is not."""
+        taken = _now() - self.began
+        if self.seconds is None or taken <= self.seconds:
+            return ""
+        times = ", ".join(f"{part} {seconds:.0f} s" for part, seconds in self.parts.items())
+        return f"took {taken:.0f} s, not the {self.seconds:g} that were given: {times}"
 
     @property
     def seconds_left(self) -> float | None:
         """What is left of the seconds, at least 0."""
         if self.seconds is None:
             return None
-        return max(0.0, self.seconds - (time.monotonic() - self.began))
+        return max(0.0, self.seconds - (_now() - self.began))
 
     def say(self, stage: str) -> None:
         """Tell what begins, and how far the study is."""
@@ -88,8 +108,3 @@ class Narrator:
     def step(self, title: str, done: int, total: int) -> None:
         """Tell how far a training or an evaluation is."""
         self.say(f"{title}: {done} of {total}")
-
-
-def best_of(goal: Goal, found: Sequence[Candidate]) -> Candidate | None:
-    """The candidate with the highest reward within the budgets."""
-    return max(within(goal, found), key=lambda c: goal.reward(c.values), default=None)

@@ -16,15 +16,17 @@ from canao.errors import CandidateError, SearchError
 from canao.nas.attributes import Candidate, candidates, pareto_front
 from canao.nas.device import device_options, target_of
 from canao.nas.device_lock import training as training_on
+from canao.nas.ending import Ending
 from canao.nas.evaluator import Evaluator, evaluator_for
 from canao.nas.experience import Settings
-from canao.nas.finalists import measure_again, with_last_measurements
+from canao.nas.facts import MISSED_SPEED, MISSED_STEPS, PREPARING, TRIALS
+from canao.nas.finalists import chosen, measure_again, with_last_measurements
 from canao.nas.halving import HalvingPruner
 from canao.nas.latency import DeviceLatency, LatencyMeter, locks_in, measure_with
 from canao.nas.loop import Loop
 from canao.nas.objectives import Goal, default_goal
 from canao.nas.output import write_output
-from canao.nas.progress import Narrator, Progress, best_of
+from canao.nas.progress import Narrator, Progress
 from canao.nas.sampler import SAMPLERS, CanaoSampler, make_sampler
 from canao.nas.space import SearchSpace
 from canao.nas.study import (
@@ -53,7 +55,11 @@ class SearchResult:
     """What a search found."""
 
     best: Candidate | None
-    """The candidate with the highest reward within the budgets; None if there is none."""
+    """The candidate with the highest reward within the budgets; None if there is none.
+
+    Does no candidate keep its budget when it is measured again, it is the one that comes nearest,
+    and a fact says so (`canao.nas.facts`).
+    """
     pareto: tuple[Candidate, ...]
     """Candidates within the budgets that no other dominates, fastest first."""
     study: optuna.Study
@@ -61,6 +67,10 @@ class SearchResult:
     """Where the report and the best model are."""
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the evaluator tells of the best after its last training, and of its teacher."""
+
+    def with_fact(self, name: str, words: str) -> SearchResult:
+        """With one more fact, if there are words for it."""
+        return replace(self, facts={**self.facts, name: words}) if words else self
 
 
 def search(
@@ -102,16 +112,19 @@ def search(
     divided by that. With either there is one reward of accuracy and latency,
     without a Pareto front, unless `goal` says otherwise. `trials` is how many
     the study shall have when the search ends, those that it has already
-    included: a search that was stopped goes on where it was. After
-    `time_budget` seconds no trial is begun, nor one that would likely end
-    later, once there is something to show; the last training comes on top.
+    included: a search that was stopped goes on where it was. `time_budget` is
+    what the whole search may take, in seconds: no trial is begun that would
+    leave too little for the ending, and the last training has fewer steps if
+    the time left allows no more. It is exceeded only until there is something
+    to show, one complete candidate made to the end; a fact says so then.
     `study` and `storage` (sqlite in `out`, or postgresql://...) name where
     trials are kept; any number of workers (`worker=True`) may share them.
     Candidates are compiled for `target` ("c" or "opencl", then for `device`, by
     number, kind or name), `threads` (one if left out), `sequence`, `batch` with
     `tune`; each has `time_limit` seconds and `memory_bytes` for that.
-    `finalists` are measured again at the end. The report and the best model are
-    written to `out`.
+    `finalists` are measured again before the last training, in turns with the
+    teacher: one that misses its budget there is replaced by the next. The
+    report and the best model are written to `out`.
     """
     _check(trials, sampler, time_budget)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -157,6 +170,7 @@ def search(
     narrator.study, narrator.configuration = opened.study, configuration
     with training_on(locks_in(cache)):
         evaluator.prepare()
+    narrator.end_of(PREPARING)
     opened.study.sampler = make_sampler(
         configuration.sampler,
         configuration.space,
@@ -177,18 +191,28 @@ def search(
         say=narrator.say,
         recover=partial(recover, opened.study, opened.storage),
     )
-    loop = Loop(opened.study, opened.storage, runner, trials, narrator)
+    ending = Ending(opened.study, configuration.goal, evaluator, measured, runner.mark)
+    loop = Loop(opened.study, opened.storage, runner, trials, narrator, ending)
     loop.run()
     if worker:
         return _result(opened, directory)
     loop.wait_for_others()
+    narrator.end_of(TRIALS)
+
+    def is_late() -> bool:
+        left = narrator.seconds_left
+        return left is not None and left < ending.seconds
+
     narrator.say("measuring the finalists again")
-    measure_again(opened.study, configuration, measured, finalists)
+    measure_again(opened.study, configuration, measured, finalists, evaluator.reference, is_late)
     result = _result(opened, directory)
     narrator.say("training the best to the end, writing the report")
     if isinstance(opened.study.sampler, CanaoSampler):
         opened.study.sampler.catch_up(opened.study)
-    return write_output(result, configuration, evaluator, measured, cache)
+    if result.best is not None:
+        evaluator, shortened = ending.fitted(narrator.seconds_left, result.best.number)
+        result = result.with_fact(MISSED_STEPS, shortened)
+    return write_output(result, configuration, evaluator, measured, cache, narrator)
 
 
 def _check(trials: int, sampler: str, time_budget: float | None) -> None:
@@ -295,9 +319,9 @@ def _phase_one(trials: int) -> int:
 
 def _result(opened: _Opened, directory: Path) -> SearchResult:
     """What was found so far."""
-    goal, space = opened.configuration.goal, opened.configuration.space
-    found = candidates(opened.study.get_trials(deepcopy=False), space)
-    found = with_last_measurements(opened.study, found)
-    return SearchResult(
-        best_of(goal, found), tuple(pareto_front(goal, found)), opened.study, directory
-    )
+    goal, space, study = opened.configuration.goal, opened.configuration.space, opened.study
+    found = candidates(study.get_trials(deepcopy=False), space)
+    choice = chosen(study, goal, found)
+    front = tuple(pareto_front(goal, with_last_measurements(study, goal, found)))
+    result = SearchResult(choice.best, front, study, directory, choice.latencies)
+    return result.with_fact(MISSED_SPEED, choice.missed)

@@ -25,6 +25,7 @@ from canao.nas.attributes import (
     values_of,
 )
 from canao.nas.device_lock import training
+from canao.nas.ending import MEASURING, TRAINING
 from canao.nas.evaluator import Evaluator
 from canao.nas.halving import HalvingPruner
 from canao.nas.latency import Execution, LatencyMeter, measure_with
@@ -83,7 +84,9 @@ class TrialRunner:
         if twin is not None:
             return self._take_over(trial, twin)
         self.say(f"compiling and measuring {architecture.key}")
+        begun = time.monotonic()
         execution = measure_with(self.meter, architecture)
+        trial.set_user_attr(MEASURING, round(time.monotonic() - begun, 3))
         _keep(trial, execution)
         self._reject_if_beyond(trial)
         return self._train(trial, architecture)
@@ -97,9 +100,11 @@ class TrialRunner:
 
     def _train(self, trial: optuna.Trial, architecture: Architecture) -> float | list[float]:
         rungs: dict[str, float] = {}
+        seconds = 0.0
         for steps in self.evaluator.fidelities:
             self.say(f"training {architecture.key} for {steps} steps")
             with training(self.locks):
+                begun = time.monotonic()
                 rungs[str(steps)] = train(
                     self.evaluator,
                     architecture,
@@ -107,6 +112,8 @@ class TrialRunner:
                     seed=self.configuration.settings.seed,
                     directory=self.directory / architecture.key,
                 )
+                seconds += time.monotonic() - begun
+            trial.set_user_attr(TRAINING, round(seconds, 3))
             for name, value in accuracy_attributes(rungs).items():
                 trial.set_user_attr(name, value)
             if self.pruner.prune(self.study, _frozen(trial)):

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from canao.files import replace_text
 from canao.nas.architecture import Architecture
 from canao.nas.attributes import REASON, Candidate, candidates, counts
+from canao.nas.facts import not_kept
 from canao.nas.finalists import with_last_measurements
 from canao.nas.objectives import Goal
 from canao.nas.report import figures
@@ -61,7 +62,7 @@ def _contents(
 ) -> dict[str, Any]:
     goal = configuration.goal
     trials = [t for t in result.study.get_trials(deepcopy=False) if counts(t)]
-    found = with_last_measurements(result.study, candidates(trials, configuration.space))
+    found = with_last_measurements(result.study, goal, candidates(trials, configuration.space))
     states = Counter(trial.state for trial in trials)
     return {
         "task": configuration.task,
@@ -81,6 +82,7 @@ def _contents(
         "beliefs": _beliefs(result),
         "kernels": _kernels(kernels),
         "comparison": compared(result.facts),
+        "not_kept": not_kept(result.facts),
         "front": [_front_row(candidate) for candidate in result.pareto],
         "failures": _failures(trials),
     }

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,15 @@ class TaskTrainer:
             "final_steps": self.final_steps,
             "recipe": self.recipe.to_dict(),
         }
+
+    @property
+    def compared_examples(self) -> int:
+        """The examples of all official splits."""
+        return sum(map(len, self.task.evaluations.values()))
+
+    def with_final_steps(self, steps: int) -> TaskTrainer:
+        """See `PacedEvaluator`."""
+        return replace(self, final_steps=steps)
 
     def space(self, unit: VectorUnit, rows: int) -> SearchSpace:
         """The teacher and what is smaller, in steps that are cheap on a processor."""

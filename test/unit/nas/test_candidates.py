@@ -19,7 +19,7 @@ from canao.errors import CandidateError, SearchError
 from canao.nas.architecture import Architecture
 from canao.nas.device_lock import measuring
 from canao.nas.isolate import run_in_child
-from canao.nas.latency import DeviceLatency
+from canao.nas.latency import DeviceLatency, measure_in_turns
 from canao.nas.search import search
 from canao.nas.space import SearchSpace, Sizes
 from canao.nas.study import interrupt, open_storage
@@ -59,6 +59,19 @@ def test_a_bad_candidate_has_a_reason(
         pass
 
 
+def test_architectures_take_turns_in_one_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = _meter(Cache(tmp_path), monkeypatch)
+    both = [Architecture(bad_child.FINE, 1, (size,)) for size in (8, 16)]
+    assert [found.latency_ms for found in measure_in_turns(meter, both)] == [1.5, 1.5]
+    # It is remembered, and anew each time that it is asked for.
+    monkeypatch.setattr("canao.nas.latency.run_in_child", None)
+    assert all(meter.measure(one).latency_ms == 1.5 for one in both)
+    with pytest.raises(TypeError):
+        measure_in_turns(meter, both)
+
+
 def test_a_good_candidate_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     meter = _meter(Cache(tmp_path), monkeypatch)
     fine = Architecture(bad_child.FINE, 1, (8,))
@@ -73,7 +86,7 @@ def test_a_good_candidate_is_measured_once(tmp_path: Path, monkeypatch: pytest.M
 def test_a_child_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(TEST))
     told: list[tuple[str, int, int]] = []
-    job = {"architecture": {"hidden_size": bad_child.TELLING}}
+    job = {"architectures": [{"hidden_size": bad_child.TELLING}]}
     run_in_child(
         "unit.nas.bad_child",
         job,

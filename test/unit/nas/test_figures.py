@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from optuna.trial import TrialState, create_trial
 from plotly import graph_objects as go
@@ -35,7 +37,7 @@ def test_plotly_takes_what_is_drawn() -> None:
         figures.choice_figure((2, 4), (0.3, 0.7), "blocks"),
         figures.kernel_figure(rows),
     ):
-        taken = go.Figure(figure).to_dict()
+        taken: dict[str, Any] = go.Figure(figure).to_dict()
         assert len(taken["data"]) == len(figure["data"])
         assert taken["layout"]["xaxis"]["title"] == figure["layout"]["xaxis"]["title"]
 

@@ -173,8 +173,8 @@ def test_every_sampler_searches(tmp_path: Path, sampler: str) -> None:
     assert values == sorted(values)
 
 
-def test_time_for_trials_ends(tmp_path: Path) -> None:
-    """No trial is begun after the time for them, but one is complete; later the study goes on."""
+def test_time_ends(tmp_path: Path) -> None:
+    """No trial is begun after the time, but one is complete; later the study goes on."""
     result = _search(tmp_path, trials=6, time_budget=1e-3)
     assert len(result.study.get_trials()) == 1
     assert result.best is not None
