@@ -123,10 +123,8 @@ def _unchanged(model: nn.Module) -> Generator[None]:
 
 
 def _tables(module: nn.Module) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """The tables of a module and what they hold now."""
-    found: list[dict[str, Any]] = [
-        vars(module)[name] for name in ("_parameters", "_buffers", "_modules")
-    ]
+    """The tables of a module (parameters, buffers, children, hooks) and what they hold now."""
+    found: list[dict[str, Any]] = [v for v in vars(module).values() if isinstance(v, dict)]
     return [(table, dict(table)) for table in found]
 
 

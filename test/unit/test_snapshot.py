@@ -217,6 +217,30 @@ def test_attributes_that_a_forward_sets(cache: Path) -> None:
     assert model.last is kept
 
 
+class Hooking(nn.Module):
+    """Installs a hook on its child when it is first called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 3)
+        self.installed = False
+        self.seen = list[int]()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.installed:
+            self.linear.register_forward_hook(lambda *_: self.seen.append(1))
+            self.installed = True
+        return self.linear(x)
+
+
+def test_hooks_that_a_forward_installs(cache: Path) -> None:
+    model = Hooking().eval()
+    compiled_of(model, cache, torch.ones(3))
+    model.seen.clear()
+    model(torch.ones(3))
+    assert model.seen == [1]
+
+
 # --------------------------------------------------------------- the same twice
 
 
