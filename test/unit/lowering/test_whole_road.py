@@ -105,6 +105,7 @@ def test_levels_are_the_passes_of_the_pipeline() -> None:
     assert [level.name for level in road.levels] == [
         "widen-integers",
         "canao-simplify",
+        "keep-roundings",
         "lp-fusion",
         "outline-weights",
         "name-layers",
