@@ -258,8 +258,9 @@ def test_a_file_that_is_no_json_object(tmp_path: Path, text: str) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputFileError, match="cannot be read"):
         read_records(tmp_path / "none.json")
+    (tmp_path / "file").write_text("")
     with pytest.raises(InputFileError, match="cannot be written"):
-        write_records(tmp_path / "none" / "file.json", ())
+        write_records(tmp_path / "file" / "file.json", ())
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_report(make_program: Callable[..., Program]) -> None:
     text = str(made)
     for part in (
         "3 -> 2",
-        "add reverse",
+        "shift",
         "50%",
         "export 1.50",
         "GFLOP/s",

@@ -136,7 +136,7 @@ def test_tuned(model: Dense, tmp_path: Path) -> None:
 
 
 def test_failed_check(tmp_path: Path) -> None:
-    table, good = torch.randn(ROWS, 8), torch.tensor([[0, 1, 2, ROWS - 1, -1, -ROWS]])
+    table, good = torch.randn(ROWS, 8), torch.tensor([[0, 1, 2, ROWS - 1, 5, 0]])
     model = canao.compile(LOOKUP, (table, good), target=target(), tune="off", cache_dir=tmp_path)
     bad = good.clone()
     bad[0, 3] = ROWS
