@@ -8,16 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from canao.compiled_model import Build, CompiledModel
-from canao.errors import CanaoError, ToolchainError
 from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
 from canao.lowering.program import Program
-from canao.runtime.cache import Cache
+from canao.options import (
+    Fusion,
+    Options,
+    Tune,
+    cache_directory,
+    check_threads,
+    checked_options,
+    compiler_named,
+)
 from canao.runtime.choose_threads import (
     ASKED,
     CORES,
@@ -34,7 +41,6 @@ from canao.runtime.prune import prune_if_due
 from canao.runtime.ready import build_program, try_program
 from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors
-from canao.runtime.toolchain import Compiler, compiler_for
 from canao.runtime.weights import prepare_weights
 from canao.saved import load_model
 
@@ -51,29 +57,7 @@ if TYPE_CHECKING:
     Model = torch.nn.Module | ExportedProgram | Callable[..., Any] | str | Path
     ExampleInputs = tuple[Any, ...] | Mapping[str, Any]
 
-Fusion = bool | Literal["exact", "fast"]
-Tune = Literal["off", "default", "full"]
 Progress = Callable[[str], None]
-
-_FUSIONS = (True, False, "exact", "fast")
-_TUNES = ("off", "default", "full")
-_DTYPES = ("float32", "float16")
-_TARGETS = ("c", "opencl")
-_MAX_THREADS = 1024
-
-
-@dataclass(frozen=True)
-class _Options:
-    """The checked arguments of `compile`."""
-
-    target: Target
-    threads: int | None
-    """What was asked for; None leaves the choice to measurement."""
-    fusion: Fusion
-    tune: Tune
-    dtype: str
-    compiler: Compiler
-    cache: Cache
 
 
 @dataclass
@@ -142,7 +126,7 @@ def compile(
     or CANAO_CACHE_DIR, or the user's cache directory; the variable CC names
     another compiler. `progress` is called with the name of each stage.
     """
-    options = _checked_options(target, threads, fusion, tune, dtype, cache_dir)
+    options = checked_options(target, threads, fusion, tune, dtype, cache_dir)
     watch = _Stopwatch(progress)
     imported = _import(model, example_inputs, watch)
     examples = _examples(example_inputs, imported.convention)
@@ -158,7 +142,7 @@ def compile(
         target=options.target,
         compiler=options.compiler.version,
         library=chosen.library.path,
-        cc=_cc(),
+        cc=compiler_named(),
         cache_dir=options.cache.directory,
         seconds=watch.seconds,
         ir=ir[chosen.program.threads],
@@ -175,7 +159,7 @@ def _built(
     lowered: Lowered,
     imported: _Imported,
     examples: Sequence[Array],
-    options: _Options,
+    options: Options,
     watch: _Stopwatch,
 ) -> Candidate:
     """A lowered program made ready to run."""
@@ -198,7 +182,7 @@ def _built(
 def _choose(
     make: Callable[[int], Candidate],
     examples: Sequence[Array],
-    options: _Options,
+    options: Options,
     watch: _Stopwatch,
 ) -> tuple[Candidate, ThreadChoice]:
     """The program for the number of threads that was asked for, or else for the fastest."""
@@ -227,95 +211,8 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None) -> Compile
     what its library needs.
     """
     if threads is not None:
-        _check_threads(threads)
-    return load_model(Path(path), threads=threads, cc=_cc(), cache_dir=_cache_dir())
-
-
-def _cc() -> str | None:
-    return os.environ.get("CC") or None
-
-
-def _cache_dir() -> str | None:
-    given = os.environ.get("CANAO_CACHE_DIR")
-    return str(Path(given).expanduser().absolute()) if given else None
-
-
-def _checked_options(
-    target: str | Target,
-    threads: int | None,
-    fusion: Fusion,
-    tune: Tune,
-    dtype: str,
-    cache_dir: str | os.PathLike[str] | None,
-) -> _Options:
-    """The options, with what they default to; an error for one that makes no sense."""
-    if not isinstance(target, Target):
-        _check_choice("target", target, _TARGETS)
-    _check_choice("fusion", fusion, _FUSIONS)
-    _check_choice("tune", tune, _TUNES)
-    _check_choice("dtype", dtype, _DTYPES)
-    if threads is not None:
-        _check_threads(threads)
-    host = Target.host()
-    chosen = target if isinstance(target, Target) else host
-    if target == "opencl":
-        chosen = Target.opencl()
-    if dtype == "float16":
-        _check_halves(chosen, fusion)
-    if chosen.device is not None and threads is not None:
-        raise CanaoError(
-            f"threads={threads} has no meaning for {chosen.device.name}, whose driver has the "
-            "threads; leave `threads` out (POCL_MAX_PTHREAD_COUNT limits those of PoCL)"
-        )
-    if not chosen.runs_on(host):
-        missing = sorted(set(chosen.features) - set(host.features))
-        lacking = f"it lacks {' '.join(missing)}" if missing else f"it is {host.architecture}"
-        raise ToolchainError(
-            f"code for {chosen.triple} cannot run on this machine ({lacking}); leave `target` out, "
-            "or compile for features that this machine has"
-        )
-    return _Options(
-        target=chosen,
-        threads=threads,
-        fusion=fusion,
-        tune=tune,
-        dtype=dtype,
-        compiler=compiler_for(chosen, _cc()),
-        cache=Cache(cache_dir or _cache_dir()),
-    )
-
-
-def _check_halves(target: Target, fusion: Fusion) -> None:
-    """An error where float16 storage does not exist, or would not do what is asked."""
-    if target.device is None:
-        raise CanaoError(
-            'dtype="float16" stores halves, which code in C does not; give target="opencl" '
-            "(--target opencl), or leave `dtype` out"
-        )
-    if fusion == "fast":
-        raise CanaoError(
-            'fusion="fast" states the errors of float32 products, and dtype="float16" rounds their '
-            "weights; leave one of them out"
-        )
-
-
-def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
-    # 1 == True, but 1 is not what the option takes.
-    if not any(value == choice and type(value) is type(choice) for choice in choices):
-        known = ", ".join(repr(choice) for choice in choices)
-        raise CanaoError(f"{name}={value!r} is not an option; choose one of {known}")
-
-
-def _check_threads(threads: object) -> None:
-    if (
-        isinstance(threads, bool)
-        or not isinstance(threads, int)
-        or not 1 <= threads <= _MAX_THREADS
-    ):
-        raise CanaoError(
-            f"threads={threads!r} is not a number of threads; give a whole number from 1 to "
-            f"{_MAX_THREADS}, or None for what is fastest"
-        )
+        check_threads(threads)
+    return load_model(Path(path), threads=threads, cc=compiler_named(), cache_dir=cache_directory())
 
 
 def _import(model: Model, example_inputs: ExampleInputs | None, watch: _Stopwatch) -> _Imported:
@@ -346,7 +243,7 @@ def _is_path(model: str | Path) -> bool:
     return isinstance(model, Path) or ("\n" not in model and model.endswith(".mlir"))
 
 
-def _lower(imported: _Imported, options: _Options, threads: int, watch: _Stopwatch) -> Lowered:
+def _lower(imported: _Imported, options: Options, threads: int, watch: _Stopwatch) -> Lowered:
     """The program of a model, from the cache if it was lowered before."""
     from canao.lowering.layer_task import choose_by_model, foresee_nothing
     from canao.runtime.tuner import Tuner
@@ -384,7 +281,7 @@ def _lower_by(
     chooser: Chooser,
     foresee: Foresee,
     imported: _Imported,
-    options: _Options,
+    options: Options,
     chosen: Mapping[str, object],
     threads: int,
     watch: _Stopwatch,

@@ -25,7 +25,7 @@ LEVELS = (
     {"cli", "apps", "nas"},
     {"peers"},
     {"api"},
-    {"compiled_model", "saved"},
+    {"compiled_model", "options", "saved"},
     {"frontend", "runtime", "tools"},
     {"lowering"},
     {"transforms"},

@@ -150,7 +150,7 @@ def test_wrong_arguments(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert _run(monkeypatch, *arguments) == 1
-    said = capsys.readouterr().err
+    *_, said = capsys.readouterr().err.splitlines()
     assert said.startswith("canao: ")
     assert message in said
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"

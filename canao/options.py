@@ -1,0 +1,127 @@
+"""The arguments of `canao.compile`, checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from canao.errors import CanaoError, ToolchainError
+from canao.runtime.cache import Cache
+from canao.runtime.target import Target
+from canao.runtime.toolchain import Compiler, compiler_for
+
+Fusion = bool | Literal["exact", "fast"]
+Tune = Literal["off", "default", "full"]
+
+_FUSIONS = (True, False, "exact", "fast")
+_TUNES = ("off", "default", "full")
+_DTYPES = ("float32", "float16")
+_TARGETS = ("c", "opencl")
+_MAX_THREADS = 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """The checked arguments of `compile`."""
+
+    target: Target
+    threads: int | None
+    """What was asked for; None leaves the choice to measurement."""
+    fusion: Fusion
+    tune: Tune
+    dtype: str
+    compiler: Compiler
+    cache: Cache
+
+
+def compiler_named() -> str | None:
+    """The compiler that the variable CC names."""
+    return os.environ.get("CC") or None
+
+
+def cache_directory() -> str | None:
+    """The directory that the variable CANAO_CACHE_DIR names."""
+    given = os.environ.get("CANAO_CACHE_DIR")
+    return str(Path(given).expanduser().absolute()) if given else None
+
+
+def checked_options(
+    target: str | Target,
+    threads: int | None,
+    fusion: Fusion,
+    tune: Tune,
+    dtype: str,
+    cache_dir: str | os.PathLike[str] | None,
+) -> Options:
+    """The options, with what they default to; an error for one that makes no sense."""
+    if not isinstance(target, Target):
+        _check_choice("target", target, _TARGETS)
+    _check_choice("fusion", fusion, _FUSIONS)
+    _check_choice("tune", tune, _TUNES)
+    _check_choice("dtype", dtype, _DTYPES)
+    if threads is not None:
+        check_threads(threads)
+    host = Target.host()
+    chosen = target if isinstance(target, Target) else host
+    if target == "opencl":
+        chosen = Target.opencl()
+    if dtype == "float16":
+        _check_halves(chosen, fusion)
+    if chosen.device is not None and threads is not None:
+        raise CanaoError(
+            f"threads={threads} has no meaning for {chosen.device.name}, whose driver has the "
+            "threads; leave `threads` out (POCL_MAX_PTHREAD_COUNT limits those of PoCL)"
+        )
+    if not chosen.runs_on(host):
+        missing = sorted(set(chosen.features) - set(host.features))
+        lacking = f"it lacks {' '.join(missing)}" if missing else f"it is {host.architecture}"
+        raise ToolchainError(
+            f"code for {chosen.triple} cannot run on this machine ({lacking}); leave `target` out, "
+            "or compile for features that this machine has"
+        )
+    return Options(
+        target=chosen,
+        threads=threads,
+        fusion=fusion,
+        tune=tune,
+        dtype=dtype,
+        compiler=compiler_for(chosen, compiler_named()),
+        cache=Cache(cache_dir or cache_directory()),
+    )
+
+
+def _check_halves(target: Target, fusion: Fusion) -> None:
+    """An error where float16 storage does not exist, or would not do what is asked."""
+    if target.device is None:
+        raise CanaoError(
+            'dtype="float16" stores halves, which code in C does not; give target="opencl" '
+            "(--target opencl), or leave `dtype` out"
+        )
+    if fusion == "fast":
+        raise CanaoError(
+            'fusion="fast" states the errors of float32 products, and dtype="float16" rounds their '
+            "weights; leave one of them out"
+        )
+
+
+def _check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    # 1 == True, but 1 is not what the option takes.
+    if not any(value == choice and type(value) is type(choice) for choice in choices):
+        known = ", ".join(repr(choice) for choice in choices)
+        raise CanaoError(f"{name}={value!r} is not an option; choose one of {known}")
+
+
+def check_threads(threads: object) -> None:
+    """An error for what is no number of threads."""
+    if (
+        isinstance(threads, bool)
+        or not isinstance(threads, int)
+        or not 1 <= threads <= _MAX_THREADS
+    ):
+        raise CanaoError(
+            f"threads={threads!r} is not a number of threads; give a whole number from 1 to "
+            f"{_MAX_THREADS}, or None for what is fastest"
+        )
