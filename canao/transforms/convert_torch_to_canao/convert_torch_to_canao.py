@@ -146,9 +146,13 @@ class _FunctionConversion:
                 f"converting '{call.name}' at {call.location} gave {len(results)} results "
                 f"instead of {len(op.results)}; please report this bug"
             )
-        for old, expected, new in zip(op.results, call.results, results, strict=True):
+        for number, (old, expected, new) in enumerate(
+            zip(op.results, call.results, results, strict=True)
+        ):
             if isinstance(new, SSAValue):
                 _check_type(call, new, expected)
+            elif new is None and expected is not None and call.used[number]:
+                raise call.unsupported(f"its result {number} is not computed; use the others")
             self.values[old] = new
 
 

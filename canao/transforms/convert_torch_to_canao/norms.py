@@ -106,8 +106,9 @@ def batch_norm(e: Emitter, call: TorchCall) -> SSAValue:
 
 
 def native_batch_norm(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
-    """As `batch_norm`, without the flag."""
-    return [_by_statistics(e, call, 3, call.number(6)), None, None]
+    """As `batch_norm`, without the flag; in inference the other results have no elements."""
+    nothing = e.filled(0, call.element, [0])
+    return [_by_statistics(e, call, 3, call.number(6)), nothing, nothing]
 
 
 def _by_groups(e: Emitter, value: SSAValue, groups: int, epsilon: float) -> SSAValue:

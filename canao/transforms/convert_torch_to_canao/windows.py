@@ -122,6 +122,8 @@ def _windows(e: Emitter, value: SSAValue, axis: int, places: Places) -> SSAValue
 
 def average(e: Emitter, call: TorchCall) -> SSAValue:
     """`avg_pool(a, size, stride, padding, ceil, with_padding, divisor)`."""
+    if not is_float(call.tensor(0)):
+        raise call.unsupported("averages of integers are not; convert them by .float() first")
     rank = 1 if "1d" in call.name else 2
     pool = _sliding(call, rank, [1], call.flag(4))
     parts = pool.spread(e, call.tensor(0), 0)
