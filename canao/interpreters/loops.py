@@ -8,13 +8,11 @@ loop may run its tasks in the opposite order.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from xdsl.dialects import affine, cf, func, memref, scf, vector
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, ModuleOp, VectorType
 from xdsl.ir import Attribute, Block, Operation, SSAValue
@@ -23,9 +21,9 @@ from xdsl.ir.affine import AffineMap
 from canao.dialects.canao_memory import CompilerFenceOp, PrefetchOp
 from canao.errors import ExecutionError, VerificationError
 from canao.interpreters.affine_places import places_of
+from canao.interpreters.buffers import Array, Buffer, flat_of, unwritten
 from canao.interpreters.loop_arithmetic import FUNCTIONS, dtype_of
 
-Array = npt.NDArray[Any]
 Registers = list[Any]
 Step = Callable[[Registers], None]
 
@@ -56,7 +54,9 @@ def run_lowered(
             f"not {len(inputs)} and {len(weights)}"
         )
     arguments = [
-        Buffer(f"argument {n} of @main", _flat(given[n], a.type) if n < len(given) else _made(a))
+        Buffer(
+            f"argument {n} of @main", flat_of(given[n], a.type) if n < len(given) else unwritten(a)
+        )
         for n, a in enumerate(main.args)
     ]
     with np.errstate(all="ignore"):
@@ -69,33 +69,6 @@ def _count(main: func.FuncOp, kind: str) -> int:
     if not isinstance(attribute, IntegerAttr):
         raise VerificationError(f"@main lacks the attribute 'canao.{kind}'; lower it first")
     return attribute.value.data
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """Flat memory with a name for messages."""
-
-    name: str
-    data: Array
-
-
-def _flat(array: Array, type_: Attribute) -> Array:
-    flat = np.ascontiguousarray(array).reshape(-1)
-    assert isinstance(type_, MemRefType)
-    if flat.dtype != dtype_of(type_) or flat.size != prod(type_.get_shape()):
-        raise VerificationError(f"an argument of @main is {type_}, given {flat.dtype}[{flat.size}]")
-    return flat
-
-
-def _made(value: SSAValue) -> Array:
-    """Memory that nothing has written: NaN where there is such a number."""
-    assert isinstance(value.type, MemRefType)
-    dtype = dtype_of(value.type)
-    size = prod(value.type.get_shape())
-    return np.full(size * dtype.itemsize, 0xFF, np.uint8).view(dtype)
-
-
-# --------------------------------------------------------------------- functions
 
 
 class _Functions:
@@ -246,7 +219,7 @@ def _allocate(c: _FunctionCompiler, op: memref.AllocOp | memref.AllocaOp) -> Ste
     out, name = c.number(op.memref), f"a buffer of {op.memref.type} in @{c.symbol}"
 
     def run(r: Registers) -> None:
-        r[out] = Buffer(name, _made(op.memref))
+        r[out] = Buffer(name, unwritten(op.memref))
 
     return run
 
