@@ -141,8 +141,9 @@ def first_line(error: Exception) -> str:
 def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
     """`torch.export` of the model as it runs in inference; the model stays as it is."""
     args, kwargs = _each_its_own(split_example(example_inputs))
-    model = inference_model(model)
-    with _unchanged(model), torch.no_grad(), warnings.catch_warnings(), _one_trace_at_a_time:
+    with _one_trace_at_a_time:
+        model = inference_model(model)
+    with _one_trace_at_a_time, _unchanged(model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with whole_stacks():
@@ -217,7 +218,7 @@ def _composite(target: object) -> Callable[..., Any] | None:
 
 
 def _decomposed(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) -> ExportedProgram:
-    with warnings.catch_warnings(), _one_trace_at_a_time:
+    with _one_trace_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return program.run_decompositions(table)

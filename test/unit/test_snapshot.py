@@ -335,3 +335,14 @@ def test_models_compiled_at_once(cache: Path) -> None:
         worker.join()
     for number, model in enumerate(models):
         torch.testing.assert_close(found[number], model(x), rtol=1e-5, atol=1e-5)
+
+
+def test_one_model_compiled_by_threads_at_once(model: Tagger, cache: Path) -> None:
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    workers = [threading.Thread(target=compiled_of, args=(model, cache)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert all(type(parameter) is nn.Parameter for parameter in model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
