@@ -93,6 +93,8 @@ class _Imported:
     convention: CallConvention
     state: ModelState | None = None
     """None for a model that came as text."""
+    examples: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None
+    """The arguments and the named ones that an exported program brings."""
 
 
 def compile(
@@ -110,7 +112,8 @@ def compile(
     """Compile a model for inputs of the shapes and dtypes of `example_inputs`.
 
     `model` is a module, a function of tensors, an exported program, or MLIR (a path
-    or the text).
+    or the text). An exported program has examples of its own, and MLIR needs none:
+    give None for them.
     `target` is "c" for this machine, "opencl" for its first OpenCL device, or a
     `Target`, such as `Target.opencl("gpu")`. `threads` is obeyed; if it is
     left out, the fastest number of threads is found by measuring, or, with
@@ -129,7 +132,7 @@ def compile(
     options = checked_options(target, threads, fusion, tune, dtype, cache_dir)
     watch = _Stopwatch(progress)
     imported = _import(model, example_inputs, watch)
-    examples = _examples(example_inputs, imported.convention)
+    examples = _examples(example_inputs, imported)
     ir: dict[int, Mapping[str, str]] = {}
 
     def make(threads: int) -> Candidate:
@@ -166,7 +169,12 @@ def _built(
     program = _named(lowered.program, imported.convention)
     with watch.stage("build"):
         library = build_program(
-            program, options.compiler, options.target, options.cache, workers=available_cores()
+            program,
+            options.compiler,
+            options.target,
+            options.cache,
+            examples,
+            workers=available_cores(),
         )
     with watch.stage("first run"):
         try_program(library, program, options.cache, examples)
@@ -226,7 +234,9 @@ def _import(model: Model, example_inputs: ExampleInputs | None, watch: _Stopwatc
     found = import_model(model, example_inputs)
     watch.seconds |= {"export": found.export_seconds, "import": found.import_seconds}
     text = str(found.module)
-    return _Imported(found.module, text, found.weights, found.convention, found.state)
+    return _Imported(
+        found.module, text, found.weights, found.convention, found.state, found.examples
+    )
 
 
 def _import_mlir(model: str | Path) -> _Imported:
@@ -326,10 +336,14 @@ def _named(program: Program, convention: CallConvention) -> Program:
     return replace(program, inputs=tuple(replace(spec, name=leaf.name) for spec, leaf in pairs))
 
 
-def _examples(example_inputs: ExampleInputs | None, convention: CallConvention) -> list[Array]:
-    """The flat arrays of the example inputs; ones where there are none."""
-    if example_inputs is None:
+def _examples(example_inputs: ExampleInputs | None, imported: _Imported) -> list[Array]:
+    """The flat arrays of the example inputs, of the model's own, or ones where it has none."""
+    convention = imported.convention
+    if example_inputs is not None:
+        args, kwargs = split_example(example_inputs)
+    elif imported.examples is not None:
+        args, kwargs = imported.examples
+    else:
         return [np.ones(leaf.shape, computed_dtype(leaf.dtype)) for leaf in convention.inputs]
-    args, kwargs = split_example(example_inputs)
     # The caller may change its tensors later: keep what was given.
     return [array.copy() for array in convention.flatten(args, kwargs)]

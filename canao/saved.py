@@ -92,7 +92,9 @@ def library_of(model: CompiledModel) -> Path:
     if build.library.is_file():
         return build.library
     compiler, cache = compiler_for(build.target, build.cc), Cache(build.cache_dir)
-    return build_program(model.program, compiler, build.target, cache, workers=1).path
+    return build_program(
+        model.program, compiler, build.target, cache, model.examples, workers=1
+    ).path
 
 
 def pack(model: CompiledModel, weights: Sequence[Array]) -> dict[str, bytes]:
@@ -233,7 +235,7 @@ def _rebuild(
     compiler: Compiler,
     cache: Cache,
 ) -> Library:
-    library = build_program(program, compiler, target, cache, workers=available_cores())
+    library = build_program(program, compiler, target, cache, examples, workers=available_cores())
     try_program(library, program, cache, examples)
     return library
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType, f16
@@ -35,6 +36,8 @@ class ImportedModel:
     state: ModelState
     export_seconds: float
     import_seconds: float
+    examples: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None
+    """The arguments and the named ones that an exported program brings."""
 
 
 def mlir_context() -> Context:

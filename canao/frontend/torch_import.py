@@ -310,12 +310,13 @@ def _results(program: ExportedProgram, function: FuncOp) -> list[Result]:
 
 def _parameters_of(program: ExportedProgram) -> tuple[str, ...]:
     """Names of positional arguments of an exported program, as far as it tells."""
-    users = program.graph_signature.user_inputs
+    inputs = program.graph_signature.input_specs
+    users = [s.arg.name for s in inputs if s.kind == InputKind.USER_INPUT]
     spec = program.call_spec.in_spec
     positional = spec.children()[0].children() if spec is not None else []
     flat = all(structure_of(child, "the input") == LEAF for child in positional)
-    names = [str(name) for name in list(users)[: len(positional)]]
-    return tuple(names) if flat else tuple(f"arg{n}" for n in range(len(positional)))
+    names = tuple(users[: len(positional)])
+    return names if flat else tuple(f"arg{n}" for n in range(len(positional)))
 
 
 def import_model(
@@ -360,4 +361,5 @@ def import_model(
     tensors = tensors_of(model) if isinstance(model, nn.Module) else {}
     state = ModelState.of(hooks.store, frozenset(hooks.state), tensors)
     seconds = exported - started, perf_counter() - exported
-    return ImportedModel(module, hooks.store, convention, state, *seconds)
+    examples = model.example_inputs if isinstance(model, ExportedProgram) else None
+    return ImportedModel(module, hooks.store, convention, state, *seconds, examples)

@@ -25,7 +25,7 @@ from canao.runtime.build import Library
 from canao.runtime.cache import Cache, digest
 from canao.runtime.memory import lasting_empty
 from canao.runtime.module import Array, NativeModule, pointers
-from canao.runtime.tensor_file import map_tensors, write_tensors
+from canao.runtime.trial_inputs import fill_with_examples, write_examples
 
 TIME_LIMIT = 120.0
 """Seconds that the first run may take, the start of Python included."""
@@ -75,7 +75,7 @@ def _run_child(
         path = room / "job.json"
         try:
             path.write_text(json.dumps(job), encoding="utf-8")
-            write_tensors(room / _EXAMPLES, {str(n): array for n, array in enumerate(examples)})
+            write_examples(room / _EXAMPLES, examples)
         except OSError as error:
             raise cache.error(error) from error
         child = run_module(
@@ -153,10 +153,7 @@ def run_job(path: Path) -> None:
         int(job["calls"]),
     )
     inputs, outputs = _zeros(job["inputs"]), _zeros(job["outputs"])
-    given = map_tensors(path.with_name(_EXAMPLES))
-    for n, array in enumerate(inputs):
-        if str(n) in given:
-            array[...] = given[str(n)]
+    fill_with_examples(inputs, path.with_name(_EXAMPLES))
     inputs_at = pointers([array.ctypes.data for array in inputs])
     outputs_at = pointers([array.ctypes.data for array in outputs])
     for run in (module.run, module.profile):

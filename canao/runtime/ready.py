@@ -49,15 +49,24 @@ class Module(Protocol):
 
 
 def build_program(
-    program: Program, compiler: Compiler, target: Target, cache: Cache, *, workers: int
+    program: Program,
+    compiler: Compiler,
+    target: Target,
+    cache: Cache,
+    examples: Sequence[Array],
+    *,
+    workers: int,
 ) -> Library:
-    """What runs a program on its target, from the cache if it was built before."""
+    """What runs a program on its target, from the cache if it was built before.
+
+    OpenCL programs run once on `examples`, the flat inputs, when they are built.
+    """
     if target.device is None:
         return build_library(program.source, compiler, target, cache, workers=workers)
     from canao.runtime.opencl.build import build_binary
     from canao.runtime.opencl.job import Job
 
-    return build_binary(program.source, Job.of(program, target.device), cache)
+    return build_binary(program.source, Job.of(program, target.device), cache, examples)
 
 
 def try_program(

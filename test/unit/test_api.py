@@ -199,6 +199,24 @@ def test_mlir_without_its_weights(tmp_path: Path) -> None:
         canao.compile(MLIR, None, tune="off", cache_dir=tmp_path)
 
 
+def test_an_exported_program_brings_its_examples(tmp_path: Path) -> None:
+    """Positional and named ones; what is given beside it takes their place."""
+
+    class Remainder(torch.nn.Module):
+        def forward(self, a: torch.Tensor, flag: bool, *, b: torch.Tensor) -> torch.Tensor:
+            return a % b if flag else a
+
+    a, b = torch.arange(3), torch.tensor([5, 2, 7])
+    program = torch.export.export(Remainder(), (a, True), {"b": b})
+    options: dict[str, Any] = {"threads": 1, "tune": "off", "cache_dir": tmp_path}
+    compiled = canao.compile(program, None, **options)
+    assert [example.tolist() for example in compiled.examples] == [a.tolist(), b.tolist()]
+    assert compiled.measure(runs=2, warmup=0).median > 0
+    assert torch.equal(compiled(a, True, b=b), a % b)
+    other = canao.compile(program, {"a": a + 1, "flag": True, "b": b}, **options)
+    assert other.examples[0].tolist() == (a + 1).tolist()
+
+
 def test_malformed_mlir(tmp_path: Path) -> None:
     with pytest.raises(canao.InputFileError, match=r"<string>:3:\d+"):
         canao.compile(MLIR.replace('"b"', "b"), None, cache_dir=tmp_path)

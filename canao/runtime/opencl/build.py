@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 import signal
 import time
+from collections.abc import Sequence
 
 from canao.errors import DeviceError, ExecutionError, ToolchainError
 from canao.runtime.build import Library
 from canao.runtime.cache import Cache, CacheEntry, digest
 from canao.runtime.device import OpenCLDevice
 from canao.runtime.guard import TIME_LIMIT, run_module
+from canao.runtime.module import Array
 from canao.runtime.opencl.child import REFUSED, UNBUILT
 from canao.runtime.opencl.job import Job
+from canao.runtime.trial_inputs import write_examples
 
 _DOUBLE = re.compile(r"\bdouble\d*\b")
 _SOURCE, _BINARY, _JOB = "program.cl", "program.bin", "job.json"
+_EXAMPLES = "examples.safetensors"
 
 
 def binary_key(source: str, job: Job) -> str:
@@ -24,9 +28,17 @@ def binary_key(source: str, job: Job) -> str:
     return digest("opencl", source, *words, job.to_json(described=False))
 
 
-def build_binary(source: str, job: Job, cache: Cache, *, time_limit: float = TIME_LIMIT) -> Library:
-    """The binary of a text, built and run on zeros in a child unless the cache has it.
+def build_binary(
+    source: str,
+    job: Job,
+    cache: Cache,
+    examples: Sequence[Array] = (),
+    *,
+    time_limit: float = TIME_LIMIT,
+) -> Library:
+    """The binary of a text, built and run once in a child unless the cache has it.
 
+    It runs on `examples`, the flat inputs of the program, or else on zeros.
     `ToolchainError` if the driver's compiler refuses it, `ExecutionError` if
     building or running it crashes or hangs, `DeviceError` if it does not fit.
     """
@@ -41,7 +53,7 @@ def build_binary(source: str, job: Job, cache: Cache, *, time_limit: float = TIM
         if found is not None:
             return Library(found.file(_BINARY), key, 0.0)
         start = time.perf_counter()
-        entry = _build(source, job, cache, key, time_limit)
+        entry = _build(source, job, cache, key, examples, time_limit)
     return Library(entry.file(_BINARY), key, time.perf_counter() - start)
 
 
@@ -53,12 +65,20 @@ def store_source(source: str, cache: Cache) -> Library:
     return Library(found.file(_SOURCE), key, 0.0)
 
 
-def _build(source: str, job: Job, cache: Cache, key: str, time_limit: float) -> CacheEntry:
+def _build(
+    source: str,
+    job: Job,
+    cache: Cache,
+    key: str,
+    examples: Sequence[Array],
+    time_limit: float,
+) -> CacheEntry:
     with cache.scratch() as room:
-        paths = [room / name for name in (_JOB, _SOURCE, _BINARY)]
+        paths = [room / name for name in (_JOB, _SOURCE, _BINARY, _EXAMPLES)]
         try:
             for path, text in zip(paths, (job.to_json(), source), strict=False):
                 path.write_text(text, encoding="utf-8")
+            write_examples(paths[-1], examples)
         except OSError as error:
             raise cache.error(error) from error
         _run_child([str(path) for path in paths], job.device, time_limit)

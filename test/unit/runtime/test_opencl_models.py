@@ -23,6 +23,7 @@ from canao.runtime.opencl.build import build_binary
 from canao.runtime.opencl.job import Job
 from canao.runtime.opencl.module import OpenCLModule
 from canao.runtime.opencl.session import driver_error
+from canao.runtime.trial_inputs import write_examples
 
 ROWS = 100
 LOOKUP = f"""
@@ -111,15 +112,20 @@ def test_saved_and_loaded(compiled: canao.CompiledModel, tmp_path: Path) -> None
     assert loaded.build.target.device == compiled.build.target.device
 
 
+def by_another_driver(path: Path) -> None:
+    """Makes a saved model look as if another driver had made its binary."""
+    manifest = json.loads((path / "canao.json").read_text())
+    manifest["target"]["device"]["driver"] = "another"
+    (path / "canao.json").write_text(json.dumps(manifest))
+
+
 def test_saved_by_another_driver(
     compiled: canao.CompiledModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The binary is of no use here: the kernels are built again."""
     monkeypatch.setenv("CANAO_CACHE_DIR", str(tmp_path / "cache"))
     path = compiled.save(tmp_path / "model")
-    manifest = json.loads((path / "canao.json").read_text())
-    manifest["target"]["device"]["driver"] = "another"
-    (path / "canao.json").write_text(json.dumps(manifest))
+    by_another_driver(path)
     loaded = canao.load(path)
     assert torch.equal(loaded(X), compiled(X))
     assert loaded.build.target.device == target().device
@@ -184,13 +190,51 @@ def test_kernel_that_does_not_build(compiled: canao.CompiledModel, tmp_path: Pat
         )
 
 
+def with_body(compiled: canao.CompiledModel, body: str) -> str:
+    """The source of a model whose first kernel does something else, and is the last one."""
+    assert compiled.program.launches is not None
+    name = compiled.program.launches.steps[0].kernel
+    head, _, rest = compiled.source.partition(f"void {name}(")
+    return f"{head}void {name}({rest.partition(')')[0]}) {{ {body} }}"
+
+
 def test_kernel_that_crashes(compiled: canao.CompiledModel, tmp_path: Path) -> None:
-    name = compiled.program.launches.steps[0].kernel if compiled.program.launches else ""
-    head, _, _ = compiled.source.partition(f"void {name}(")
-    parameters = compiled.source.partition(f"void {name}(")[2].partition(")")[0]
-    source = f"{head}void {name}({parameters}) {{ *(__global volatile int *)8 = 1; }}"
+    source = with_body(compiled, "*(__global volatile int *)8 = 1;")
     with pytest.raises(ExecutionError, match=r"crashed .*choose another device"):
         build_binary(source, job_of(compiled.program), Cache(tmp_path))
+
+
+def test_examples_are_what_the_first_run_sees(tmp_path: Path) -> None:
+    """A kernel crashes unless its input is the example: on zeros it does."""
+    given = torch.tensor([-7.0, 3.0])
+    model = canao.compile(
+        torch.nn.ReLU(), (given,), target=target(), tune="off", cache_dir=tmp_path
+    )
+    body = "if (*(__global const float *)base_input != -7) *(__global volatile int *)8 = 1;"
+    source, job = with_body(model, body), job_of(model.program)
+    with pytest.raises(ExecutionError, match="crashed"):
+        build_binary(source, job, Cache(tmp_path))
+    assert build_binary(source, job, Cache(tmp_path), [given.numpy()]).path.is_file()
+
+
+def test_a_model_is_built_on_its_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both when it is compiled and when it is loaded where its device is not."""
+    seen: list[torch.Tensor] = []
+
+    def note(path: Path, examples: list[np.ndarray]) -> None:
+        seen.extend(torch.tensor(array) for array in examples)
+        write_examples(path, examples)
+
+    monkeypatch.setattr(build_module, "write_examples", note)
+    given = torch.tensor([-7.0, 3.0])
+    model = canao.compile(
+        torch.nn.ReLU(), (given,), target=target(), tune="off", cache_dir=tmp_path
+    )
+    path = model.save(tmp_path / "model")
+    by_another_driver(path)
+    monkeypatch.setenv("CANAO_CACHE_DIR", str(tmp_path / "another"))
+    canao.load(path)
+    assert [tensor.tolist() for tensor in seen] == [given.tolist()] * 2
 
 
 def test_kernel_that_hangs(compiled: canao.CompiledModel, tmp_path: Path) -> None:
