@@ -10,6 +10,7 @@ import typer
 
 from canao.cli.console import console
 from canao.cli.options import Json
+from canao.cli.progress import shown_progress
 from canao.cli.training_commands import (
     Bfloat16,
     Data,
@@ -22,7 +23,6 @@ from canao.cli.training_commands import (
     need_extra,
     print_scores,
     tell,
-    told_progress,
 )
 from canao.errors import CanaoError
 from canao.nas.architecture import Architecture
@@ -78,7 +78,7 @@ def distil(
         batch_size=batch, learning_rate=learning_rate, save_every=save_every, bf16=bfloat16
     )
     title, done = f"distilling {sizes.key}", f"distilled {sizes.key}"
-    with told_progress(title, done, as_json) as told:
+    with shown_progress(title, done, quiet=as_json) as told:
         result = train_candidate(
             sizes,
             opened,

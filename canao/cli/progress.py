@@ -1,6 +1,7 @@
 """Progress that people can read: one line that replaces itself, or a plain line now and then.
 
-On a terminal one live line shows what is under way and for how long. Elsewhere, in a file or a
+On a terminal one live line shows what is under way, for how long, and, where steps are counted,
+a bar of those that were taken. Elsewhere, in a file or a
 pipe, a plain line says what begins, and another one each ten seconds what is under way, so that
 it is neither silent nor long. Either ends with one line that stays. No text is read as markup.
 """
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -20,8 +22,15 @@ from rich.text import Text
 
 from canao.cli.console import console
 
-Say = Callable[[str], None]
-"""Called with the stage that begins; from any thread."""
+
+class Say(Protocol):
+    """Called with the stage under way, and where it has steps, how many were taken of how many.
+
+    From any thread.
+    """
+
+    def __call__(self, stage: str, part: int = 0, whole: int = 0) -> None: ...
+
 
 INTERVAL = 10.0
 """Seconds between plain lines."""
@@ -29,6 +38,8 @@ _FRAMES = "-\\|/"
 _FRAMES_A_SECOND = 4
 _ELLIPSIS = "..."
 _LONGEST_SECONDS = 120
+_BAR = 20
+"""Columns of a bar, which is left out where the text beside it had not twice as many."""
 
 
 @dataclass
@@ -37,6 +48,9 @@ class _Shown:
 
     title: str
     stage: str = ""
+    part: int = 0
+    whole: int = 0
+    """Steps taken and steps in all; none are counted if this is 0."""
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -45,17 +59,36 @@ class _Shown:
 
     @property
     def text(self) -> str:
-        return f"{self.title}: {self.stage}" if self.stage else self.title
+        """The title, the stage and its steps."""
+        return self._joined(self.title, self.stage)
 
-    def say(self, stage: str) -> None:
+    @property
+    def under_way(self) -> str:
+        """The stage, or the title where none was told, and its steps."""
+        return self._joined(self.stage or self.title)
+
+    def _joined(self, *texts: str) -> str:
+        steps = f"{self.part} of {self.whole}" if self.whole else ""
+        return ": ".join(text for text in (*texts, steps) if text)
+
+    @property
+    def bar(self) -> str:
+        """The share of the steps that was taken; empty where none are counted."""
+        if not self.whole:
+            return ""
+        filled = min(_BAR, _BAR * self.part // self.whole)
+        return f"[{'#' * filled}{'.' * (_BAR - filled)}]"
+
+    def say(self, stage: str, part: int = 0, whole: int = 0) -> None:
         """Take the newest stage, as one line."""
-        self.stage = " ".join(stage.split())
+        self.stage, self.part, self.whole = " ".join(stage.split()), part, whole
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         frame = _FRAMES[int(self.seconds * _FRAMES_A_SECOND) % len(_FRAMES)]
         time_spent = f" {spent(self.seconds)}"
         room = options.max_width - len(frame) - 1 - len(time_spent)
-        yield Text(f"{frame} {fitted(self.text, room)}{time_spent}", no_wrap=True)
+        bar = f" {self.bar}" if self.bar and room - len(self.bar) > 2 * _BAR else ""
+        yield Text(f"{frame} {fitted(self.text, room - len(bar))}{bar}{time_spent}", no_wrap=True)
 
 
 @contextmanager
@@ -74,7 +107,7 @@ def shown_progress(
     it"). `picture` is shown on a terminal instead of the line. With `quiet` nothing is shown.
     """
     if quiet:
-        yield lambda stage: None
+        yield lambda stage, part=0, whole=0: None
         return
     where = on or console(stderr=True)
     shown = _Shown(title)
@@ -101,7 +134,7 @@ def _plain_lines(where: Console, shown: _Shown, interval: float) -> Generator[No
 
     def tell() -> None:
         while not ended.wait(interval):
-            _print(where, f"  {spent(shown.seconds)}: {shown.stage or shown.title}")
+            _print(where, f"  {spent(shown.seconds)}: {shown.under_way}")
 
     thread = threading.Thread(target=tell, name="canao progress", daemon=True)
     thread.start()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,16 +16,12 @@ from rich.text import Text
 from canao.cli.console import console
 from canao.cli.models import TuneChoice
 from canao.cli.options import Json, Threads
-from canao.cli.progress import shown_progress
+from canao.cli.progress import Say, shown_progress
 from canao.cli.results import write_results
 from canao.errors import CanaoError, MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from canao.nas.training.evaluate import Evaluation, TaskResult
-
-    Told = Callable[[str, int, int], None]
 
 _out = console()
 _err = console(stderr=True)
@@ -91,7 +86,7 @@ def train(
     opened = open_task(task, data)
     tell(opened.notes, as_json)
     name = opened.spec.title
-    with told_progress(f"training on {name}", f"trained on {name}", as_json) as told:
+    with shown_progress(f"training on {name}", f"trained on {name}", quiet=as_json) as told:
         result = fine_tune(
             model or default_teacher(),
             opened,
@@ -143,7 +138,7 @@ def evaluate(
         raise typer.BadParameter(f"--task chooses among the tasks of glue, not of {what}")
     wanted = task or (_glue_tasks() if what == _GLUE else [what])
     lenient = what == _GLUE and not task
-    with told_progress(f"evaluating {model}", f"evaluated {model}", as_json) as told:
+    with shown_progress(f"evaluating {model}", f"evaluated {model}", quiet=as_json) as told:
         pairs = [
             _evaluated(one, model, data, threads, tune, told, lenient=lenient) for one in wanted
         ]
@@ -171,7 +166,7 @@ def _evaluated(
     data: Path | None,
     threads: int | None,
     tune: TuneChoice,
-    told: Told,
+    told: Say,
     *,
     lenient: bool,
 ) -> TaskResult | None:
@@ -199,7 +194,7 @@ def _evaluated(
         threads=threads,
         tune=tune.value,  # pyright: ignore[reportArgumentType]
         progress=told,
-        stage=lambda stage: told(f"{opened.spec.title}: {stage}", 0, 0),
+        stage=lambda stage: told(f"{opened.spec.title}: {stage}"),
     )
 
 
@@ -254,13 +249,6 @@ def tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
     if not quiet:
         for note in dict.fromkeys(notes):
             _err.print(Text(f"note: {note}", style="dim"), soft_wrap=True)
-
-
-@contextmanager
-def told_progress(title: str, done: str, quiet: bool) -> Generator[Told]:
-    """A function that shows how far each thing is, on standard error."""
-    with shown_progress(title, done, quiet=quiet) as say:
-        yield lambda what, part, whole: say(f"{what}: {part} of {whole}" if whole else what)
 
 
 def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:

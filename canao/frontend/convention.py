@@ -141,8 +141,9 @@ class CallConvention:
     def rebuild(self, outputs: Sequence[Array], inputs: Sequence[Array] = ()) -> Any:
         """The result as the model returns it, with tensors that share the memory of `outputs`.
 
-        `inputs` are the arrays that `flatten` gave: for results that are inputs,
-        which are copied. What the model returns twice is one tensor.
+        Outputs that must not be written to are copied. `inputs` are the arrays that
+        `flatten` gave: for results that are inputs, which are copied, too. What the
+        model returns twice is one tensor.
         """
         return self.output.rebuild(self._leaves(outputs, inputs))
 
@@ -156,7 +157,8 @@ class CallConvention:
                 continue
             if result not in made:
                 computed = result.source == "computed"
-                array = outputs[result.index] if computed else inputs[result.index].copy()
+                array = outputs[result.index] if computed else inputs[result.index]
+                array = array if computed and array.flags.writeable else array.copy()
                 made[result] = torch.from_numpy(array).to(getattr(torch, result.dtype))
             yield made[result]
 

@@ -29,6 +29,17 @@ with shown_progress("making " + 60 * "m", "made it", on=console(), interval=0.2)
     time.sleep(0.5)
 print("end")
 """
+STEPS = """
+import time
+from canao.cli.console import console
+from canao.cli.progress import shown_progress
+
+with shown_progress("training on RTE", "trained on RTE", on=console(), interval=0.2) as say:
+    for n in range(41):
+        say("training", n, 40)
+        time.sleep(0.02)
+    time.sleep(0.5)
+"""
 CLEAR, CODES = "\x1b[2K", re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
 
 
@@ -79,10 +90,31 @@ def test_a_terminal_has_one_line_that_replaces_itself() -> None:
     assert lines[-2:] == ["end", ""]
 
 
-def test_a_pipe_has_a_line_now_and_then() -> None:
-    interval = 0.2
+def test_a_terminal_has_a_bar_of_steps() -> None:
+    written = CODES.sub("\n", _on_a_terminal(STEPS))
+    shown = re.findall(
+        r"[-|/\\] training on RTE: training: (\d+) of 40 \[(#*)(\.*)\] \d+ s\s", written
+    )
+    taken = [int(part) for part, _, _ in shown]
+    assert len(set(taken)) >= 2
+    assert taken == sorted(taken)
+    assert taken[-1] == 40
+    for part, filled, rest in shown:
+        assert (len(filled), len(filled + rest)) == (int(part) // 2, 20)
+
+
+def test_a_narrow_terminal_has_no_bar() -> None:
+    file = io.StringIO()
+    narrow = Console(file=file, force_terminal=True, width=60)
+    with shown_progress("training on RTE", "trained on RTE", on=narrow) as say:
+        say("training", 7, 40)
+    assert "training on RTE: training: 7 of 40 0 s" in CODES.sub("", file.getvalue())
+
+
+def _through_a_pipe(program: str) -> tuple[list[str], float]:
+    """The lines that a program writes to a pipe, and the seconds from the first to the last."""
     child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True, env=_environment()
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=_environment()
     )
     assert child.stdout is not None
     lines: list[str] = []
@@ -91,12 +123,30 @@ def test_a_pipe_has_a_line_now_and_then() -> None:
         lines.append(line.rstrip("\n"))
         times.append(time.monotonic())
     assert child.wait() == 0
+    return lines, times[-1] - times[0]
+
+
+def test_a_pipe_has_the_steps_now_and_then() -> None:
+    lines, seconds = _through_a_pipe(STEPS)
+    assert lines[0] == "training on RTE ..."
+    assert lines[-1].startswith("trained on RTE in ")
+    between = [re.fullmatch(r"  \d+ s: training: (\d+) of 40", line) for line in lines[1:-1]]
+    assert 3 <= len(between) <= seconds / 0.2 + 1
+    taken = [int(line[1]) for line in between if line]
+    assert len(taken) == len(between)
+    assert taken == sorted(taken)
+    assert taken[-1] == 40
+
+
+def test_a_pipe_has_a_line_now_and_then() -> None:
+    interval = 0.2
+    lines, seconds = _through_a_pipe(PROGRAM)
     assert lines[0] == "making " + 60 * "m" + " ..."
     assert lines[-2].startswith("made it in ")
     assert lines[-1] == "end"
     between = lines[1:-2]
     # 1.3 seconds in all: one of 40 stages now and then, and no silence while none began.
-    assert 3 <= len(between) <= (times[-1] - times[0]) / interval + 1
+    assert 3 <= len(between) <= seconds / interval + 1
     assert all(" s: schedule " in line and BRACKETS in line for line in between)
     assert all("\x1b" not in line for line in lines)
 

@@ -7,19 +7,26 @@ from abc import ABC
 from xdsl.irdl import irdl_op_definition
 from xdsl.utils.exceptions import VerifyException
 
-from canao.dialects.canao.elementwise import BinaryOp, UnaryOp
+from canao.dialects.canao.elementwise import BinaryOp, ElementwiseOp, UnaryOp
 from canao.dialects.canao.types import element_of, is_float
 
 
-class RoundingOp(UnaryOp, ABC):
+class _OfFloats(ElementwiseOp, ABC):
+    """An operation whose elements are floating-point numbers."""
+
+    def verify_(self) -> None:
+        super().verify_()
+        if not is_float(self.result):
+            raise VerifyException(
+                f"elements must be floating-point numbers, not {element_of(self.result)}"
+            )
+
+
+class RoundingOp(_OfFloats, UnaryOp, ABC):
     """The operand as a whole number; infinities, NaN and the sign of zero stay."""
 
     def decides_by(self, operand: int) -> bool:
         return True
-
-    def verify_(self) -> None:
-        super().verify_()
-        _verify_floats(self)
 
 
 @irdl_op_definition
@@ -51,7 +58,7 @@ class RoundOp(RoundingOp):
 
 
 @irdl_op_definition
-class FmodOp(BinaryOp):
+class FmodOp(_OfFloats, BinaryOp):
     """`a - trunc(a / b) * b`, exactly: what is left of `a`, with its sign; NaN if `b` is 0."""
 
     name = "canao.fmod"
@@ -62,27 +69,12 @@ class FmodOp(BinaryOp):
     def decides_by(self, operand: int) -> bool:
         return True
 
-    def verify_(self) -> None:
-        super().verify_()
-        _verify_floats(self)
-
 
 @irdl_op_definition
-class KeepRoundingOp(UnaryOp):
+class KeepRoundingOp(_OfFloats, UnaryOp):
     """`a` as it was rounded: C makes no multiply-add of the product `a` and a sum after it."""
 
     name = "canao.keep_rounding"
 
     def computations(self) -> int:
         return 0
-
-    def verify_(self) -> None:
-        super().verify_()
-        _verify_floats(self)
-
-
-def _verify_floats(op: UnaryOp | BinaryOp) -> None:
-    if not is_float(op.result):
-        raise VerifyException(
-            f"elements must be floating-point numbers, not {element_of(op.result)}"
-        )

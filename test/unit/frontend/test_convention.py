@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,28 @@ def test_json_round_trip() -> None:
 def test_results_get_the_dtype_of_the_model() -> None:
     found = _CONVENTION.rebuild([np.array([1, 2])])
     assert found.dtype == torch.int32
+
+
+@pytest.fixture
+def every_warning() -> Iterator[None]:
+    """PyTorch says some warnings once a process."""
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
+
+
+@pytest.mark.usefixtures("every_warning")
+@pytest.mark.filterwarnings("error")
+def test_results_can_be_written_to() -> None:
+    """Also where the array is a view that must not be, such as one number in many places."""
+    one, own = np.ones(1, np.int32), np.zeros(3, np.int32)
+    result = _CONVENTION.rebuild([np.broadcast_to(one, (3,))])
+    result[0] = 7
+    assert result.tolist() == [7, 1, 1]
+    assert one.tolist() == [1]
+    _CONVENTION.rebuild([own])[1] = 5
+    assert own.tolist() == [0, 5, 0]
 
 
 def test_foreign_output_types_are_not_imported() -> None:

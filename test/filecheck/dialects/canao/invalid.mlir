@@ -358,3 +358,30 @@ func.func @bad(%x: tensor<0x8xf32>, %y: tensor<2xi64>) {
 }
 
 // CHECK: a table of shape (0, 8) has nothing to look up
+
+// -----
+
+func.func @bad(%x: tensor<4xi64>) {
+  %r = canao.floor %x : (tensor<4xi64>) -> tensor<4xi64>
+  func.return
+}
+
+// CHECK: elements must be floating-point numbers, not i64
+
+// -----
+
+func.func @bad(%x: tensor<4xi64>) {
+  %r = canao.fmod %x, %x : (tensor<4xi64>, tensor<4xi64>) -> tensor<4xi64>
+  func.return
+}
+
+// CHECK: elements must be floating-point numbers, not i64
+
+// -----
+
+func.func @bad(%x: tensor<4xi64>) {
+  %r = canao.keep_rounding %x : (tensor<4xi64>) -> tensor<4xi64>
+  func.return
+}
+
+// CHECK: elements must be floating-point numbers, not i64
