@@ -116,6 +116,8 @@ class Launch:
     arguments: tuple[Piece, ...]
     local_bytes: int = 0
     """Local memory of a group."""
+    block: str = ""
+    """The block of the model that it belongs to, if that is known."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class Launches:
                 s["items"],
                 tuple(Piece(**p) for p in s["arguments"]),
                 s["local_bytes"],
+                s.get("block", ""),
             )
             for s in data["steps"]
         )

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from canao.files import replace_text
+from canao.lowering.c.comments import comment
 from canao.lowering.c.literals import c_string
 from canao.lowering.program import Piece, Program
 from canao.runtime.device import OpenCLDevice
@@ -94,7 +95,7 @@ def _host(
     size: int,
     device: OpenCLDevice,
 ) -> str:
-    """The tables of the program, and the host that runs them."""
+    """The tables of the program, each step beside its block of the model, and what runs them."""
     launches = program.launches
     assert launches is not None
     steps = [launch for launch in launches.steps if launch.groups]
@@ -112,7 +113,8 @@ def _host(
     for launch in steps:
         items = f"{launch.groups * launch.items}u, {launch.items}u"
         first, count = len(pieces), len(launch.arguments)
-        rows.append(f"  {{{c_string(launch.kernel)}, {items}, {first}, {count}}},")
+        block = f" {comment([launch.block])}" if launch.block else ""
+        rows.append(f"  {{{c_string(launch.kernel)}, {items}, {first}, {count}}},{block}")
         pieces += launch.arguments
     weight_sizes = ", ".join(f"{array.nbytes}u" for array in weights) or "0"
     return "\n".join(

@@ -71,4 +71,4 @@ def _launch(call: Call, kernel: PrintedFunction, items: int, scratch_start: int)
         pieces.append(Piece("arena", 0, scratch_start))
     if kernel.checks:
         pieces.append(Piece("status", 0, 0))
-    return Launch(kernel.name, kernel.tasks, items, tuple(pieces), kernel.local_bytes)
+    return Launch(kernel.name, kernel.tasks, items, tuple(pieces), kernel.local_bytes, call.block)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
 
@@ -33,9 +33,11 @@ class Job:
         def sizes(specs: Sequence[Any]) -> tuple[int, ...]:
             return tuple(prod(s.shape) * np.dtype(s.dtype).itemsize for s in specs)
 
+        # Programs that differ in the names of blocks alone share a binary.
+        steps = tuple(replace(step, block="") for step in program.launches.steps)
         return Job(
             device,
-            program.launches,
+            replace(program.launches, steps=steps),
             sizes(program.inputs),
             sizes(program.weights),
             sizes(program.outputs),

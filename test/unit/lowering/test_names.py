@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from xdsl.context import Context
@@ -12,6 +13,7 @@ from canao.dialects.canao import LayerOp
 from canao.frontend.imported import parse_mlir
 from canao.lowering.c.comments import comment
 from canao.lowering.c.names import Names, readable, unused_name
+from canao.lowering.opencl.device import POCL, DeviceKind, DeviceModel
 from canao.lowering.pipeline import lower
 from canao.lowering.program import Program
 from canao.lowering.target import vector_unit
@@ -49,6 +51,18 @@ func.func @main(%i: tensor<4xi64>) -> tensor<4x8xf32> {
   func.return %n : tensor<4x8xf32>
 }
 """  # noqa: E501
+ENCODER = """
+func.func @main(%x: tensor<8x16xf32>) -> tensor<8x16xf32> {
+  %w = canao.weight "encoder.layer.0.dense.weight" : tensor<16x16xf32>
+  %b = canao.weight "encoder.layer.0.dense.bias" : tensor<16xf32>
+  %p = canao.matmul %x, %w : (tensor<8x16xf32>, tensor<16x16xf32>) -> tensor<8x16xf32>
+  %s = canao.add %p, %b : (tensor<8x16xf32>, tensor<16xf32>) -> tensor<8x16xf32>
+  %v = canao.weight "encoder.layer.1.dense.weight" : tensor<16x16xf32>
+  %q = canao.matmul %s, %v : (tensor<8x16xf32>, tensor<16x16xf32>) -> tensor<8x16xf32>
+  %r = canao.softmax %q axis 1 : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  func.return %r : tensor<8x16xf32>
+}
+"""
 
 
 def unary(op: str, shape: str = "4x8") -> str:
@@ -61,9 +75,9 @@ func.func @main(%x: {tensor}) -> {tensor} {{
 """
 
 
-def program(text: str, *, fusion: bool = True) -> Program:
+def program(text: str, *, fusion: bool = True, device: DeviceModel | None = None) -> Program:
     unit = vector_unit(("avx2", "fma"))
-    return lower(parse_mlir(text), target_unit=unit, threads=1, fusion=fusion)
+    return lower(parse_mlir(text), target_unit=unit, threads=1, fusion=fusion, device=device)
 
 
 def names(text: str) -> list[str]:
@@ -143,6 +157,27 @@ def test_buffers_and_loops_are_called_by_their_roles() -> None:
     assert re.search(r"for \(long term(_tile)? = 0;", source)
     assert "sum0_1 = " in source
     assert "/* block.0.dense */" in source
+
+
+@pytest.mark.parametrize("kind", DeviceKind)
+@pytest.mark.parametrize(
+    "text", [LINEAR.format(weight="a.b.w", bias="a.b.v"), ATTENTION, EMBEDDING, ENCODER]
+)
+def test_opencl_has_the_names_of_c(text: str, kind: DeviceKind) -> None:
+    """Of kernels, in the report too, and of the blocks of the model."""
+    in_c = program(text, fusion=False)
+    in_opencl = program(text, fusion=False, device=replace(POCL, kind=kind))
+    reported = [kernel.name for kernel in in_c.kernels]
+    assert re.findall(r"^CANAO_KERNEL void (\w+)\(", in_c.source, re.MULTILINE) == reported
+    assert re.findall(r"^void (\w+)\(", in_opencl.source, re.MULTILINE) == reported
+    assert [kernel.name for kernel in in_opencl.kernels] == reported
+    assert in_opencl.launches is not None
+    steps = in_opencl.launches.steps
+    assert [step.kernel for step in steps] == [reported[n] for n in in_c.calls]
+    commented = re.findall(r"/\* (.*) \*/\nstatic void canao_step_", in_c.source)
+    assert [step.block for step in steps if step.block] == commented
+    restored = Program.from_json(in_opencl.to_json())
+    assert restored == in_opencl
 
 
 def test_names_of_weights_cannot_leave_their_comment() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -277,6 +278,30 @@ def test_scratch_that_is_large_is_in_global_memory() -> None:
 # ------------------------------------------------------------------- export
 
 
+def steps_in(path: Path) -> list[tuple[str, str]]:
+    """The kernel of each step of an exported host, and the block beside it."""
+    text = (path / "model.c").read_text()
+    rows = text.partition("canao_steps[CANAO_STEPS + 1] = {\n")[2].partition("  {0,")[0]
+    return re.findall(r'^  \{"(\w+)",.*?\},(?: /\* (.*) \*/)?$', rows, re.MULTILINE)
+
+
+def steps_of(compiled: canao.CompiledModel) -> list[tuple[str, str]]:
+    assert compiled.program.launches is not None
+    return [(step.kernel, step.block) for step in compiled.program.launches.steps]
+
+
+def test_exported_steps_say_their_blocks(tmp_path: Path) -> None:
+    def block() -> torch.nn.Module:
+        return torch.nn.Sequential(torch.nn.Linear(24, 24), torch.nn.GELU())
+
+    layers = torch.nn.Sequential(block(), block()).eval()
+    model = canao.compile(layers, (X,), target=target(), tune="off", cache_dir=tmp_path)
+    (kernel,) = [row.name for row in model.report.kernels]
+    assert f"void {kernel}(" in model.source
+    found = steps_in(model.export(tmp_path / "program"))
+    assert found == steps_of(model) == [(kernel, "0.0"), (kernel, "1.0")]
+
+
 def test_exported_program(
     model: Dense, compiled: canao.CompiledModel, tmp_path: Path, drivers: Path
 ) -> None:
@@ -291,6 +316,7 @@ def test_exported_program(
     found = np.fromfile(path / "out0.bin", np.float32).reshape(7, 40)
     with torch.inference_mode():
         np.testing.assert_allclose(found, model(X).numpy(), rtol=1e-5, atol=1e-6)
+    assert steps_in(path) == steps_of(compiled)
     metadata = json.loads((path / "metadata.json").read_text())
     assert [entry["shape"] for entry in metadata["inputs"]] == [[7, 24]]
 
