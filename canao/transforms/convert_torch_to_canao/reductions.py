@@ -191,43 +191,27 @@ def deviation(e: Emitter, call: TorchCall) -> SSAValue:
     return e.emit(SqrtOp(variance(e, call)))
 
 
-def finite_or_zero(e: Emitter, value: SSAValue) -> SSAValue:
+def _finite_or_zero(e: Emitter, value: SSAValue) -> SSAValue:
     """`value`, with 0 in place of infinities."""
     infinite = e.emit(CompareOp("eq", e.emit(AbsOp(value)), e.scalar(inf, element_of(value))))
     return e.emit(SelectOp(infinite, e.scalar(0, element_of(value)), value))
 
 
-def log_sum_exp(e: Emitter, call: TorchCall) -> SSAValue:
-    """`log(sum(e ** a))`, shifted by the maximum against overflow where that is finite."""
-    value = e.cast(call.tensor(0), call.element)
-    axes = axes_of(call, 1, value)
-    largest = finite_or_zero(e, reduced(e, ReduceMaxOp, value, axes))
+def log_of_sum(e: Emitter, value: SSAValue, axes: Sequence[int]) -> SSAValue:
+    """`log(sum(e ** value))` over axes that stay with length 1.
+
+    Shifted by the maximum against overflow where that is finite.
+    """
+    largest = _finite_or_zero(e, reduced(e, ReduceMaxOp, value, axes))
     power = e.emit(ExpOp(e.emit(SubOp(value, largest))))
     total = e.emit(LogOp(reduced(e, ReduceSumOp, power, axes)))
-    return e.reshape(e.emit(AddOp(total, largest)), call.shape)
+    return e.emit(AddOp(total, largest))
 
 
-def _triangle(e: Emitter, extent: int) -> SSAValue:
-    """At row n, column m: whether m <= n."""
-    return e.emit(CompareOp("le", e.iota(extent, 1, 2), e.iota(extent, 0, 2)))
-
-
-def cumulative_sum(e: Emitter, call: TorchCall) -> SSAValue:
-    """Sums of all elements up to each: a masked sum over a second copy of the axis."""
+def log_sum_exp(e: Emitter, call: TorchCall) -> SSAValue:
+    """The logarithm of the sum of powers of e, over the axes in argument 1."""
     value = e.cast(call.tensor(0), call.element)
-    shape = shape_of(value)
-    if not shape:
-        return value
-    axis = normalise_axis(call.integer(1), len(shape))
-    last = [n for n in range(len(shape)) if n != axis] + [axis]
-    moved = e.transpose(value, last)
-    front = shape_of(moved)[:-1]
-    extent = shape[axis]
-    zero = e.scalar(0, call.element)
-    rows = e.reshape(moved, [*front, 1, extent])
-    parts = e.emit(SelectOp(_triangle(e, extent), rows, zero))
-    total = e.reshape(e.emit(ReduceSumOp(parts, [len(shape)])), [*front, extent])
-    return e.transpose(total, [last.index(n) for n in range(len(shape))])
+    return e.reshape(log_of_sum(e, value, axes_of(call, 1, value)), call.shape)
 
 
 CONVERSIONS: dict[str, Converter] = {
@@ -254,5 +238,4 @@ CONVERSIONS: dict[str, Converter] = {
     "var_mean.correction": variance_and_mean,
     "std.correction": deviation,
     "logsumexp": log_sum_exp,
-    "cumsum": cumulative_sum,
 }

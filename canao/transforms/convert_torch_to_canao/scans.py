@@ -1,4 +1,4 @@
-"""Conversions of products and of running products and extrema along an axis."""
+"""Conversions of products and of running sums, products and extrema along an axis."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ from math import inf, prod
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import (
-    AddOp,
     AndOp,
     CompareOp,
-    ExpOp,
-    LogOp,
     MulOp,
     OrOp,
     ReduceMaxOp,
     ReduceMinOp,
     ReduceSumOp,
     SelectOp,
-    SubOp,
 )
 from canao.dialects.canao.types import element_of, i64, is_float, normalise_axis, shape_of
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.functions import not_a_number
-from canao.transforms.convert_torch_to_canao.reductions import ReduceClass, finite_or_zero
+from canao.transforms.convert_torch_to_canao.reductions import ReduceClass, log_of_sum
 from canao.transforms.convert_torch_to_canao.scattering import check_pairs, furthest
 from canao.transforms.convert_torch_to_canao.shapes import joined
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
@@ -59,6 +55,25 @@ def product_of_axis(e: Emitter, call: TorchCall) -> SSAValue:
         return value
     axis = normalise_axis(call.integer(1), len(shape_of(value)))
     return e.reshape(product_along(e, value, axis), call.shape)
+
+
+def running_sum(e: Emitter, call: TorchCall) -> SSAValue:
+    """Sums of all elements up to each: a masked sum over a second copy of the axis."""
+    value = e.cast(call.tensor(0), call.element)
+    shape = shape_of(value)
+    if not shape:
+        return value
+    axis = normalise_axis(call.integer(1), len(shape))
+    last = [n for n in range(len(shape)) if n != axis] + [axis]
+    moved = e.transpose(value, last)
+    front = shape_of(moved)[:-1]
+    extent = shape[axis]
+    zero = e.scalar(0, call.element)
+    rows = e.reshape(moved, [*front, 1, extent])
+    earlier = e.emit(CompareOp("le", e.iota(extent, 1, 2), e.iota(extent, 0, 2)))
+    parts = e.emit(SelectOp(earlier, rows, zero))
+    total = e.reshape(e.emit(ReduceSumOp(parts, [len(shape)])), [*front, extent])
+    return e.transpose(total, [last.index(n) for n in range(len(shape))])
 
 
 def running_product(e: Emitter, call: TorchCall) -> SSAValue:
@@ -129,20 +144,17 @@ def running_extreme(kind: ReduceClass, sign: int) -> Converter:
 
 
 def running_log_sum_exp(e: Emitter, call: TorchCall) -> SSAValue:
-    """`log(sum(e ** a))` of all elements up to each, shifted by their maximum."""
+    """`log(sum(e ** a))` of all elements up to each."""
     view = _Triangle(e, call)
     lowest = e.scalar(-inf, call.element)
     parts = e.emit(SelectOp(view.earlier, view.wide, lowest))
-    largest = view.fold(e, ReduceMaxOp, parts)
-    shift = finite_or_zero(e, largest)
-    power = e.emit(ExpOp(e.emit(SubOp(parts, shift))))
-    total = e.emit(LogOp(view.fold(e, ReduceSumOp, power)))
-    return view.result(e, e.emit(AddOp(total, shift)))
+    return view.result(e, log_of_sum(e, parts, [view.axis]))
 
 
 CONVERSIONS: dict[str, Converter] = {
     "prod": product,
     "prod.dim_int": product_of_axis,
+    "cumsum": running_sum,
     "cumprod": running_product,
     "cummax": running_extreme(ReduceMaxOp, -1),
     "cummin": running_extreme(ReduceMinOp, 1),

@@ -47,8 +47,11 @@ def _mask(dtype: torch.dtype) -> Tensor:
     return mask
 
 
-def compiled_of(model: nn.Module, arguments: tuple[Any, ...], cache: Path) -> canao.CompiledModel:
-    return canao.compile(model.eval(), arguments, threads=1, tune="off", cache_dir=cache)
+def compiled_of(
+    model: nn.Module, arguments: tuple[Any, ...], cache: Path, target: str = "c"
+) -> canao.CompiledModel:
+    options: dict[str, Any] = {"threads": 1} if target == "c" else {"target": target}
+    return canao.compile(model.eval(), arguments, tune="off", cache_dir=cache, **options)
 
 
 @torch.no_grad()
@@ -64,10 +67,12 @@ def check_close(compiled: canao.CompiledModel, model: nn.Module, *arguments: Ten
         assert (got.float() - same.float()).abs().max().item() <= 8 * epsilon * size
 
 
-@pytest.mark.parametrize("dtype", NARROW)
-def test_models_of_narrow_floats(dtype: torch.dtype, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "target"), [*((dtype, "c") for dtype in NARROW), (torch.bfloat16, "opencl")]
+)
+def test_models_of_narrow_floats(dtype: torch.dtype, target: str, tmp_path: Path) -> None:
     model, arguments = Attention().to(dtype), (X.to(dtype), _mask(dtype))
-    compiled = compiled_of(model, arguments, tmp_path)
+    compiled = compiled_of(model, arguments, tmp_path, target)
     check_close(compiled, model, *arguments)
     name = str(dtype).removeprefix("torch.")
     widened = compiled.report.widened
@@ -110,9 +115,10 @@ class Mixed(nn.Module):
         return weights, low, attended, x.bfloat16() * self.factor, self.table[:2] + 1, small, large
 
 
-def test_mixtures(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["c", "opencl"])
+def test_mixtures(target: str, tmp_path: Path) -> None:
     model, arguments = Mixed().eval(), (X, _mask(torch.float16))
-    compiled = compiled_of(model, arguments, tmp_path)
+    compiled = compiled_of(model, arguments, tmp_path, target)
     found = compiled(*arguments)
     with torch.no_grad():
         expected = model(*arguments)

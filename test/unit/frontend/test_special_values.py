@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -137,14 +138,20 @@ def check_same(name: str, got: Tensor, want: Tensor) -> None:
 
 
 @pytest.mark.parametrize("functions", [ELEMENTWISE, REDUCTIONS], ids=["elementwise", "reductions"])
-@pytest.mark.parametrize("fusion", [True, False])
+@pytest.mark.parametrize(
+    ("fusion", "target"), [(True, "c"), (False, "c"), (True, "opencl"), (False, "opencl")]
+)
 def test_special_values(
-    functions: Mapping[str, Callable[[Tensor, Tensor], Tensor]], fusion: bool, tmp_path: Path
+    functions: Mapping[str, Callable[[Tensor, Tensor], Tensor]],
+    fusion: bool,
+    target: str,
+    tmp_path: Path,
 ) -> None:
     model, shape = Table(functions), (ROWS, COLUMNS)
     example = torch.ones(shape), torch.ones(shape)
+    options: dict[str, Any] = {"threads": 1} if target == "c" else {"target": target}
     compiled = canao.compile(
-        model, example, threads=1, tune="off", fusion=fusion, cache_dir=tmp_path
+        model, example, tune="off", fusion=fusion, cache_dir=tmp_path, **options
     )
 
     @settings(max_examples=60, deadline=None, database=None, derandomize=True)

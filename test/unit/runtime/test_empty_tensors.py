@@ -207,3 +207,9 @@ def test_opencl(tmp_path: Path) -> None:
     target = canao.Target.opencl("cpu")
     check(Function(nothing_and_more), GIVEN, tmp_path, target=target)
     check(Function(lambda x: x + 1), (GIVEN[0],), tmp_path, target=target)
+    for sizes in ((2, 0, 3), (3, 2, 0)):
+        x = torch.linspace(-1, 2, int(np.prod(sizes))).reshape(sizes)
+        every = Function(lambda x: [group(x) for group in GROUPS])
+        check(every, (x,), tmp_path, target=target)
+    ids = torch.zeros(0, 5, dtype=torch.int64)
+    check(Encoder(), (ids, torch.ones_like(ids)), tmp_path, target=target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,8 +48,14 @@ INDEXINGS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def compiled(model: nn.Module, example: Tensor, cache_dir: Path) -> canao.CompiledModel:
-    return canao.compile(model, (example,), threads=1, tune="off", cache_dir=cache_dir)
+def compiled(
+    model: nn.Module, example: Tensor, cache_dir: Path, target: str = "c"
+) -> canao.CompiledModel:
+    options: dict[str, Any] = {"threads": 1} if target == "c" else {"target": target}
+    return canao.compile(model, (example,), tune="off", cache_dir=cache_dir, **options)
+
+
+TARGETS = pytest.mark.parametrize("target", ["c", "opencl"])
 
 
 def with_one(value: int) -> Tensor:
@@ -66,19 +73,21 @@ def check_refused(model: nn.Module, found: canao.CompiledModel, given: Tensor) -
         found(given)
 
 
+@TARGETS
 @pytest.mark.parametrize("name", LOOKUPS)
-def test_lookups_take_no_negative_ids(name: str, tmp_path: Path) -> None:
+def test_lookups_take_no_negative_ids(name: str, target: str, tmp_path: Path) -> None:
     model = Model(LOOKUPS[name], TABLE, None)
-    found = compiled(model, IDS, tmp_path)
+    found = compiled(model, IDS, tmp_path, target)
     for bad in (-1, -5, -100, 5, 2**62, -(2**63)):
         check_refused(model, found, with_one(bad))
         assert torch.equal(found(IDS), model(IDS))
 
 
+@TARGETS
 @pytest.mark.parametrize("name", INDEXINGS)
-def test_indexing_counts_from_the_end(name: str, tmp_path: Path) -> None:
+def test_indexing_counts_from_the_end(name: str, target: str, tmp_path: Path) -> None:
     model = Model(INDEXINGS[name], TABLE, None)
-    found = compiled(model, IDS, tmp_path)
+    found = compiled(model, IDS, tmp_path, target)
     for good in (-1, -5, 4):
         assert torch.equal(found(with_one(good)), model(with_one(good)))
     for bad in (-6, 5, 2**62, -(2**63)):
@@ -112,12 +121,3 @@ def test_constant_indexing_is_folded(tmp_path: Path) -> None:
     assert torch.equal(compiled(model, TABLE, tmp_path)(TABLE), model(TABLE))
     below = Model(lambda table, ids: table[ids], None, with_one(-6))
     check_refused(below, compiled(below, TABLE, tmp_path), TABLE)
-
-
-def test_opencl_checks_too(tmp_path: Path) -> None:
-    model = Model(LOOKUPS["embedding"], TABLE, None)
-    target = canao.Target.opencl("cpu")
-    found = canao.compile(model, (IDS,), target=target, tune="off", cache_dir=tmp_path)
-    for bad in (-1, 5):
-        check_refused(model, found, with_one(bad))
-        assert torch.equal(found(IDS), model(IDS))
