@@ -65,6 +65,7 @@ clean: ## Remove .venv and what tools leave behind
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "canao needs Python 3.11 or newer: install it, or give its path as PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "canao needs Python 3.11 or newer; $(PYTHON) is older: give another as PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "canao needs Python's modules venv and ensurepip, which $(PYTHON) lacks: install them (Debian has them in python3-venv), or give another as PYTHON=..." >&2; exit 1; }
 	@echo "==> creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
