@@ -2,6 +2,9 @@
 
     python benchmarks/torch_mlir_suite.py CHECKOUT [--only PATTERN] [--out benchmarks/results]
 
+Outcomes are kept in the directory of --out as they come; the same command goes on where it
+was interrupted, and writes the tables at the end.
+
 CHECKOUT is a checkout of github.com/llvm/torch-mlir; nothing of it is kept here. Modules
 are compiled in child processes, so that a crash or a hang is counted, not suffered. A
 module is
@@ -9,7 +12,11 @@ module is
 - right: PyTorch's results, within the tolerance of its dtype;
 - refused: one `CanaoError` that names what is not supported;
 - wrong, an error of another class, a crash, or a hang: faults of canao;
-- out of scope: PyTorch itself cannot run or export it, or its results are drawn at random.
+- out of scope: PyTorch itself cannot run or export it, or says another dtype when it exports
+  than when it runs; its results are drawn at random; or it tests the suite itself.
+
+Of the refused ones some use what canao does not claim to compile (`UNCLAIMED`); the share of
+right ones is told of the rest.
 """
 
 from __future__ import annotations
@@ -36,7 +43,20 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 SUITE = Path("projects", "pt1", "python")
 PACKAGE = "torch_mlir_e2e_test"
+NAME = "torch_mlir_suite"
 KINDS = ("right", "refused", "wrong", "error", "crash", "hang", "out of scope")
+UNCLAIMED = {
+    "complex numbers": r"dtype complex|complex numbers are not compiled|view_as_complex",
+    "quantised tensors": r"quantized_decomposed|_scaled_mm|dtype (q|float8)",
+    "inputs changed in place": r"_MUTATION\)",
+    "shapes that depend on values": r"its shape depends on values",
+    "gradients": r"'aten\.\w+_backward",
+    "decompositions of matrices": r"'aten\._linalg_|decompositions of matrices",
+    "views of another tensor's memory": r"'aten\.as_strided'",
+    "loops in the graph": r"'while_loop'",
+}
+"""What canao does not claim to compile, by the text of its refusal."""
+FAULTS = ("wrong", "error", "crash", "hang")
 _LIMIT = 180.0
 """Seconds for one module."""
 _TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
@@ -108,6 +128,8 @@ def judge(name: str, group: str, test: Any, cache: Path) -> Outcome:
     def outcome(kind: str, why: object = "") -> Outcome:
         return Outcome(name, group, kind, " ".join(str(why).split())[:300])
 
+    if group == "timeout":
+        return outcome("out of scope", "it never ends")
     if _RANDOM.search(name) or group == "rng":
         return outcome("out of scope", "random")
     try:
@@ -133,8 +155,20 @@ def judge(name: str, group: str, test: Any, cache: Path) -> Outcome:
     try:
         _check_equal(found, expected)
     except AssertionError as error:
+        if _exported_dtypes(model, args) != _dtypes(expected):
+            return outcome("out of scope", "torch.export says another dtype than PyTorch gives")
         return outcome("wrong", error)
     return outcome("right")
+
+
+def _dtypes(values: Any) -> list[torch.dtype]:
+    return [leaf.dtype for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor)]
+
+
+def _exported_dtypes(model: torch.nn.Module, args: tuple[Any, ...]) -> list[torch.dtype]:
+    graph = torch.export.export(model, args, strict=False).graph
+    (last,) = (node for node in graph.nodes if node.op == "output")
+    return _dtypes([getattr(node, "meta", {}).get("val") for node in tree_leaves(last.args)])
 
 
 def _check_equal(found: Any, expected: Any) -> None:
@@ -209,51 +243,103 @@ def _watch(
     return begun
 
 
+def unclaimed(outcome: Outcome) -> str:
+    """What a refused module uses that canao does not claim to compile; "" for the others."""
+    if outcome.kind != "refused":
+        return ""
+    found = (name for name, text in UNCLAIMED.items() if re.search(text, outcome.why))
+    return next(found, "")
+
+
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Counts by group as Markdown."""
+    """Counts by group as Markdown, with the share of right ones among those claimed."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for each in outcomes:
-        counts[each.group][each.kind] += 1
-        counts["**all**"][each.kind] += 1
-    lines = ["| group | " + " | ".join(KINDS) + " |", "|" + " --- |" * (len(KINDS) + 1)]
+        for name in (each.group, "**all**"):
+            counts[name][each.kind] += 1
+            counts[name]["unclaimed"] += bool(unclaimed(each))
+    heads = ("group", *KINDS, "claimed", "right of claimed")
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for group in sorted(counts, key=lambda name: (name == "**all**", name)):
-        row = " | ".join(str(counts[group][kind]) for kind in KINDS)
-        lines.append(f"| {group} | {row} |")
+        lines.append(f"| {group} | " + " | ".join(_row(counts[group])) + " |")
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Run the suite; 1 if canao has a fault."""
+def _row(count: Counter[str]) -> list[str]:
+    claimed = sum(count[kind] for kind in KINDS if kind != "out of scope") - count["unclaimed"]
+    share = f"{100 * count['right'] / claimed:.1f} %" if claimed else ""
+    return [*(str(count[kind]) for kind in KINDS), str(claimed), share]
+
+
+def reasons(outcomes: Sequence[Outcome]) -> str:
+    """How many modules are refused for each operator or other reason, as Markdown."""
+    count: Counter[tuple[str, str]] = Counter()
+    for each in outcomes:
+        if each.kind != "refused":
+            continue
+        operator = re.match(r"operator '([^']+)'", each.why)
+        name = f"`{operator[1]}`" if operator else "other"
+        beyond = unclaimed(each)
+        count[f"not claimed: {beyond}" if beyond else "claimed", name] += 1
+    lines = ["| refused | operator | modules |", "| --- | --- | --- |"]
+    ordered = sorted(count.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
+    lines += [f"| {why} | {name} | {number} |" for (why, name), number in ordered]
+    return "\n".join(lines) + "\n"
+
+
+def arguments() -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description="Compile the modules of torch-mlir's suite.")
     parser.add_argument("checkout", type=Path)
     parser.add_argument("--only", default="", help="a regular expression of names")
     parser.add_argument("--every", type=int, default=1, help="take each n-th case")
+    parser.add_argument("--offset", type=int, default=0, help="the first case to take, from 0")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="directory for torch_mlir_suite.md and .json")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--names", nargs="*", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+def kept_outcomes(log: Path | None) -> list[Outcome]:
+    """What an interrupted run has written; a line that it did not end is left out."""
+    if log is None or not log.exists():
+        return []
+    lines = log.read_text().splitlines()
+    return [Outcome(**json.loads(line)) for line in lines if line.endswith("}")]
+
+
+def main() -> int:
+    """Run the suite; 1 if canao has a fault."""
+    asked = arguments()
     if asked.child:
         child(asked.checkout, asked.names, asked.child)
         return 0
     groups = {name: group for name, (group, _) in cases(asked.checkout).items()}
-    names = [name for name in groups if re.search(asked.only, name)][:: asked.every]
-    outcomes: list[Outcome] = []
+    names = [name for name in groups if re.search(asked.only, name)][asked.offset :: asked.every]
+    log = asked.out / f"{NAME}.jsonl" if asked.out else None
+    outcomes = [each for each in kept_outcomes(log) if each.name in set(names)]
+    done = {each.name for each in outcomes}
+    names = [name for name in names if name not in done]
 
     def work(shard: Sequence[str]) -> None:
         for outcome in run_names(asked.checkout, shard, groups):
             outcomes.append(outcome)
+            if log:
+                with log.open("a") as stream:
+                    stream.write(json.dumps(asdict(outcome)) + "\n")
             if outcome.kind not in ("right", "out of scope"):
                 print(f"{outcome.kind:8} {outcome.group}/{outcome.name}: {outcome.why}", flush=True)
 
     with ThreadPoolExecutor(asked.workers) as pool:
         list(pool.map(work, [names[n :: asked.workers] for n in range(asked.workers)]))
     print(table(outcomes))
-    if asked.out:
+    if log:
         rows = [asdict(each) for each in sorted(outcomes, key=lambda each: each.name)]
-        (asked.out / "torch_mlir_suite.json").write_text(json.dumps(rows, indent=1) + "\n")
-        (asked.out / "torch_mlir_suite.md").write_text(table(outcomes))
-    faults = sum(each.kind in ("wrong", "error", "crash", "hang") for each in outcomes)
+        log.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
+        log.with_suffix(".md").write_text(f"{table(outcomes)}\n{reasons(outcomes)}")
+        log.unlink()
+    faults = sum(each.kind in FAULTS for each in outcomes)
     return 1 if faults else 0
 
 

@@ -19,7 +19,10 @@ _HINTS = {
         ("rand", "randn", "randint", "rand_like", "randn_like", "randint_like", "randperm"),
         _RANDOM,
     ),
-    **dict.fromkeys(("bernoulli", "multinomial", "normal", "normal_functional"), _RANDOM),
+    **dict.fromkeys(
+        ("bernoulli", "multinomial", "normal", "normal_functional", "rrelu_with_noise_functional"),
+        _RANDOM,
+    ),
     **dict.fromkeys(("_fft_r2c", "_fft_c2c", "_fft_c2r", "polar", "complex"), _COMPLEX),
     **dict.fromkeys(
         ("linalg_inv_ex", "_linalg_det", "_linalg_svd", "_linalg_eigh", "linalg_qr"), _SOLVER

@@ -21,9 +21,10 @@ from torch.utils._pytree import tree_map_only
 from canao.errors import CanaoError, UnsupportedModelError, UnsupportedOpError
 from canao.frontend.check_tensors import check_example, check_quantised
 from canao.frontend.convention import split_example
+from canao.frontend.decompositions import DECOMPOSITIONS
 from canao.frontend.refused import check_shapes_are_known, hint_for
 from canao.frontend.source_location import source_location, whole_stacks
-from canao.frontend.strided import STRIDED, check_strided
+from canao.frontend.strided import check_strided
 from canao.transforms.convert_torch_to_canao.table import CONVERSIONS
 
 _one_trace_at_a_time = threading.Lock()
@@ -196,7 +197,10 @@ def _decompositions(targets: Sequence[object]) -> dict[Any, Callable[..., Any]]:
     """What PyTorch and torch-mlir know to write the targets with."""
     from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
-    tables: list[Mapping[Any, Callable[..., Any]]] = [STRIDED, get_decomposition_table()]
+    tables: list[Mapping[Any, Callable[..., Any]]] = [
+        DECOMPOSITIONS,
+        get_decomposition_table(),
+    ]
     tables.append(torch.export.default_decompositions())
     found: dict[Any, Callable[..., Any]] = {}
     for target in targets:
@@ -239,6 +243,12 @@ def prepare_program(program: ExportedProgram) -> ExportedProgram:
     check_strided(program)
     if any(_mutates(node) or _is_region(node) for node in _calls(program)):
         program = _decomposed(program, {})
+    for spec in program.graph_signature.output_specs:
+        if spec.kind != OutputKind.USER_OUTPUT:
+            raise UnsupportedModelError(
+                f"the model changes '{spec.target or spec.arg}' in place ({spec.kind.name}); "
+                "return the new value instead"
+            )
     for _ in range(_ROUNDS):
         unknown = _unconverted(program)
         table = _decompositions([node.target for node in unknown])
@@ -248,10 +258,4 @@ def prepare_program(program: ExportedProgram) -> ExportedProgram:
     for node in _unconverted(program):
         name = aten_name(node)
         raise UnsupportedOpError(name, source_location(node), hint_for(name))
-    for spec in program.graph_signature.output_specs:
-        if spec.kind != OutputKind.USER_OUTPUT:
-            raise UnsupportedModelError(
-                f"the model changes '{spec.target or spec.arg}' in place ({spec.kind.name}); "
-                "return the new value instead"
-            )
     return program

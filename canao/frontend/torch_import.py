@@ -137,7 +137,7 @@ def _torch_module(program: ExportedProgram, hooks: _Weights) -> ModuleOp:
     try:
         with context:
             importer.import_program(program, func_name=ENTRY)
-    except NotImplementedError as error:
+    except (NotImplementedError, AssertionError) as error:
         raise UnsupportedModelError(
             f"torch-mlir cannot import the model: {error}; rewrite that part of it"
         ) from error

@@ -45,9 +45,13 @@ def convolved(
     stride: Sequence[int],
     dilation: Sequence[int],
     groups: int,
+    weight: SSAValue,
+    mirrored: bool = False,
 ) -> SSAValue:
-    """The convolution of a padded [batch, channels, ...] by argument 1, with bias argument 2."""
-    weight = call.tensor(1)
+    """The convolution of a padded [batch, channels, ...] by a weight, with bias argument 2.
+
+    A mirrored kernel is read from its last place to its first.
+    """
     outputs, depth, *kernel = shape_of(weight)
     if prod(kernel) > MOST_PLACES:
         raise call.unsupported(f"a kernel of more than {MOST_PLACES} places is not")
@@ -62,6 +66,8 @@ def convolved(
         filters = weight
         for axis, at in enumerate(place):
             filters = e.slice(filters, axis + 2, at, 1)
+        if mirrored:
+            place = [width - 1 - at for width, at in zip(kernel, place, strict=True)]
         starts = [at * reach for at, reach in zip(place, dilation, strict=True)]
         window = _window(e, value, starts, sizes, stride)
         part = _product(e, window, e.reshape(filters, [outputs, depth]), groups)
@@ -88,7 +94,7 @@ def _convolution(
         value = e.reshape(value, [1, *shape_of(value)])
     value = surrounded(e, value, amounts, 0)
     stride = _each(call.integers(3), rank)
-    out = convolved(e, call, value, stride, _each(dilation, rank), groups)
+    out = convolved(e, call, value, stride, _each(dilation, rank), groups, call.tensor(1))
     return e.reshape(out, call.shape) if single else out
 
 
@@ -118,10 +124,44 @@ def convolution_nd(e: Emitter, call: TorchCall) -> SSAValue:
     return _convolution(e, call, amounts, dilation, call.integer(6, 1))
 
 
+def _spread(e: Emitter, value: SSAValue, axis: int, step: int) -> SSAValue:
+    """`value` with `step - 1` zeros between neighbours along an axis."""
+    shape = list(shape_of(value))
+    extent = shape[axis]
+    wide = e.reshape(value, [*shape[: axis + 1], 1, *shape[axis + 1 :]])
+    zeros = [0] * (2 * (len(shape) - axis - 1)) + [0, step - 1]
+    wide = surrounded(e, wide, zeros, 0)
+    shape[axis] = extent * step
+    return e.slice(e.reshape(wide, shape), axis, 0, (extent - 1) * step + 1)
+
+
+def _transposed(e: Emitter, call: TorchCall) -> SSAValue:
+    """Inputs apart by the stride, convolved by the mirrored kernel of the transposed weight."""
+    value, weight, groups = call.tensor(0), call.tensor(1), call.integer(8, 1)
+    inputs, share, *kernel = shape_of(weight)
+    rank = len(kernel)
+    value = e.reshape(
+        value, [*shape_of(value)] if len(shape_of(value)) > rank + 1 else [1, *shape_of(value)]
+    )
+    stride, padding, dilation, more = (_each(call.integers(n), rank) for n in (3, 4, 5, 7))
+    for axis, step in enumerate(stride):
+        value = _spread(e, value, axis + 2, step)
+    amounts: list[int] = []
+    for axis in reversed(range(rank)):
+        reach = dilation[axis] * (kernel[axis] - 1) - padding[axis]
+        amounts += [reach, reach + more[axis]]
+    value = surrounded(e, value, amounts, 0)
+    parts = e.reshape(weight, [groups, inputs // groups, share, *kernel])
+    turned = e.reshape(e.swap(parts, 1, 2), [groups * share, inputs // groups, *kernel])
+    ones = [1] * rank
+    out = convolved(e, call, value, ones, dilation, groups, turned, mirrored=True)
+    return e.reshape(out, call.shape)
+
+
 def convolution(e: Emitter, call: TorchCall) -> SSAValue:
     """`convolution(a, weight, bias, stride, padding, dilation, transposed, padding, groups)`."""
     if call.flag(6):
-        raise call.unsupported("transposed convolutions are not")
+        return _transposed(e, call)
     rank = len(shape_of(call.tensor(1))) - 2
     amounts = _both_sides(call.integers(4), rank)
     return _convolution(e, call, amounts, call.integers(5), call.integer(8, 1))

@@ -35,9 +35,12 @@ def gather(e: Emitter, call: TorchCall) -> SSAValue:
 
 
 def index_select(e: Emitter, call: TorchCall) -> SSAValue:
-    """Elements along an axis at the positions of a vector."""
+    """Elements along an axis at the positions of a vector; a number is a vector of one."""
     table, index = call.tensor(0), e.cast(call.tensor(2), i64)
+    index = e.reshape(index, shape_of(index) or [1])
     rank = len(shape_of(table))
+    if not rank:
+        return e.reshape(e.emit(GatherOp(e.reshape(table, [1]), [index])), call.shape)
     axis = normalise_axis(call.integer(1), rank)
     rest = [n for n in range(rank) if n != axis]
     picked = e.emit(GatherOp(e.transpose(table, [axis, *rest]), [index]))

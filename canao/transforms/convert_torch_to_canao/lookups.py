@@ -20,7 +20,8 @@ from canao.dialects.canao import (
 )
 from canao.dialects.canao.types import i1, i64, shape_of
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter, promoted
-from canao.transforms.convert_torch_to_canao.scattering import check_pairs, within
+from canao.transforms.convert_torch_to_canao.pairs import check_pairs
+from canao.transforms.convert_torch_to_canao.scattering import within
 from canao.transforms.convert_torch_to_canao.shapes import joined
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 

@@ -80,9 +80,10 @@ def bilinear(e: Emitter, call: TorchCall) -> SSAValue:
 
 
 def _with_axes(e: Emitter, value: SSAValue, axes: list[int]) -> SSAValue:
-    """`value` with axes of length 1 put in, the first first."""
+    """`value` with axes of length 1, as they are numbered in the result."""
     shape = list(shape_of(value))
-    for axis in axes:
+    rank = len(shape) + len(axes)
+    for axis in sorted(axis % rank for axis in axes):
         shape.insert(axis, 1)
     return e.reshape(value, shape)
 
@@ -91,7 +92,8 @@ def trilinear(e: Emitter, call: TorchCall) -> SSAValue:
     """`_trilinear(a, b, c, axes of a, of b, of c, summed)`: a product with new axes, summed."""
     parts = [_with_axes(e, call.tensor(n), call.integers(n + 3)) for n in range(3)]
     out = e.emit(MulOp(e.emit(MulOp(parts[0], parts[1])), parts[2]))
-    return e.reshape(e.emit(ReduceSumOp(out, call.integers(6))), call.shape)
+    summed = call.integers(6)
+    return e.reshape(e.emit(ReduceSumOp(out, summed)) if summed else out, call.shape)
 
 
 CONVERSIONS: dict[str, Converter] = {

@@ -159,6 +159,23 @@ def triangle_indices(lower: bool) -> Converter:
 
 _PADDINGS = {"reflection": "reflect", "replication": "replicate"}
 
+
+def nearest(e: Emitter, call: TorchCall) -> SSAValue:
+    """`upsample_nearest2d(a, extents, scales)`: `out[i] = a[floor(i * scale)]`; 1-D and 3-D too.
+
+    The scale is one over the number given, else the ratio of the extents, in float32.
+    """
+    value = call.tensor(0)
+    shape = shape_of(value)
+    for number, extent in enumerate(call.shape[2:]):
+        given = call.number(number + 2, 0)
+        ratio = 1 / given if given > 0 else shape[number + 2] / extent
+        place = np.floor(np.arange(extent, dtype=np.float32) * np.float32(ratio))
+        inside = np.minimum(place.astype(np.int64), shape[number + 2] - 1)
+        value = take(e, value, number + 2, inside)
+    return value
+
+
 CONVERSIONS: dict[str, Converter] = {
     "flip": flip,
     "roll": roll,
@@ -174,4 +191,5 @@ CONVERSIONS: dict[str, Converter] = {
         for name, mode in _PADDINGS.items()
         for rank in (1, 2, 3)
     },
+    **{f"upsample_nearest{rank}d": nearest for rank in (1, 2, 3)},
 }

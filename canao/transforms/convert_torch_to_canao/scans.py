@@ -13,32 +13,17 @@ from canao.dialects.canao import (
     OrOp,
     ReduceMaxOp,
     ReduceMinOp,
-    ReduceSumOp,
     SelectOp,
 )
 from canao.dialects.canao.types import element_of, i64, is_float, normalise_axis, shape_of
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
+from canao.transforms.convert_torch_to_canao.folds import product_along, sums_along
 from canao.transforms.convert_torch_to_canao.functions import not_a_number
+from canao.transforms.convert_torch_to_canao.pairs import check_pairs
 from canao.transforms.convert_torch_to_canao.reductions import ReduceClass, log_of_sum
-from canao.transforms.convert_torch_to_canao.scattering import check_pairs, furthest
+from canao.transforms.convert_torch_to_canao.scattering import furthest
 from canao.transforms.convert_torch_to_canao.shapes import joined
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
-
-
-def product_along(e: Emitter, value: SSAValue, axis: int) -> SSAValue:
-    """The product along an axis, which stays with length 1: halves times halves."""
-    shape = list(shape_of(value))
-    shape[axis] = 1
-    total = None
-    while (extent := shape_of(value)[axis]) > 1:
-        half = extent // 2
-        if extent % 2:
-            last = e.slice(value, axis, extent - 1, 1)
-            total = last if total is None else e.emit(MulOp(total, last))
-        value = e.emit(MulOp(e.slice(value, axis, 0, half), e.slice(value, axis, half, half)))
-    if shape_of(value)[axis] == 0:
-        return e.filled(1, element_of(value), shape)
-    return value if total is None else e.emit(MulOp(value, total))
 
 
 def product(e: Emitter, call: TorchCall) -> SSAValue:
@@ -58,22 +43,10 @@ def product_of_axis(e: Emitter, call: TorchCall) -> SSAValue:
 
 
 def running_sum(e: Emitter, call: TorchCall) -> SSAValue:
-    """Sums of all elements up to each: a masked sum over a second copy of the axis."""
+    """Sums of all elements up to each."""
     value = e.cast(call.tensor(0), call.element)
     shape = shape_of(value)
-    if not shape:
-        return value
-    axis = normalise_axis(call.integer(1), len(shape))
-    last = [n for n in range(len(shape)) if n != axis] + [axis]
-    moved = e.transpose(value, last)
-    front = shape_of(moved)[:-1]
-    extent = shape[axis]
-    zero = e.scalar(0, call.element)
-    rows = e.reshape(moved, [*front, 1, extent])
-    earlier = e.emit(CompareOp("le", e.iota(extent, 1, 2), e.iota(extent, 0, 2)))
-    parts = e.emit(SelectOp(earlier, rows, zero))
-    total = e.reshape(e.emit(ReduceSumOp(parts, [len(shape)])), [*front, extent])
-    return e.transpose(total, [last.index(n) for n in range(len(shape))])
+    return sums_along(e, value, normalise_axis(call.integer(1), len(shape))) if shape else value
 
 
 def running_product(e: Emitter, call: TorchCall) -> SSAValue:

@@ -38,21 +38,13 @@ from canao.dialects.canao.types import (
     shape_of,
 )
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
+from canao.transforms.convert_torch_to_canao.folds import product_along
 from canao.transforms.convert_torch_to_canao.indexing import from_front
+from canao.transforms.convert_torch_to_canao.masks import put_where
+from canao.transforms.convert_torch_to_canao.pairs import check_pairs
+from canao.transforms.convert_torch_to_canao.quotients import floor_quotient
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 from canao.transforms.convert_torch_to_canao.updates import put_slice
-
-MOST_PAIRS = 1 << 26
-"""The largest number of elements times updates, or of elements compared with each other."""
-
-
-def check_pairs(call: TorchCall, pairs: int) -> None:
-    """Refuses what would take longer than anyone waits."""
-    if pairs > MOST_PAIRS:
-        raise call.unsupported(
-            f"it would compare {pairs} pairs of elements, and at most {MOST_PAIRS} are; make the "
-            "tensor smaller, or do it outside the compiled model"
-        )
 
 
 def within(e: Emitter, place: SSAValue, extent: int) -> SSAValue:
@@ -103,6 +95,14 @@ class Named:
         wide = e.reshape(new, [1, *shape_of(new)])
         filling = e.scalar(neutral, element_of(new))
         return self._folded(e, kind, e.emit(SelectOp(self.pairs, wide, filling)))
+
+    def product(self, e: Emitter, new: SSAValue) -> SSAValue:
+        """The product of the updates, [updates, ...], of each place."""
+        wide = e.reshape(new, [1, *shape_of(new)])
+        parts = e.emit(SelectOp(self.pairs, wide, e.scalar(1, element_of(new))))
+        total = product_along(e, parts, 1)
+        shape = shape_of(total)
+        return e.reshape(total, [shape[0], *shape[2:]])
 
     def count(self, e: Emitter, element: Attribute) -> SSAValue:
         """How many updates name each place."""
@@ -194,12 +194,8 @@ def scatter_add(e: Emitter, call: TorchCall) -> SSAValue:
 
 
 def scatter_reduce(e: Emitter, call: TorchCall) -> SSAValue:
-    """As `scatter_add`, by sum, mean, amax or amin; with or without what was there."""
+    """As `scatter_add`, by sum, mean, prod, amax or amin; with or without what was there."""
     kind, own = call.text(4), call.flag(5, True)
-    if kind not in ("sum", "mean", "amax", "amin"):
-        raise call.unsupported(f'reduce="{kind}" is not; use "sum", "mean", "amax" or "amin"')
-    if kind == "mean" and not is_float(call.tensor(0)):
-        raise call.unsupported('reduce="mean" of integers is not; convert them by .float()')
     along = _Along(e, call)
     new = along.updates(e, call, 3)
     count = along.named.count(e, i64)
@@ -209,38 +205,26 @@ def scatter_reduce(e: Emitter, call: TorchCall) -> SSAValue:
     if kind == "mean":
         least = e.scalar(1, i64)
         share = e.emit(AddOp(count, least)) if own else e.emit(MaximumOp(count, least))
-        found = e.emit(DivOp(found, e.cast(share, call.element)))
+        found = _mean(e, found, e.cast(share, call.element))
     touched = e.emit(CompareOp("gt", count, e.scalar(0, i64)))
     return along.result(e, call, e.emit(SelectOp(touched, found, along.value)))
 
 
-_COMBINE = {"sum": AddOp, "mean": AddOp, "amax": MaximumOp, "amin": MinimumOp}
+def _mean(e: Emitter, total: SSAValue, count: SSAValue) -> SSAValue:
+    """The share of each; of integers rounded down."""
+    return e.emit(DivOp(total, count)) if is_float(total) else floor_quotient(e, total, count)
+
+
+_COMBINE = {"sum": AddOp, "mean": AddOp, "prod": MulOp, "amax": MaximumOp, "amin": MinimumOp}
 
 
 def _folded_updates(e: Emitter, kind: str, along: _Along, new: SSAValue) -> SSAValue:
     if kind in ("sum", "mean"):
         return along.named.fold(e, ReduceSumOp, new, 0)
+    if kind == "prod":
+        return along.named.product(e, new)
     kind_of, sign = (ReduceMaxOp, -1) if kind == "amax" else (ReduceMinOp, 1)
     return along.named.fold(e, kind_of, new, furthest(element_of(new), sign))
-
-
-def _put_where(e: Emitter, call: TorchCall, mask: SSAValue, axis: int) -> SSAValue:
-    """Values where a mask over some axes holds: one value for all, or one a place of the rest."""
-    value, new = call.tensor(0), e.cast(call.tensor(2), call.element)
-    shape, covered = shape_of(value), len(shape_of(mask))
-    rest = shape[axis + covered :]
-    given = shape_of(new)
-    if len(given) == len(rest) + 1 and given[0] == 1:
-        new = e.reshape(new, given[1:])
-    if len(shape_of(new)) > len(rest) or axis:
-        raise call.unsupported(
-            "it puts other values at each place where a mask holds, and their number is known "
-            "only when running; use torch.where with values of the full shape"
-        )
-    wide = e.reshape(mask, [*shape_of(mask), *(1 for _ in rest)])
-    if call.flag(3):
-        raise call.unsupported("it adds where a mask holds; use torch.where")
-    return e.emit(SelectOp(wide, new, value))
 
 
 def index_put(e: Emitter, call: TorchCall) -> SSAValue:
@@ -253,7 +237,7 @@ def index_put(e: Emitter, call: TorchCall) -> SSAValue:
     places = [place for _, place in given if isinstance(place, SSAValue)]
     masks = [place for place in places if element_of(place) == i1]
     if len(masks) == 1 and len(places) == 1:
-        return _put_where(e, call, masks[0], given[0][0])
+        return put_where(e, call, masks[0], given[0][0])
     if masks or len(places) != len(given):
         raise call.unsupported("indices must be integer tensors, or one mask alone")
     shape, axes = shape_of(value), [axis for axis, _ in given]
@@ -297,5 +281,5 @@ CONVERSIONS: dict[str, Converter] = {
     "scatter_reduce.two": scatter_reduce,
     "index_put": index_put,
     "index_put.hacked_twin": index_put,
-    "_unsafe_index_put": index_put,
+    "_unsafe_index_put.hacked_twin": index_put,
 }

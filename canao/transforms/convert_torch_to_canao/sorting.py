@@ -27,7 +27,8 @@ from canao.dialects.canao import (
 from canao.dialects.canao.types import element_of, i1, i64, is_float, normalise_axis, shape_of
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.functions import not_a_number
-from canao.transforms.convert_torch_to_canao.scattering import check_pairs, furthest
+from canao.transforms.convert_torch_to_canao.pairs import check_pairs
+from canao.transforms.convert_torch_to_canao.scattering import furthest
 from canao.transforms.convert_torch_to_canao.shapes import joined
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 

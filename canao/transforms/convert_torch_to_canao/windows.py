@@ -66,6 +66,11 @@ class _Pool:
         return found
 
 
+def _rank(call: TorchCall) -> int:
+    """How many axes windows run over, as the name of the operation tells."""
+    return next(rank for rank in (1, 2, 3) if f"pool{rank}d" in call.name)
+
+
 def _sliding(call: TorchCall, rank: int, dilation: Sequence[int], ceil: bool) -> _Pool:
     """Windows by size, stride and padding, arguments 1 to 3."""
     extents = shape_of(call.tensor(0))[-rank:]
@@ -124,8 +129,7 @@ def average(e: Emitter, call: TorchCall) -> SSAValue:
     """`avg_pool(a, size, stride, padding, ceil, with_padding, divisor)`."""
     if not is_float(call.tensor(0)):
         raise call.unsupported("averages of integers are not; convert them by .float() first")
-    rank = 1 if "1d" in call.name else 2
-    pool = _sliding(call, rank, [1], call.flag(4))
+    pool = _sliding(call, _rank(call), [1], call.flag(4))
     parts = pool.spread(e, call.tensor(0), 0)
     total = e.reshape(e.emit(ReduceSumOp(parts, pool.axes(parts))), call.shape)
     if call.argument(6) is not None:
@@ -142,9 +146,9 @@ def _shares(e: Emitter, call: TorchCall, counts: Sequence[Places]) -> SSAValue:
 
 
 def largest(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
-    """`max_pool2d_with_indices(a, size, stride, padding, dilation, ceil)`."""
+    """`max_pool2d_with_indices(a, size, stride, padding, dilation, ceil)`; 3-D too."""
     dilation = call.integers(4) if call.argument(4) is not None else [1]
-    return _largest(e, call, _sliding(call, 2, dilation, call.flag(5)))
+    return _largest(e, call, _sliding(call, _rank(call), dilation, call.flag(5)))
 
 
 def _largest(e: Emitter, call: TorchCall, pool: _Pool) -> list[SSAValue | None]:
@@ -176,7 +180,7 @@ def _index_of(e: Emitter, pool: _Pool, parts: SSAValue, extreme: SSAValue) -> SS
 
 def _counts_of(call: TorchCall) -> tuple[_Pool, list[Places]]:
     """The windows of an adaptive pooling, which gives as many as the result has elements."""
-    rank = 1 if "1d" in call.name else 2
+    rank = _rank(call)
     return _adaptive(shape_of(call.tensor(0))[-rank:], call.shape[-rank:])
 
 
@@ -206,9 +210,14 @@ CONVERSIONS: dict[str, Converter] = {
     "adaptive_avg_pool1d": adaptive_average,
     "adaptive_max_pool1d": adaptive_largest,
     "adaptive_max_pool2d": adaptive_largest,
+    "adaptive_max_pool3d": adaptive_largest,
     "adaptive_avg_pool2d": adaptive_average,
+    "adaptive_avg_pool3d": adaptive_average,
     "_adaptive_avg_pool2d": adaptive_average,
+    "_adaptive_avg_pool3d": adaptive_average,
     "avg_pool1d": average,
     "avg_pool2d": average,
+    "avg_pool3d": average,
     "max_pool2d_with_indices": largest,
+    "max_pool3d_with_indices": largest,
 }

@@ -221,7 +221,7 @@ def _scatters() -> list[Case]:
         "scatter_add": lambda a, n, b: (a.scatter_add(1, n * 0, b[:2]), a.scatter_add(0, n, b)),
         "scatter_reduce": lambda a, n, b: [
             a.scatter_reduce(0, n * 0 + 1, b[:2], kind, include_self=own)
-            for kind in ("sum", "mean", "amax", "amin")
+            for kind in ("sum", "mean", "prod", "amax", "amin")
             for own in (True, False)
         ],
         "index_put": lambda a, n, b: (
@@ -232,9 +232,24 @@ def _scatters() -> list[Case]:
         "index_add": lambda a, n, b: (a.index_add(0, n[0], b), a.index_copy(0, n[0], b)),
         "narrow": lambda a, n, b: [
             (a * 3).int().scatter_reduce(0, n * 0 + 1, b[:2].int(), kind, include_self=False)
-            for kind in ("sum", "amax", "amin")
+            for kind in ("sum", "mean", "prod", "amax", "amin")
         ],
         "index_fill": lambda a, n, b: a.index_fill(1, n[0], 3.0),
+        "index_reduce": lambda a, n, b: [
+            torch.index_reduce(a, 0, n[0] * 0 + 1, b, kind, include_self=own)
+            for kind in ("prod", "mean", "amax", "amin")
+            for own in (True, False)
+        ],
+        "reduce_by_name": lambda a, n, b: (
+            a.scatter(0, n * 0 + 1, b[:2], reduce="multiply"),
+            a.scatter(0, n * 0 + 1, 3.0, reduce="add"),
+        ),
+        "put": lambda a, n, b: (a.put(n, b[:2, :3]), a.put(n * 0 - 1, b[:2, :3], True)),
+        "one_place": lambda a, n, b: (
+            a.index_select(0, n[0, 1]),
+            a.index_select(1, n[0, 1]),
+            a[0, 0].index_select(0, n[0, :1]),
+        ),
     }
     return cases(table, A, PLACES, B)
 
