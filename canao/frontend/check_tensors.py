@@ -12,7 +12,7 @@ from torch.fx import Node
 from torch.utils._pytree import keystr, tree_flatten_with_path
 
 from canao.errors import UnsupportedModelError
-from canao.frontend.dtypes import check_dtype, dtype_name
+from canao.frontend.dtypes import check_dtype, dtype_name, layout_problem
 from canao.frontend.state import tensors_of
 
 _PLAIN = (torch.Tensor, bool, int, float, str, type(None))
@@ -32,7 +32,7 @@ def check_example(
         for path, value in tree_flatten_with_path(argument)[0]:
             where = f"input '{name}{keystr(path)}'"
             if isinstance(value, torch.Tensor):
-                check_dtype(where, dtype_name(value))
+                _check_tensor(where, value)
             elif not isinstance(value, _PLAIN):
                 kind = type(value)
                 raise UnsupportedModelError(
@@ -46,6 +46,13 @@ def check_quantised(model: nn.Module) -> None:
     for name, tensor in tensors_of(model).items():
         if tensor.is_quantized:
             check_dtype(f"weight '{name}'", dtype_name(tensor))
+
+
+def _check_tensor(what: str, tensor: torch.Tensor) -> None:
+    check_dtype(what, dtype_name(tensor))
+    problem = layout_problem(tensor)
+    if problem:
+        raise UnsupportedModelError(f"{what} {problem}")
 
 
 def check_program(program: ExportedProgram, results: Sequence[str]) -> None:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canao.errors import ShapeMismatchError
-from canao.frontend.dtypes import Array, Widened, computed_array, computed_dtype, dtype_name
+from canao.frontend.dtypes import (
+    Array,
+    Widened,
+    computed_array,
+    computed_dtype,
+    dtype_name,
+    layout_problem,
+)
 from canao.frontend.structure import Structure
 
 if TYPE_CHECKING:
@@ -197,7 +204,8 @@ def _leaf_from_json(data: Mapping[str, Any]) -> InputTensor | FixedInput:
 
 
 def _check_fixed(leaf: FixedInput, value: object, path: str) -> None:
-    if value is leaf.value or (type(value) is type(leaf.value) and value == leaf.value):
+    # By how they are written: 0.0 is not -0.0, and NaN is NaN.
+    if type(value) is type(leaf.value) and repr(value) == repr(leaf.value):
         return
     raise ShapeMismatchError(
         f"input '{path}' was {leaf.value!r} when the model was compiled, and stays so; got "
@@ -247,4 +255,7 @@ def _checked_tensor(leaf: InputTensor, value: object) -> torch.Tensor:
         raise ShapeMismatchError(
             f"input '{leaf.name}' is on {value.device}; move it by .cpu() first"
         )
+    problem = layout_problem(value)
+    if problem:
+        raise ShapeMismatchError(f"input '{leaf.name}' {problem}")
     return value

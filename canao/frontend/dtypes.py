@@ -44,6 +44,18 @@ def dtype_name(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+def layout_problem(tensor: torch.Tensor) -> str | None:
+    """What is wrong with a tensor whose elements are not laid out by strides; None if they are."""
+    import torch
+
+    if tensor.is_nested:
+        return "is a nested tensor; pad it with torch.nested.to_padded_tensor"
+    if tensor.layout is torch.strided:
+        return None
+    layout = str(tensor.layout).removeprefix("torch.")
+    return f"is not dense but has layout {layout}; convert it with .to_dense()"
+
+
 def held_dtype(dtype: str) -> str:
     """The dtype that the IR gives a tensor of the model: only narrow floats widen."""
     return "float32" if dtype in NARROW_FLOATS else dtype

@@ -116,6 +116,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "unsigned_result": (lambda m, x, y: x.to(torch.uint64), (X,), "'output' has dtype uint64"),
     "number": (lambda m, x, y: x + y.real, (X, 2 + 1j), "input 'y' is a builtins.complex"),
     "object": (lambda m, x, y: x, (X, [object()]), r"input 'y\[0\]' is a builtins.object"),
+    "sparse": (lambda m, x, y: x + 1, (X.to_sparse(),), "'x' is not dense .* sparse_coo; .*to_d"),
     "array": (lambda m, x, y: x + 1, (X.numpy(),), "input 'x' is a numpy.ndarray"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,6 +86,8 @@ def test_fixed_inputs_and_none_may_be_left_out() -> None:
         ({"ids": [1, 2]}, r"'ids' must be a tensor .* got a builtins.list"),
         ({"ids": None}, r"'ids' must be a tensor .* got None"),
         ({"ids": torch.zeros(2, 3, device="meta")}, r"'ids' is on meta; .*cpu"),
+        ({"ids": torch.zeros(2, 3).to_sparse()}, r"'ids' is not dense .* sparse_coo; .*to_dense"),
+        ({"ids": torch.zeros(2, 3).to_mkldnn()}, r"'ids' is not dense .* _mkldnn; .*to_dense"),
         ({"mask": ...}, r"'mask' is missing: expected 4 inputs .* got 3"),
         ({"other": torch.ones(1)}, r"'other' is not one .*\(ids, mask, flag, pair\); leave"),
         ({"flag": False}, r"'flag' was True when .* got False: pass True"),
@@ -96,6 +99,26 @@ def test_fixed_inputs_and_none_may_be_left_out() -> None:
 def test_wrong_calls(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ShapeMismatchError, match=message):
         _CONVENTION.flatten((), _call(**changes))
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_tensors() -> None:
+    nested = torch.nested.nested_tensor([torch.zeros(3), torch.zeros(2)], dtype=torch.int64)
+    with pytest.raises(ShapeMismatchError, match="'ids' is a nested tensor; pad it"):
+        _CONVENTION.flatten((), _call(ids=nested))
+
+
+@pytest.mark.parametrize("number", [0.0, -0.0, math.nan])
+@pytest.mark.parametrize("called", [0.0, -0.0, math.nan])
+def test_fixed_numbers_are_the_same_to_the_sign_of_zero(number: float, called: float) -> None:
+    convention = CallConvention(
+        ("scale",), (Argument("scale", LEAF),), (FixedInput("scale", number),), LEAF, (), ()
+    )
+    if str(number) == str(called):
+        assert convention.flatten((called,), {}) == []
+        return
+    with pytest.raises(ShapeMismatchError, match=f"was {number} when .* got {called}: pass"):
+        convention.flatten((called,), {})
 
 
 def test_too_many_inputs() -> None:

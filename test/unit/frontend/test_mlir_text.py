@@ -22,6 +22,7 @@ MALFORMED = {
     "regions": ('"a.b"() ({' * 10_000, "brackets inside one another"),
     "lists": (f'"a.b"() {{x = {"[" * 10_000}{"]" * 10_000}}} : () -> ()', "inside one another"),
     "types": (f"func.func @f(%a: {'tuple<' * 10_000}i32)", "inside one another"),
+    "digits": (f"func.func @f(%a: tensor<{'1' * 10**6}xf32>)", "1:25: a number of more than 1000"),
     "second line": ('// "a comment\n"', "2:1: the string is not closed"),
 }
 
