@@ -95,11 +95,11 @@ def compile_in(cache: str, sizes: Sizes, threads: int, out: str) -> tuple[float,
 
 def load_and_run(path: str) -> dict[str, float]:
     """Milliseconds to load, and bytes: of weights, of the arena, and what the process grew by."""
-    from canao.saved import load_model
+    from canao.api import load
 
     before = _resident()
     start = time.perf_counter()
-    model = load_model(Path(path))
+    model = load(path)
     milliseconds = (time.perf_counter() - start) * 1e3
     model.measure(runs=3, warmup=1)
     found = {"load_ms": milliseconds, "resident": _resident() - before}

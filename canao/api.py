@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from canao.compiled_model import Build, CompiledModel
+from canao.built import Build
+from canao.compiled_model import CompiledModel
 from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
 from canao.lowering.program import Program
@@ -220,7 +221,10 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None) -> Compile
     """
     if threads is not None:
         check_threads(threads)
-    return load_model(Path(path), threads=threads, cc=compiler_named(), cache_dir=cache_directory())
+    parts = load_model(
+        Path(path), threads=threads, cc=compiler_named(), cache_dir=cache_directory()
+    )
+    return CompiledModel.opened(parts)
 
 
 def _import(model: Model, example_inputs: ExampleInputs | None, watch: _Stopwatch) -> _Imported:

@@ -6,40 +6,34 @@ import os
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from canao.built import Build
 from canao.errors import (
-    CacheError,
     CanaoError,
-    DeviceError,
-    ExecutionError,
-    ToolchainError,
     UnsupportedModelError,
     VerificationError,
 )
 from canao.frontend.convention import CallConvention
 from canao.frontend.dtypes import computed_dtype
 from canao.lowering.program import Program
-from canao.runtime.cache import Cache
 from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.export import export_program
 from canao.runtime.export_opencl import export_opencl
 from canao.runtime.measure import Latency, time_calls
-from canao.runtime.memory import aligned_empty
+from canao.runtime.memory import aligned, aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
-from canao.runtime.peak import Peaks, measured_peaks
 from canao.runtime.product_errors import measure_errors
 from canao.runtime.ready import Module, open_program
 from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
-from canao.runtime.target import Target
-from canao.runtime.toolchain import find_compiler
 from canao.runtime.usage import DeviceUse, measure_use
 from canao.runtime.weights import prepare_weights
+from canao.saved import SavedModel, pack, save_model, unpacked
 
 if TYPE_CHECKING:
     import torch
@@ -48,37 +42,6 @@ if TYPE_CHECKING:
 
 _VECTOR_FEATURES = ("avx512f", "avx2", "fma", "asimd", "neon", "sse2")
 _REPORT_RUNS = 20
-
-
-@dataclass(frozen=True)
-class Build:
-    """Where code came from and where it can run."""
-
-    target: Target
-    compiler: str
-    """The version line of the compiler that made it."""
-    library: Path
-    cc: str | None = None
-    """The compiler that the user named."""
-    cache_dir: str | os.PathLike[str] | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Time of each stage of compiling."""
-    ir: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The text of the module after each stage."""
-    threads: ThreadChoice | None = None
-    """How the number of threads was chosen; None for a number that was given to `load`."""
-
-    def peaks(self, threads: int) -> Peaks:
-        """The rates that the processor reaches at best; unknown where no compiler can tell."""
-        cache = Cache(self.cache_dir)
-        try:
-            if self.target.device is not None:
-                from canao.runtime.opencl.peak import device_peaks
-
-                return device_peaks(self.target.device, cache)
-            return measured_peaks(find_compiler(self.cc), self.target, cache, threads)
-        except (ToolchainError, CacheError, DeviceError, ExecutionError):
-            return Peaks()
 
 
 class CompiledModel:
@@ -246,9 +209,20 @@ class CompiledModel:
         in the outputs of transformers. Others keep their fields, in every process alike:
         named tuples as named tuples, outputs as dicts, dataclasses as `SimpleNamespace`.
         """
-        from canao.saved import save_model
+        return save_model(self._parts(), Path(path))
 
-        return save_model(self, self._module.weights, Path(path))
+    def _parts(self) -> SavedModel:
+        build = replace(self.build, threads=self.thread_choice)
+        return SavedModel(self.program, self.convention, build, self._module.weights, self.examples)
+
+    @classmethod
+    def opened(cls, parts: SavedModel) -> CompiledModel:
+        """The model that was saved as these parts, ready to be called."""
+        program, build = parts.program, parts.build
+        assert build.threads is not None
+        weights = [aligned(array) for array in parts.weights]
+        module = open_program(program, build.library, weights, build.target, build.threads.threads)
+        return cls(program, module, parts.convention, build, parts.examples)
 
     def update_weights(self, model: torch.nn.Module) -> None:
         """Take the weights that `model` has now, packed again without compiling.
@@ -275,9 +249,8 @@ class CompiledModel:
         vars(self).pop("report", None)
 
     def _opened(self, program: Program, weights: Sequence[Array]) -> Module:
-        from canao.saved import library_of
-
-        return open_program(program, library_of(self), weights, self.build.target, self.threads)
+        library = self.build.library_for(self.program, self.examples)
+        return open_program(program, library, weights, self.build.target, self.threads)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledModel:
         """A model with threads and working memory of its own; weights, never written to, shared."""
@@ -291,9 +264,7 @@ class CompiledModel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For worker pools: the files of the saved form, loaded again on the other side."""
-        from canao.saved import pack, unpack
-
-        return unpack, (pack(self, self._module.weights),)
+        return _unpickled, (pack(self._parts()),)
 
     def close(self) -> None:
         """End the model's threads, after the calls that run; later ones are refused."""
@@ -305,6 +276,11 @@ class CompiledModel:
             f"<CompiledModel {counts.layers_before} -> {counts.layers_after} layers, "
             f"{self.threads} threads, {self.build.target.vector_unit.name}>"
         )
+
+
+def _unpickled(files: Mapping[str, bytes]) -> CompiledModel:
+    with unpacked(files) as parts:
+        return CompiledModel.opened(parts)
 
 
 def _check_same_inputs(program: Program, convention: CallConvention) -> None:

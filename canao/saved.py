@@ -13,25 +13,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import canao
-from canao.compiled_model import Build, CompiledModel
+from canao.built import Build
 from canao.errors import DeviceError, InputFileError
 from canao.files import replacing
 from canao.frontend.convention import CallConvention
 from canao.lowering.program import Program, TensorSpec
+from canao.package import VERSION
 from canao.runtime.build import Library
 from canao.runtime.cache import Cache, hash_of_file
 from canao.runtime.choose_threads import ThreadChoice
 from canao.runtime.device import device_of
-from canao.runtime.memory import aligned
 from canao.runtime.module import Array
-from canao.runtime.ready import build_program, open_program, try_program
+from canao.runtime.ready import build_program, try_program
 from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors, write_tensors
 from canao.runtime.texts import TextFiles
@@ -43,14 +43,27 @@ _PROGRAM, _CONVENTION, _LIBRARY = "program.json", "convention.json", "module.so"
 _EXAMPLES = "examples.safetensors"
 
 
-def save_model(model: CompiledModel, weights: Sequence[Array], path: Path) -> Path:
+@dataclass(frozen=True)
+class SavedModel:
+    """The parts of a compiled model, whether they are to be written or were read."""
+
+    program: Program
+    convention: CallConvention
+    build: Build
+    weights: Sequence[Array]
+    """As compiled code reads them."""
+    examples: Sequence[Array]
+    """The flat inputs that the model was compiled with."""
+
+
+def save_model(model: SavedModel, path: Path) -> Path:
     """Write a model to the directory `path`, which appears or changes in one step."""
     if _holds_other(path):
         raise InputFileError(
             f"{path} exists and is not a saved model; name another directory or remove it"
         )
     with replacing(path) as new:
-        _write(model, weights, new)
+        _write(model, new)
     return path
 
 
@@ -64,58 +77,51 @@ def _holds_other(path: Path) -> bool:
         return False  # writing tells what is wrong with the path
 
 
-def _write(model: CompiledModel, weights: Sequence[Array], path: Path) -> None:
+def _write(model: SavedModel, path: Path) -> None:
     (path / "ir").mkdir(parents=True)
     for stage, text in model.build.ir.items():
         (path / "ir" / f"{stage}.mlir").write_text(text, encoding="utf-8")
     (path / _PROGRAM).write_text(model.program.to_json(), encoding="utf-8")
     (path / _CONVENTION).write_text(json.dumps(model.convention.to_json()), encoding="utf-8")
-    shutil.copyfile(library_of(model), path / _LIBRARY)
-    write_tensors(path / "weights.safetensors", _numbered(weights))
+    shutil.copyfile(model.build.library_for(model.program, model.examples), path / _LIBRARY)
+    write_tensors(path / "weights.safetensors", _numbered(model.weights))
     write_tensors(path / _EXAMPLES, _numbered(model.examples))
+    assert model.build.threads is not None
     manifest = {
         "format": _FORMAT,
-        "canao": canao.__version__,
+        "canao": VERSION,
         "target": asdict(model.build.target),
         "compiler": model.build.compiler,
         "sha256": {name: hash_of_file(path / name) for name in (_PROGRAM, _CONVENTION, _LIBRARY)},
-        "threads": asdict(model.thread_choice),
+        "threads": asdict(model.build.threads),
         "stages": list(model.build.ir),
-        "compile_seconds": dict(model.compile_seconds),
+        "compile_seconds": dict(model.build.seconds),
     }
     (path / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
-def library_of(model: CompiledModel) -> Path:
-    """The library of a model, made again if it was pruned from the cache since."""
-    build = model.build
-    if build.library.is_file():
-        return build.library
-    compiler, cache = compiler_for(build.target, build.cc), Cache(build.cache_dir)
-    return build_program(
-        model.program, compiler, build.target, cache, model.examples, workers=1
-    ).path
-
-
-def pack(model: CompiledModel, weights: Sequence[Array]) -> dict[str, bytes]:
+def pack(model: SavedModel) -> dict[str, bytes]:
     """The files of the saved form, by their paths in its directory."""
     with TemporaryDirectory(prefix="canao-") as directory:
-        root = save_model(model, weights, Path(directory) / "model")
+        root = save_model(model, Path(directory) / "model")
         files = (path for path in root.rglob("*") if path.is_file())
         return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
-def unpack(files: Mapping[str, bytes]) -> CompiledModel:
-    """The model that `pack` took apart."""
+@contextmanager
+def unpacked(files: Mapping[str, bytes]) -> Generator[SavedModel]:
+    """What `pack` took apart; its files are there until the context ends.
+
+    What is mapped and loaded by then stays.
+    """
     with TemporaryDirectory(prefix="canao-") as directory:
         root = Path(directory)
         for name, data in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_bytes(data)
-        model = load_model(root)
-        # What is mapped and loaded stays when the directory is gone; texts do not.
-        model.build = replace(model.build, ir=dict(model.build.ir))
-        return model
+        parts = load_model(root)
+        # Texts are read when they are asked for, which may be later.
+        yield replace(parts, build=replace(parts.build, ir=dict(parts.build.ir)))
 
 
 def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
@@ -123,7 +129,7 @@ def _numbered(arrays: Sequence[Array]) -> dict[str, Array]:
 
 
 @dataclass(frozen=True)
-class _Saved:
+class _Read:
     """The parts of a saved model that are read at once."""
 
     manifest: Mapping[str, Any]
@@ -139,7 +145,7 @@ def load_model(
     threads: int | None = None,
     cc: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
-) -> CompiledModel:
+) -> SavedModel:
     """The model in a directory that `save_model` wrote."""
     saved = _read(path)
     program = saved.program
@@ -147,12 +153,10 @@ def load_model(
     build = replace(_ready_build(path, saved, cc, cache_dir), threads=choice)
     weights = _ordered(path / "weights.safetensors", program.weights)
     examples = _ordered(path / _EXAMPLES, program.inputs)
-    ready = [aligned(array) for array in weights]
-    module = open_program(program, build.library, ready, build.target, choice.threads)
-    return CompiledModel(program, module, saved.convention, build, examples)
+    return SavedModel(program, saved.convention, build, weights, examples)
 
 
-def _read(path: Path) -> _Saved:
+def _read(path: Path) -> _Read:
     try:
         manifest: dict[str, Any] = json.loads((path / _MANIFEST).read_bytes())
         if manifest["format"] != _FORMAT:
@@ -162,7 +166,7 @@ def _read(path: Path) -> _Saved:
                 raise ValueError(f"{name} is not the file that was saved")
         target: dict[str, Any] = manifest["target"]
         threads: dict[str, Any] = manifest["threads"]
-        return _Saved(
+        return _Read(
             manifest,
             Program.from_json((path / _PROGRAM).read_text(encoding="utf-8")),
             CallConvention.from_json(json.loads((path / _CONVENTION).read_bytes())),
@@ -186,7 +190,7 @@ def _target(data: Mapping[str, Any]) -> Target:
 
 
 def _ready_build(
-    path: Path, saved: _Saved, cc: str | None, cache_dir: str | os.PathLike[str] | None
+    path: Path, saved: _Read, cc: str | None, cache_dir: str | os.PathLike[str] | None
 ) -> Build:
     """The saved library if it can run here, else one made from the C text."""
     manifest = saved.manifest

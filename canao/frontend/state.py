@@ -56,7 +56,7 @@ class ModelState:
         another shape or dtype, a tie that is none any more, a folded buffer that
         has changed.
         """
-        from canao.frontend.torch_export import inference_model
+        from canao.frontend.module import inference_model
 
         tensors = tensors_of(inference_model(model))
         found = {name: self._weight(name, tensors) for name in self.weights}

@@ -45,10 +45,11 @@ from canao.frontend.dtypes import (
     held_dtype,
 )
 from canao.frontend.imported import ImportedModel, parse_mlir
+from canao.frontend.module import as_module, parameter_names
 from canao.frontend.source_location import source_location
 from canao.frontend.state import ModelState, tensors_of
 from canao.frontend.structure import LEAF, Structure, structure_of
-from canao.frontend.torch_export import as_module, export_program, parameter_names, prepare_program
+from canao.frontend.torch_export import export_program, prepare_program
 from canao.frontend.weights import WeightStore
 from canao.transforms.convert_torch_to_canao.constants import LOCATION
 from canao.transforms.convert_torch_to_canao.torch_types import torch_element

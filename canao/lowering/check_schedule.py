@@ -15,8 +15,8 @@ from canao.errors import IllegalScheduleError
 from canao.lowering.access import invariants, point_variables, stage_reads
 from canao.lowering.check_group import prove_group
 from canao.lowering.schedule import Schedule, StageSchedule
-from canao.lowering.scratch import buffer_holders, check_scratch, leaves_layer, window_dimensions
-from canao.lowering.stage import Stage
+from canao.lowering.scratch import buffer_holders, check_scratch, window_dimensions
+from canao.lowering.stage import Stage, leaves_layer
 from canao.polyhedral.index import Index, apply_map
 from canao.polyhedral.statement import Access, Array, Program, Statement
 

@@ -18,8 +18,8 @@ from canao.lowering.access import shared_band
 from canao.lowering.group_shapes import Shape, ranked_shapes
 from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.schedule import Group, Schedule, StageSchedule
-from canao.lowering.scratch import leaves_layer, window_dimensions
-from canao.lowering.stage import Stage
+from canao.lowering.scratch import window_dimensions
+from canao.lowering.stage import Stage, leaves_layer
 from canao.lowering.staged_plan import even_tile, staged_elements
 from canao.lowering.upright import is_product
 

@@ -6,18 +6,12 @@ from collections.abc import Sequence
 
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao import YieldOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.errors import IllegalScheduleError
 from canao.lowering.access import point_variables
 from canao.lowering.schedule import Schedule
-from canao.lowering.stage import Stage
+from canao.lowering.stage import Stage, leaves_layer
 from canao.polyhedral.index import Index, apply_map
-
-
-def leaves_layer(value: SSAValue) -> bool:
-    """Whether a value is an output of its layer, which has a buffer outside."""
-    return any(isinstance(use.operation, YieldOp) for use in value.uses)
 
 
 def window_dimensions(stage: Stage, band: int) -> tuple[int | None, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
+from canao.dialects.canao import YieldOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
 from canao.lowering.words import dimension_names
@@ -99,3 +100,8 @@ def column_stride(value: SSAValue, stored: set[SSAValue]) -> int | None:
         index = list(apply_map(access, index))
         value = value.owner.operands[0]
     return linearise(index, shape_of(value)).coefficient(column)
+
+
+def leaves_layer(value: SSAValue) -> bool:
+    """Whether a value is an output of its layer, which has a buffer outside."""
+    return any(isinstance(use.operation, YieldOp) for use in value.uses)

@@ -17,8 +17,7 @@ from xdsl.ir import SSAValue
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import AccessPattern
 from canao.lowering.access import point_variables, stage_reads
-from canao.lowering.scratch import leaves_layer
-from canao.lowering.stage import Stage, column_stride
+from canao.lowering.stage import Stage, column_stride, leaves_layer
 from canao.polyhedral.index import Index, apply_map, linearise
 
 _FEWEST_ROWS = 16

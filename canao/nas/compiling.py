@@ -22,9 +22,9 @@ def compile_for(
     model: nn.Module, device: Mapping[str, Any], cache_dir: str | None = None
 ) -> CompiledModel:
     """The model compiled for the device, threads, tuning, length and batch of a search."""
-    import canao
+    from canao.api import compile
 
-    return canao.compile(
+    return compile(
         model.eval(),
         example_inputs(int(device["sequence"]), int(device["batch"]), _vocabulary(model)),
         target=target_of(device),

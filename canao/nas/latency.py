@@ -10,12 +10,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import canao
 from canao.errors import CandidateError
 from canao.nas.architecture import Architecture
 from canao.nas.device import target_of
 from canao.nas.device_lock import measuring
 from canao.nas.isolate import run_in_child
+from canao.package import VERSION
 from canao.runtime.cache import Cache, digest
 from canao.runtime.programs import package_digest
 from canao.runtime.toolchain import compiler_for
@@ -190,7 +190,7 @@ class DeviceLatency:
             json.dumps(asked + device),
             target.cpu,
             " ".join(target.features),
-            canao.__version__,
+            VERSION,
             package_digest(),
             compiler_for(target, os.environ.get("CC")).version,
         )

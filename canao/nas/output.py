@@ -24,7 +24,7 @@ from canao.nas.study import Configuration
 from canao.runtime.cache import Cache
 
 if TYPE_CHECKING:
-    from canao.nas.search import SearchResult
+    from canao.nas.result import SearchResult
 
 BEST, REPORT, CARD, COMPILED = "best", "report.html", "README.md", "compiled"
 _MODEL = "config.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import optuna
 
 from canao.errors import CandidateError, SearchError
-from canao.nas.attributes import Candidate, candidates, pareto_front
+from canao.nas.attributes import candidates, pareto_front
 from canao.nas.device import device_options, target_of
 from canao.nas.device_lock import training as training_on
 from canao.nas.ending import Ending
@@ -27,6 +27,7 @@ from canao.nas.loop import Loop
 from canao.nas.objectives import Goal, default_goal
 from canao.nas.output import write_output
 from canao.nas.progress import Narrator, Progress
+from canao.nas.result import SearchResult
 from canao.nas.sampler import SAMPLERS, CanaoSampler, make_sampler
 from canao.nas.space import SearchSpace
 from canao.nas.study import (
@@ -48,29 +49,6 @@ if TYPE_CHECKING:
 _PHASE_ONE_SHARE = 0.2
 _WORKER_WAITS = 60.0
 """Seconds that a worker waits for the study it shall work for."""
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search found."""
-
-    best: Candidate | None
-    """The candidate with the highest reward within the budgets; None if there is none.
-
-    Does no candidate keep its budget when it is measured again, it is the one that comes nearest,
-    and a fact says so (`canao.nas.facts`).
-    """
-    pareto: tuple[Candidate, ...]
-    """Candidates within the budgets that no other dominates, fastest first."""
-    study: optuna.Study
-    directory: Path
-    """Where the report and the best model are."""
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the evaluator tells of the best after its last training, and of its teacher."""
-
-    def with_fact(self, name: str, words: str) -> SearchResult:
-        """With one more fact, if there are words for it."""
-        return replace(self, facts={**self.facts, name: words}) if words else self
 
 
 def search(

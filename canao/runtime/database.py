@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, fields
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import canao
 from canao.errors import CacheError
+from canao.package import ROOT
 from canao.runtime.cache import Cache, digest
 
 SCHEMA_VERSION = 2
@@ -105,16 +104,15 @@ class Record:
 @cache
 def lowering_digest() -> str:
     """The hash of the code that turns a layer and a schedule into C."""
-    root = Path(canao.__file__).parent
     paths = sorted(
         path
         for package in _LOWERING
         for pattern in ("*.py", "*.h", "*.cl")
-        for path in (root / package).rglob(pattern)
+        for path in (ROOT / package).rglob(pattern)
     )
     parts: list[str | bytes] = []
     for path in paths:
-        parts += [path.relative_to(root).as_posix(), path.read_bytes()]
+        parts += [path.relative_to(ROOT).as_posix(), path.read_bytes()]
     return digest(*parts)
 
 

@@ -18,9 +18,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import canao
 from canao.errors import CanaoError, ExecutionError, FailedCheckError
 from canao.lowering.program import Program, TensorSpec
+from canao.package import ROOT
 from canao.runtime.build import Library
 from canao.runtime.cache import Cache, digest
 from canao.runtime.memory import lasting_empty
@@ -110,7 +110,7 @@ def run_module(
 
 def child_environment() -> dict[str, str]:
     """The environment, with the package that runs here first on the module path."""
-    root = str(Path(canao.__file__).resolve().parent.parent)
+    root = str(ROOT.parent)
     others = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, others] if others else [root])}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import canao
 from canao.lowering.program import Program
+from canao.package import ROOT
 from canao.runtime.cache import Cache, CacheEntry, digest
 from canao.runtime.target import Target
 from canao.runtime.texts import TextFiles
@@ -29,10 +29,9 @@ class Lowered:
 @cache
 def package_digest() -> str:
     """The hash of the package's own code: another canao may lower differently."""
-    root = Path(canao.__file__).parent
     patterns = ("*.py", "*.h", "*.cl")
-    sources = sorted(path for pattern in patterns for path in root.rglob(pattern))
-    parts = (part for path in sources for part in (path.relative_to(root).as_posix(), path))
+    sources = sorted(path for pattern in patterns for path in ROOT.rglob(pattern))
+    parts = (part for path in sources for part in (path.relative_to(ROOT).as_posix(), path))
     return digest(*(p.read_bytes() if isinstance(p, Path) else p for p in parts))
 
 

@@ -275,7 +275,7 @@ def test_the_contract_is_exported_lazily() -> None:
 
 
 def test_torch_compile(block: Block, cache_dir: Path) -> None:
-    from canao.frontend.dynamo_backend import canao_backend
+    from canao.dynamo_backend import canao_backend
 
     options: dict[str, Any] = {"tune": "off", "cache_dir": str(cache_dir)}
     model = torch.compile(block, backend=canao_backend, dynamic=False, options=options)

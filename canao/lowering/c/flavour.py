@@ -7,7 +7,7 @@ rest themselves. This one is GNU C, with the vector extensions of gcc and clang.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.extrema import native_extremum
@@ -20,8 +20,17 @@ from canao.lowering.c.types import ELEMENTS, MAX_LANES, CType, Element
 
 _NO_HALVES = "memory of float16 has a form in OpenCL C only"
 
-if TYPE_CHECKING:
-    from canao.lowering.c.context import UnitPrinter
+
+class Types(Protocol):
+    """The types of a translation unit: a unit declares each one when it is first asked for."""
+
+    def declare(self, ctype: CType) -> str:
+        """The name of a type, which the unit declares."""
+        ...
+
+    def in_memory(self, ctype: CType) -> str:
+        """The name of a vector type that may lie anywhere."""
+        ...
 
 
 class Flavour:
@@ -53,7 +62,7 @@ class Flavour:
         """A scalar converted as C does; a vector whose bits are read as another type."""
         return f"({ctype.c}){text}"
 
-    def convert(self, unit: UnitPrinter, target: CType, text: str) -> str:
+    def convert(self, unit: Types, target: CType, text: str) -> str:
         """A vector whose lanes are converted by value."""
         return f"__builtin_convertvector({text}, {unit.declare(target)})"
 
@@ -122,9 +131,7 @@ class Flavour:
 
     # ----------------------------------------------------------------- memory
 
-    def load(
-        self, unit: UnitPrinter, ctype: CType, address: str, space: str, *, aligned: bool
-    ) -> str:
+    def load(self, unit: Types, ctype: CType, address: str, space: str, *, aligned: bool) -> str:
         """A vector of what lies at an address in an address space; for truth values, of bytes.
 
         `aligned` if the address is known to be a multiple of the vector's size.
@@ -132,7 +139,7 @@ class Flavour:
         return f"*({space}const {unit.in_memory(ctype)} *)({address})"
 
     def store(
-        self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str, *, aligned: bool
+        self, unit: Types, ctype: CType, address: str, space: str, text: str, *, aligned: bool
     ) -> str:
         """The statement that puts a vector at an address; for truth values, of bytes."""
         return f"*({space}{unit.in_memory(ctype)} *)({address}) = {text};"

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
-from canao.lowering.c.flavour import Flavour
+from canao.lowering.c.flavour import Flavour, Types
 from canao.lowering.c.types import CType, Element
-
-if TYPE_CHECKING:
-    from canao.lowering.c.context import UnitPrinter
 
 _NAMES = {
     "f32": "float",
@@ -75,7 +71,7 @@ class OpenCLFlavour(Flavour):
             return super().cast(ctype, text)
         return f"as_{type_name(ctype)}({text})"
 
-    def convert(self, unit: UnitPrinter, target: CType, text: str) -> str:
+    def convert(self, unit: Types, target: CType, text: str) -> str:
         return f"CANAO_CONVERT({text}, {unit.declare(target)}, {type_name(target)})"
 
     def lane(self, ctype: CType, name: str, place: int | str) -> str:
@@ -138,15 +134,13 @@ class LanesFlavour(OpenCLFlavour):
     def library(self, ctype: CType, function: str) -> tuple[str, bool]:
         return function, True
 
-    def load(
-        self, unit: UnitPrinter, ctype: CType, address: str, space: str, *, aligned: bool
-    ) -> str:
+    def load(self, unit: Types, ctype: CType, address: str, space: str, *, aligned: bool) -> str:
         if not aligned:
             return f"vload{ctype.lanes}(0, {address})"
         return f"*({space}const {_in_memory(ctype)} *)({address})"
 
     def store(
-        self, unit: UnitPrinter, ctype: CType, address: str, space: str, text: str, *, aligned: bool
+        self, unit: Types, ctype: CType, address: str, space: str, text: str, *, aligned: bool
     ) -> str:
         if not aligned:
             return f"vstore{ctype.lanes}({text}, 0, {address});"

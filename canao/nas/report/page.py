@@ -27,7 +27,7 @@ from canao.nas.study import Configuration
 
 if TYPE_CHECKING:
     from canao.nas.reinforce import Reinforce
-    from canao.nas.search import SearchResult
+    from canao.nas.result import SearchResult
 
 _VOCABULARY, _POSITIONS = 30522, 512
 _PREFERENCES = 64

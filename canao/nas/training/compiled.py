@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-import canao
+from canao.api import compile
 from canao.nas.training.encode import Encoded
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class CompiledClassifier:
         if length not in self._made:
             start = time.perf_counter()
             self.stage(f"compiling for {length} tokens")
-            self._made[length] = canao.compile(
+            self._made[length] = compile(
                 self.model.cpu().eval(), dict(example), threads=self.threads, tune=self.tune
             )
             self.seconds += time.perf_counter() - start

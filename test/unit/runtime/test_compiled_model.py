@@ -10,12 +10,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from canao.compiled_model import Build, CompiledModel
+from canao import saved
+from canao.built import Build
+from canao.compiled_model import CompiledModel
 from canao.errors import CanaoError, InputFileError, ShapeMismatchError, VerificationError
 from canao.frontend.convention import Argument, CallConvention, InputTensor, Result
 from canao.frontend.structure import LEAF, Structure
@@ -30,7 +33,6 @@ from canao.runtime.target import Target
 from canao.runtime.tensor_file import write_tensors
 from canao.runtime.toolchain import Compiler
 from canao.runtime.weights import prepare_weights
-from canao.saved import load_model
 
 W = np.linspace(-1, 1, 16, dtype=np.float32)
 B = np.arange(16, dtype=np.float32)
@@ -43,6 +45,10 @@ CONVENTION = CallConvention(
     Structure("dict", ("y", "s"), (LEAF, LEAF)),
     (Result("computed", 0, "float32"), Result("computed", 1, "int64")),
 )
+
+
+def _load(path: Path, **options: Any) -> CompiledModel:
+    return CompiledModel.opened(saved.load_model(path, **options))
 
 
 @pytest.fixture
@@ -153,16 +159,16 @@ def test_stages(model: CompiledModel) -> None:
 def test_save_and_load(model: CompiledModel, tmp_path: Path) -> None:
     path = model.save(tmp_path / "saved")
     model.save(path)
-    check(load_model(path))
-    loaded = load_model(path)
-    samples = time_calls(lambda: load_model(path), runs=3, warmup=0)
+    check(_load(path))
+    loaded = _load(path)
+    samples = time_calls(lambda: _load(path), runs=3, warmup=0)
     assert min(samples) < 50, "milliseconds"
     assert loaded.program == model.program
     assert loaded.ir("torch") == "module {}"
     assert loaded.stages == model.stages
     assert loaded.compile_seconds == model.compile_seconds
     assert loaded.threads == 2
-    assert load_model(path, threads=1).threads == 1
+    assert _load(path, threads=1).threads == 1
     assert sorted(tmp_path.iterdir()) == [tmp_path / "cache", path]
     loaded.close()
 
@@ -170,37 +176,37 @@ def test_save_and_load(model: CompiledModel, tmp_path: Path) -> None:
 def test_a_saved_library_that_does_not_fit_is_rebuilt(model: CompiledModel, tmp_path: Path) -> None:
     path = model.save(tmp_path / "saved")
     (path / "module.so").write_bytes(b"damaged")
-    check(load_model(path, cache_dir=tmp_path / "cache"))
+    check(_load(path, cache_dir=tmp_path / "cache"))
     manifest = json.loads((path / "canao.json").read_text())
     manifest["target"]["features"].append("a_feature_of_another_processor")
     (path / "canao.json").write_text(json.dumps(manifest))
-    check(load_model(path, cache_dir=tmp_path / "cache"))
+    check(_load(path, cache_dir=tmp_path / "cache"))
 
 
 def test_a_model_outlives_its_entry_in_the_cache(model: CompiledModel, tmp_path: Path) -> None:
     shutil.rmtree(model.build.library.parent)
-    check(load_model(model.save(tmp_path / "saved")))
+    check(_load(model.save(tmp_path / "saved")))
 
 
 def test_weights_of_another_shape(model: CompiledModel, tmp_path: Path) -> None:
     path = model.save(tmp_path / "saved")
     write_tensors(path / "weights.safetensors", {"0": W, "1": B[:8]})
     with pytest.raises(InputFileError, match="does not belong to its program"):
-        load_model(path)
+        _load(path)
 
 
 _RESIDENT = """
 import sys
 from pathlib import Path
 import numpy as np
-from canao.saved import load_model
+from canao.api import load
 
 def resident():
     with open("/proc/self/smaps_rollup") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("Rss")) / 1024
 
 before = resident()
-model = load_model(Path(sys.argv[1]))
+model = load(sys.argv[1])
 loaded = resident()
 model.measure(runs=2, warmup=0)
 print(loaded - before, resident() - before)
@@ -263,7 +269,7 @@ def test_a_damaged_saved_model(
     else:
         file.write_text(content)
     with pytest.raises(InputFileError, match="saved"):
-        load_model(tmp_path / "saved")
+        _load(tmp_path / "saved")
 
 
 def test_saving_never_replaces_what_is_not_a_model(model: CompiledModel, tmp_path: Path) -> None:
