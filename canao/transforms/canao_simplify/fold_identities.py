@@ -26,6 +26,7 @@ from canao.dialects.canao import (
 from canao.dialects.canao.elementwise import BinaryOp, Predicate
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, i1, is_float, shape_of
+from canao.dialects.interfaces import CanaoOp
 from canao.transforms.constants import build_splat, has_normal_product, is_splat_of, splat_value
 
 
@@ -169,13 +170,24 @@ class FoldCasts(RewritePattern):
             rewriter.replace(op, CastOp(inner.operand, target))
 
 
+def _is_rounded(value: SSAValue) -> bool:
+    """Whether a floating-point number is what one operand was rounded to."""
+    owner = value.owner
+    return isinstance(owner, CanaoOp) and len(owner.operands) == 1 and owner.decides_by(0)
+
+
 class DivideByMultiplying(RewritePattern):
-    """`a / c -> a * (1 / c)`, if `c` is a number and both `c` and `1 / c` are normal floats."""
+    """`a / c -> a * (1 / c)`, if `c` is a number and both `c` and `1 / c` are normal floats.
+
+    And if `a` was not rounded just before: 21 / 10 is the number written 2.1, 21 * 0.1 is not.
+    """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: DivOp, rewriter: PatternRewriter, /) -> None:
         number = splat_value(op.rhs)
         if not is_float(op.rhs) or not number or splat_value(op.lhs) is not None:
+            return
+        if _is_rounded(op.lhs):
             return
         smallest = float(np.finfo(dtype_of_element(element_of(op.rhs)).name).tiny)
         if not isfinite(number) or not smallest <= abs(number) <= 1 / smallest:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import inf, log10
+
+import numpy as np
 from xdsl.ir import Operation, SSAValue
 
 from canao.dialects.canao import (
@@ -18,6 +21,7 @@ from canao.dialects.canao import (
     SubOp,
     TruncOp,
 )
+from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, is_float
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
@@ -38,7 +42,9 @@ def round_decimals(e: Emitter, call: TorchCall) -> SSAValue:
     value, decimals = call.tensor(0), int(call.number(1, 0))
     if decimals == 0 or not is_float(value):
         return _rounded(e, value, RoundOp)
-    power = e.scalar(10.0 ** abs(decimals), element_of(value))
+    largest = float(np.finfo(dtype_of_element(element_of(value)).name).max)
+    digits = abs(decimals)
+    power = e.scalar(10.0**digits if digits <= log10(largest) else inf, element_of(value))
     there, back = (MulOp, DivOp) if decimals > 0 else (DivOp, MulOp)
     whole = e.emit(RoundOp(e.emit(there(value, power))))
     return e.emit(back(whole, power))

@@ -119,6 +119,23 @@ def test_rounding_and_quotients_are_those_of_pytorch(
         assert torch.equal(found.signbit()[known], expected.signbit()[known]), n
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_digits_after_rounding_are_those_of_pytorch(tmp_path: Path, dtype: torch.dtype) -> None:
+    """A number rounded to decimals is the one nearest to what they say: 2.1, no neighbour."""
+    generator = torch.Generator().manual_seed(5)
+    sizes = torch.tensor([1e-3, 1, 100, 1e6, 1e36], dtype=dtype)
+    spread = torch.randn(5, 800, generator=generator, dtype=dtype) * sizes[:, None]
+    x = torch.cat([spread.reshape(-1), SPECIAL.to(dtype)])
+
+    def every(x: Tensor) -> list[Tensor]:
+        decimals = (1, 2, 3, 7, 20, 38, 39, 400, -1, -2, -5, -39, -400)
+        return [*(torch.round(x, decimals=n) for n in decimals), x.floor() / 10]
+
+    model = compiled(tmp_path, every, x)
+    for n, (found, expected) in enumerate(zip(model(x), every(x), strict=True)):
+        torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True, msg=str(n))
+
+
 @TARGETS
 def test_remainders_are_exact(tmp_path: Path, target: str) -> None:
     """In float32 PyTorch's vectors give NaN where the quotient overflows: float64 is compared."""

@@ -151,6 +151,20 @@ func.func @numbers(%x: tensor<4xf32>) -> tensor<4xf32> {
 // CHECK-NEXT:   %b = canao.mul %x, %0 : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
 // CHECK-NEXT:   func.return %b : tensor<4xf32>
 
+// Not that of a rounded number: 21 / 10 is the number written 2.1.
+func.func @rounded(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %ten = canao.constant dense<10.0> : tensor<f32>
+  %a = canao.round %x : (tensor<4xf32>) -> tensor<4xf32>
+  %b = canao.div %a, %ten : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  func.return %b : tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @rounded(
+// CHECK-NEXT:   %ten = canao.constant dense<1.000000e+01> : tensor<f32>
+// CHECK-NEXT:   %a = canao.round %x : (tensor<4xf32>) -> tensor<4xf32>
+// CHECK-NEXT:   %b = canao.div %a, %ten : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+// CHECK-NEXT:   func.return %b : tensor<4xf32>
+
 // They stay apart where the inner product has another use, and no number divides by 0.
 func.func @shared_numbers(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
   %zero = canao.constant dense<0.0> : tensor<f32>
