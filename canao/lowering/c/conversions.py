@@ -48,6 +48,9 @@ def _print_signed(fn: FunctionPrinter, op: Operation) -> None:
         print_half(fn, op)
         return
     text = _signed_value(source, fn.name(op.operands[0]))
+    if target.is_vector and (source.element.key, target.element.key) == ("f32", "f64"):
+        fn.define(op.results[0], helpers.widen(fn.unit, source, target, text))
+        return
     fn.define(op.results[0], _converted(fn, target, text))
 
 

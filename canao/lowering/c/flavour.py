@@ -66,6 +66,19 @@ class Flavour:
         """A vector whose lanes are converted by value."""
         return f"__builtin_convertvector({text}, {unit.declare(target)})"
 
+    def widen(self, unit: Types, ctype: CType) -> str | None:
+        """Statements that return the floats `a` as doubles; None where `convert` will do.
+
+        gcc 12 fails on a blend of such doubles if they fill two registers.
+        """
+        return (
+            "\n#if defined(__GNUC__) && !defined(__clang__)\n"
+            f"  {self.by_lane(ctype, '', ['a'])}\n"
+            "#else\n"
+            f"  return {self.convert(unit, ctype, 'a')};\n"
+            "#endif"
+        )
+
     def lane(self, ctype: CType, name: str, place: int | str) -> str:
         """One lane of a vector variable, as something that can be assigned to."""
         return f"{name}[{place}]"

@@ -199,6 +199,15 @@ def rounding(unit: UnitPrinter, ctype: CType, name: str, function: str, a: str) 
     return f"{_ensure(unit, f'canao_{name}_{ctype.tag}', ctype, [(ctype, 'a')], body)}({a})"
 
 
+def widen(unit: UnitPrinter, source: CType, target: CType, a: str) -> str:
+    """A vector of floats as doubles."""
+    body = unit.flavour.widen(unit, target)
+    if body is None:
+        return unit.flavour.convert(unit, target, a)
+    name = f"canao_widen_{target.tag}"
+    return f"{_ensure(unit, name, target, [(source, 'a')], body.lstrip)}({a})"
+
+
 def bits(unit: UnitPrinter, source: CType, target: CType, a: str) -> str:
     """The same bits as another type of the same size."""
     if source.element.is_bool or target.element.is_bool or source.bytes != target.bytes:

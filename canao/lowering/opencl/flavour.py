@@ -74,6 +74,9 @@ class OpenCLFlavour(Flavour):
     def convert(self, unit: Types, target: CType, text: str) -> str:
         return f"CANAO_CONVERT({text}, {unit.declare(target)}, {type_name(target)})"
 
+    def widen(self, unit: Types, ctype: CType) -> str | None:
+        return None
+
     def lane(self, ctype: CType, name: str, place: int | str) -> str:
         if isinstance(place, int):
             return f"{name}.s{place:x}"

@@ -140,20 +140,24 @@ def interpret(
 class Build:
     """The C of a program while a compiler works on it, in a process of its own."""
 
-    def __init__(self, directory: Path, program: Program) -> None:
+    def __init__(self, directory: Path, program: Program, flags: Sequence[str] = FLAGS) -> None:
         assert CC is not None
         self.program = program
         number = next(_NUMBERS)
         # a path that was loaded before would give the old library
         source, self.library = directory / f"unit{number}.c", directory / f"unit{number}.so"
         source.write_text(program.source, encoding="utf-8")
-        command = [CC, *FLAGS, "-fPIC", "-shared", "-o", str(self.library), str(source), "-lm"]
+        command = [CC, *flags, "-fPIC", "-shared", "-o", str(self.library), str(source), "-lm"]
         self.compiler = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+    def finish(self) -> None:
+        """Waits for the compiler, which must take the code."""
+        _, said = self.compiler.communicate()
+        assert self.compiler.returncode == 0, said
 
     def run(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         """Waits for the compiler and runs the code twice; both runs must agree."""
-        _, said = self.compiler.communicate()
-        assert self.compiler.returncode == 0, said
+        self.finish()
         program, loaded = self.program, ctypes.CDLL(str(self.library))
         loaded.canao_close.argtypes = (ctypes.c_void_p,)
         prepared = prepare_weights(program, weights)
