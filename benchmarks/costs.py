@@ -115,7 +115,7 @@ def _resident() -> int:
 def interleaved(paths: dict[int, str], rounds: int) -> dict[int, float]:
     """Median milliseconds by number of threads, measured in turns."""
     import canao
-    from canao.runtime.measure import interleave
+    from canao.measuring.measure import interleave
 
     _, inputs = build((1, 32, 1, 32))
     models = {threads: canao.load(path) for threads, path in paths.items()}

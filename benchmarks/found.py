@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import canao
-from canao.nas.compiling import example_inputs
-from canao.nas.training.sized_bert import architecture_of, load_classifier, read_config
-from canao.runtime.measure import interleave
+from canao.measuring.measure import interleave
+from canao.nas.measuring.compiling import example_inputs
+from canao.nas.models.sized_bert import architecture_of, load_classifier, read_config
 
 RESULTS = Path(__file__).with_name("results")
 SEQUENCE = 128

@@ -25,7 +25,7 @@ from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertMode
 from transformers.utils import logging
 
 import canao
-from canao.runtime.measure import interleave
+from canao.measuring.measure import interleave
 
 Tune = Literal["off", "default", "full"]
 

@@ -28,7 +28,7 @@ from safetensors.numpy import save_file
 from transformers.utils import logging
 
 import canao
-from canao.runtime.measure import interleave
+from canao.measuring.measure import interleave
 
 RESULTS = Path(__file__).with_name("results")
 ALLOWED = {"float32": 1e-4, "float16": 3e-2}

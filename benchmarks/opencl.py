@@ -24,7 +24,7 @@ from fusion import MODELS, SEQUENCE, Tune
 from transformers.utils import logging
 
 import canao
-from canao.runtime.measure import interleave
+from canao.measuring.measure import interleave
 
 RESULTS = Path(__file__).with_name("results")
 NAMES = ("OpenCL fused", "OpenCL unfused", "C fused", "C unfused")

@@ -23,8 +23,8 @@ import torch
 from search_runs import FLOPS, Found, Limit, World, search
 from search_samples import RESULTS, Record
 
-from canao.nas.experience import Settings
-from canao.nas.objectives import ACCURACY, Goal, Objective, default_goal
+from canao.nas.controller.replay import Settings
+from canao.nas.space.objectives import ACCURACY, Goal, Objective, default_goal
 
 BUDGET_MS = 10.0
 FRONT = default_goal(None)

@@ -24,9 +24,9 @@ from pathlib import Path
 
 from search_samples import Record, samples
 
-from canao.nas.architecture import Architecture
-from canao.nas.task_options import TaskOptions
-from canao.nas.training.task_trainer import TaskTrainer
+from canao.nas.space.architecture import Architecture
+from canao.nas.training.candidates.task_trainer import TaskTrainer
+from canao.nas.training.task_options import TaskOptions
 
 RECORD = "search_accuracies.json"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from search_samples import SEQUENCE, Record, samples
 
-from canao.nas.latency import DeviceLatency
-from canao.runtime.cache import Cache
-from canao.runtime.target import Target
+from canao.building.cache import Cache
+from canao.machine.target import Target
+from canao.nas.measuring.latency import DeviceLatency
 
 RECORD = "search_latencies.json"
 

@@ -13,11 +13,11 @@ from search_latencies import RECORD as LATENCIES
 from search_samples import SPACE, Record
 from search_surrogates import Accuracies, Latencies, flops
 
-from canao.nas.architecture import Architecture
-from canao.nas.attributes import LOG_PROBS
-from canao.nas.experience import Settings
-from canao.nas.objectives import ACCURACY, LATENCY, Goal
-from canao.nas.sampler import CanaoSampler, make_sampler
+from canao.nas.controller.replay import Settings
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.objectives import ACCURACY, LATENCY, Goal
+from canao.nas.study.attributes import LOG_PROBS
+from canao.nas.study.sampler import CanaoSampler, make_sampler
 
 FLOPS = "flops"
 

@@ -10,10 +10,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from canao.lowering.target import VectorUnit
-from canao.nas.architecture import Architecture
-from canao.nas.opening import shrunk
-from canao.nas.space import SearchSpace, space_within
+from canao.machine.processor import VectorUnit
+from canao.nas.controller.initial_designs import shrunk
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.space import SearchSpace, space_within
 
 RESULTS = Path(__file__).parent / "results"
 MINILM = Architecture(384, 12, (1536,) * 6)

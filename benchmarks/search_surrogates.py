@@ -23,7 +23,7 @@ from search_samples import SEQUENCE, SPACE, Record
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import KFold, cross_val_predict
 
-from canao.nas.architecture import Architecture
+from canao.nas.space.architecture import Architecture
 
 Vector = npt.NDArray[np.float64]
 _FOLDS = 10

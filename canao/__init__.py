@@ -34,10 +34,10 @@ if TYPE_CHECKING:
         UnsupportedOpError,
         VerificationError,
     )
+    from canao.machine.target import Target
+    from canao.measuring.measure import Latency
     from canao.nas.search import search
-    from canao.runtime.measure import Latency
-    from canao.runtime.report import ExecutionReport
-    from canao.runtime.target import Target
+    from canao.report.execution_report import ExecutionReport
 
 __all__ = [
     "CacheError",
@@ -71,9 +71,9 @@ _HOMES = {
     "load": "canao.api",
     "search": "canao.nas.search",
     "CompiledModel": "canao.compiled_model",
-    "ExecutionReport": "canao.runtime.report",
-    "Latency": "canao.runtime.measure",
-    "Target": "canao.runtime.target",
+    "ExecutionReport": "canao.report.execution_report",
+    "Latency": "canao.measuring.measure",
+    "Target": "canao.machine.target",
 }
 
 

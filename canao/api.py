@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from canao.building.programs import Lowered, cached_program, program_key
+from canao.building.prune import prune_if_due
+from canao.building.ready import build_program, try_program
 from canao.built import Build
 from canao.compiled_model import CompiledModel
 from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
-from canao.lowering.program import Program
+from canao.machine.target import Target, available_cores
 from canao.options import (
     Fusion,
     Options,
@@ -26,7 +29,13 @@ from canao.options import (
     checked_options,
     compiler_named,
 )
-from canao.runtime.choose_threads import (
+from canao.program import Program
+from canao.report.product_errors import measure_errors
+from canao.runtime.module import Array
+from canao.runtime.tensor_file import map_tensors
+from canao.runtime.weights import prepare_weights
+from canao.saved import load_model
+from canao.tuning.choose_threads import (
     ASKED,
     CORES,
     UNITS,
@@ -35,15 +44,6 @@ from canao.runtime.choose_threads import (
     best_times,
     choose_threads,
 )
-from canao.runtime.module import Array
-from canao.runtime.product_errors import measure_errors
-from canao.runtime.programs import Lowered, cached_program, program_key
-from canao.runtime.prune import prune_if_due
-from canao.runtime.ready import build_program, try_program
-from canao.runtime.target import Target, available_cores
-from canao.runtime.tensor_file import map_tensors
-from canao.runtime.weights import prepare_weights
-from canao.saved import load_model
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from canao.frontend.state import ModelState
-    from canao.lowering.layer_task import Chooser, Foresee
+    from canao.lowering.choose.layer_task import Chooser, Foresee
 
     Model = torch.nn.Module | ExportedProgram | Callable[..., Any] | str | Path
     ExampleInputs = tuple[Any, ...] | Mapping[str, Any]
@@ -259,8 +259,8 @@ def _is_path(model: str | Path) -> bool:
 
 def _lower(imported: _Imported, options: Options, threads: int, watch: _Stopwatch) -> Lowered:
     """The program of a model, from the cache if it was lowered before."""
-    from canao.lowering.layer_task import choose_by_model, foresee_nothing
-    from canao.runtime.tuner import Tuner
+    from canao.lowering.choose.layer_task import choose_by_model, foresee_nothing
+    from canao.tuning.tuner import Tuner
 
     chosen: dict[str, object] = {
         "threads": threads,

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from canao.building.cache import Cache
+from canao.building.ready import build_program
+from canao.building.toolchain import compiler_for, find_compiler
 from canao.errors import CacheError, DeviceError, ExecutionError, ToolchainError
-from canao.lowering.program import Program
-from canao.runtime.cache import Cache
-from canao.runtime.choose_threads import ThreadChoice
+from canao.machine.target import Target
+from canao.measuring.peak import Peaks, measured_peaks
+from canao.program import Program
 from canao.runtime.module import Array
-from canao.runtime.peak import Peaks, measured_peaks
-from canao.runtime.ready import build_program
-from canao.runtime.target import Target
-from canao.runtime.toolchain import compiler_for, find_compiler
+from canao.tuning.choose_threads import ThreadChoice
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Build:
         cache = Cache(self.cache_dir)
         try:
             if self.target.device is not None:
-                from canao.runtime.opencl.peak import device_peaks
+                from canao.measuring.opencl_peak import device_peaks
 
                 return device_peaks(self.target.device, cache)
             return measured_peaks(find_compiler(self.cc), self.target, cache, threads)

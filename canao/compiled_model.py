@@ -13,27 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from canao.building.ready import Module, open_program
 from canao.built import Build
 from canao.errors import (
     CanaoError,
     UnsupportedModelError,
     VerificationError,
 )
+from canao.exporting.c_program import export_program
+from canao.exporting.opencl_program import export_opencl
 from canao.frontend.convention import CallConvention
 from canao.frontend.dtypes import computed_dtype
-from canao.lowering.program import Program
-from canao.runtime.choose_threads import ThreadChoice
-from canao.runtime.export import export_program
-from canao.runtime.export_opencl import export_opencl
-from canao.runtime.measure import Latency, time_calls
+from canao.measuring.measure import Latency, time_calls
+from canao.program import Program
+from canao.report.execution_report import ExecutionReport, fused_layers, kernel_rows, total_flops
+from canao.report.product_errors import measure_errors
+from canao.report.utilization import DeviceUse, measure_use
 from canao.runtime.memory import aligned, aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
-from canao.runtime.product_errors import measure_errors
-from canao.runtime.ready import Module, open_program
-from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
-from canao.runtime.usage import DeviceUse, measure_use
 from canao.runtime.weights import prepare_weights
 from canao.saved import SavedModel, pack, save_model, unpacked
+from canao.tuning.choose_threads import ThreadChoice
 
 if TYPE_CHECKING:
     import torch

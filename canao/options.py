@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from canao.building.cache import Cache
+from canao.building.toolchain import Compiler, compiler_for
 from canao.errors import CanaoError, ToolchainError
-from canao.runtime.cache import Cache
-from canao.runtime.target import Target
-from canao.runtime.toolchain import Compiler, compiler_for
+from canao.machine.target import Target
 
 Fusion = bool | Literal["exact", "fast"]
 Tune = Literal["off", "default", "full"]

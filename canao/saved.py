@@ -20,22 +20,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from canao.building.cache import Cache, hash_of_file
+from canao.building.library import Library
+from canao.building.ready import build_program, try_program
+from canao.building.texts import TextFiles
+from canao.building.toolchain import Compiler, compiler_for
 from canao.built import Build
 from canao.errors import DeviceError, InputFileError
 from canao.files import replacing
 from canao.frontend.convention import CallConvention
-from canao.lowering.program import Program, TensorSpec
+from canao.machine.device_record import device_of
+from canao.machine.target import Target, available_cores
 from canao.package import VERSION
-from canao.runtime.build import Library
-from canao.runtime.cache import Cache, hash_of_file
-from canao.runtime.choose_threads import ThreadChoice
-from canao.runtime.device import device_of
+from canao.program import Program, TensorSpec
 from canao.runtime.module import Array
-from canao.runtime.ready import build_program, try_program
-from canao.runtime.target import Target, available_cores
 from canao.runtime.tensor_file import map_tensors, write_tensors
-from canao.runtime.texts import TextFiles
-from canao.runtime.toolchain import Compiler, compiler_for
+from canao.tuning.choose_threads import ThreadChoice
 
 _FORMAT = 6
 _MANIFEST = "canao.json"
@@ -214,7 +214,7 @@ def _is_here(target: Target) -> bool:
     """Whether the saved library or binary can run on this machine."""
     if target.device is None:
         return target.runs_on(Target.host())
-    from canao.runtime.opencl.devices import list_devices
+    from canao.machine.opencl_devices import list_devices
 
     return target.device.identity in (device.identity for device in list_devices())
 

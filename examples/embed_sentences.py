@@ -27,7 +27,7 @@ from transformers.utils import logging
 
 import canao
 from canao.cli.progress import shown_progress
-from canao.runtime.measure import interleave
+from canao.measuring.measure import interleave
 
 LENGTH = 128
 TOLERANCE = 1e-4

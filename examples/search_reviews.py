@@ -30,8 +30,8 @@ from rich.table import Table
 
 import canao
 from canao.cli.progress import shown_progress
-from canao.nas.facts import not_kept
-from canao.nas.task_options import TaskOptions
+from canao.nas.report.facts import not_kept
+from canao.nas.training.task_options import TaskOptions
 
 OUT = Path("build", "search")
 SPEEDUP = 2.0

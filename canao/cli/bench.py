@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
+from canao.building.cache import Cache
+from canao.building.toolchain import find_compiler
 from canao.cli.models import Opened
-from canao.runtime.cache import Cache
-from canao.runtime.choose_threads import thread_counts
-from canao.runtime.measure import Latency, interleave
-from canao.runtime.peak import measured_peaks
-from canao.runtime.target import Target, available_cores
-from canao.runtime.toolchain import find_compiler
+from canao.machine.target import Target, available_cores
+from canao.measuring.measure import Latency, interleave
+from canao.measuring.peak import measured_peaks
+from canao.tuning.choose_threads import thread_counts
 
 
 @dataclass(frozen=True)

@@ -197,8 +197,8 @@ def cache_command(
     the tuning database stay. Without limits `prune` takes those that the cache is kept
     to by itself: 4 GiB, 90 days.
     """
-    from canao.runtime.cache import Cache
-    from canao.runtime.prune import MAX_BYTES, MAX_DAYS, prune, usage
+    from canao.building.cache import Cache
+    from canao.building.prune import MAX_BYTES, MAX_DAYS, prune, usage
 
     cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
     if action is CacheAction.show and (max_mb is not None or max_days is not None):

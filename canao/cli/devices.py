@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from canao.building.cache import Cache
 from canao.cli.bench import cache_of, describe_processor
 from canao.errors import CanaoError
-from canao.runtime.cache import Cache
-from canao.runtime.device import OpenCLDevice
+from canao.machine.device_record import OpenCLDevice
 
 
 def describe_devices(cache_dir: Path | None) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def describe_devices(cache_dir: Path | None) -> dict[str, Any]:
     note = ""
     devices: tuple[OpenCLDevice, ...] = ()
     try:
-        from canao.runtime.opencl.devices import list_devices
+        from canao.machine.opencl_devices import list_devices
 
         devices = list_devices()
     except CanaoError as error:
@@ -34,7 +34,7 @@ def describe_devices(cache_dir: Path | None) -> dict[str, Any]:
 
 
 def _described(number: int, device: OpenCLDevice, cache: Cache) -> dict[str, Any]:
-    from canao.runtime.opencl.peak import device_peaks
+    from canao.measuring.opencl_peak import device_peaks
 
     row: dict[str, Any] = {
         "number": number,

@@ -25,7 +25,7 @@ from canao.cli.training_commands import (
     tell,
 )
 from canao.errors import CanaoError
-from canao.nas.architecture import Architecture
+from canao.nas.space.architecture import Architecture
 
 _out = console()
 _TRAININGS = "trainings"
@@ -66,11 +66,11 @@ def distil(
     """
     sizes = _architecture(architecture)
     need_extra()
-    from canao.nas.training.candidate import train_candidate
-    from canao.nas.training.distil import DistilRecipe
-    from canao.nas.training.task_trainer import copy_model
-    from canao.nas.training.tasks import open_task
-    from canao.nas.training.teacher import default_teacher
+    from canao.nas.training.candidates.candidate import train_candidate
+    from canao.nas.training.candidates.task_trainer import copy_model
+    from canao.nas.training.candidates.teacher import default_teacher
+    from canao.nas.training.data.tasks import open_task
+    from canao.nas.training.fit.distil import DistilRecipe
 
     opened = open_task(task, data)
     tell(opened.notes, as_json)

@@ -149,7 +149,7 @@ def _compile(
 
 def _target(options: CompileOptions) -> Any:
     """The argument `target` of `canao.compile`."""
-    from canao.runtime.target import Target
+    from canao.machine.target import Target
 
     if options.target is TargetChoice.opencl:
         return Target.opencl(options.device)
@@ -167,7 +167,7 @@ def _hugging_face_model(path: Path, attention: Attention) -> nn.Module:
         raise MissingExtraError("reading Hugging Face models", "hf") from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    from canao.nas.training import sized_bert
+    from canao.nas.models import sized_bert
 
     sized_bert.register()
     load: Callable[..., nn.Module] = transformers.AutoModel.from_pretrained

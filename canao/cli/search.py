@@ -23,9 +23,9 @@ from canao.errors import MissingExtraError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from canao.nas.attributes import Candidate
-    from canao.nas.progress import Progress
     from canao.nas.search import SearchResult
+    from canao.nas.study.attributes import Candidate
+    from canao.nas.study.progress import Progress
 
 _out = console()
 
@@ -138,9 +138,9 @@ def search_command(
     # Nothing is fetched unless the user allows it.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
-        from canao.nas.objectives import default_goal
         from canao.nas.search import search
-        from canao.nas.task_options import TaskOptions
+        from canao.nas.space.objectives import default_goal
+        from canao.nas.training.task_options import TaskOptions
     except ImportError as error:
         raise MissingExtraError("searching for architectures", "nas") from error
     pareto = {GoalChoice.auto: None, GoalChoice.reward: False, GoalChoice.pareto: True}[goal]
@@ -259,7 +259,7 @@ def _row(candidate: Candidate) -> dict[str, Any]:
 
 
 def _show(result: SearchResult, worker: bool, as_json: bool) -> None:
-    from canao.nas.facts import not_kept
+    from canao.nas.report.facts import not_kept
 
     if as_json:
         values = {

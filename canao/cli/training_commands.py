@@ -21,7 +21,7 @@ from canao.cli.results import write_results
 from canao.errors import CanaoError, MissingExtraError
 
 if TYPE_CHECKING:
-    from canao.nas.training.evaluate import Evaluation, TaskResult
+    from canao.nas.training.evaluation.evaluate import Evaluation, TaskResult
 
 _out = console()
 _err = console(stderr=True)
@@ -78,10 +78,10 @@ def train(
     Stopped at any moment, the same command goes on from the last checkpoint.
     """
     need_extra()
-    from canao.nas.training.fine_tune import fine_tune
-    from canao.nas.training.tasks import open_task
-    from canao.nas.training.teacher import default_teacher
-    from canao.nas.training.trainer import Recipe
+    from canao.nas.training.candidates.teacher import default_teacher
+    from canao.nas.training.data.tasks import open_task
+    from canao.nas.training.fit.fine_tune import fine_tune
+    from canao.nas.training.fit.trainer import Recipe
 
     opened = open_task(task, data)
     tell(opened.notes, as_json)
@@ -132,7 +132,7 @@ def evaluate(
     The exit status is 1 if they differ by more than a tenth of a point.
     """
     need_extra()
-    from canao.nas.training.evaluate import Evaluation
+    from canao.nas.training.evaluation.evaluate import Evaluation
 
     if task and what != _GLUE:
         raise typer.BadParameter(f"--task chooses among the tasks of glue, not of {what}")
@@ -171,9 +171,9 @@ def _evaluated(
     lenient: bool,
 ) -> TaskResult | None:
     """A model on a task; None if nobody asked for the task by name and there is no model for it."""
-    from canao.nas.training.evaluate import evaluate_task, find_model
-    from canao.nas.training.spec import find_spec
-    from canao.nas.training.tasks import open_task
+    from canao.nas.training.data.spec import find_spec
+    from canao.nas.training.data.tasks import open_task
+    from canao.nas.training.evaluation.evaluate import evaluate_task, find_model
 
     spec = find_spec(name)
     place = find_model(model, spec) if spec else model
@@ -199,7 +199,7 @@ def _evaluated(
 
 
 def _trained_for(place: Path) -> str | None:
-    from canao.nas.training.sized_bert import read_config
+    from canao.nas.models.sized_bert import read_config
 
     return getattr(read_config(place), "finetuning_task", None)
 
@@ -215,7 +215,7 @@ def table2(
 
     With --out the table is written to table2.md and table2.json.
     """
-    from canao.nas.training.table2 import table_of
+    from canao.nas.training.evaluation.table2 import table_of
 
     table = table_of(results)
     text, values = table.to_markdown(), json.dumps(table.to_dict(), indent=1) + "\n"
@@ -228,7 +228,7 @@ def table2(
 
 
 def _glue_tasks() -> list[str]:
-    from canao.nas.training.spec import TABLE_2
+    from canao.nas.training.data.spec import TABLE_2
 
     return list(TABLE_2)
 
@@ -253,7 +253,7 @@ def tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
 
 def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
     """A table of metrics by split, in points."""
-    from canao.nas.training.metrics import TITLES
+    from canao.nas.training.scoring.metrics import TITLES
 
     table = Table("split", "metric", "points", box=None)
     for split, values in scores.items():
@@ -263,7 +263,7 @@ def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def _print_evaluation(evaluation: Evaluation) -> None:
-    from canao.nas.training.metrics import TITLES
+    from canao.nas.training.scoring.metrics import TITLES
 
     headings = ("task", "split", "rows", "metric", "PyTorch", "compiled", "logits differ by")
     table = Table(*headings, box=None, title=evaluation.name)

@@ -14,13 +14,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from canao.building.cache import Cache
+from canao.building.toolchain import find_compiler
 from canao.cli.progress import shown_progress
 from canao.compiled_model import CompiledModel
-from canao.runtime.cache import Cache
-from canao.runtime.database import Database, Record
-from canao.runtime.target import Target
-from canao.runtime.toolchain import find_compiler
-from canao.runtime.tuning_file import read_records, write_records
+from canao.machine.target import Target
+from canao.tuning.database import Database, Record
+from canao.tuning.tuning_file import read_records, write_records
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,9 @@ def import_file(request: Request) -> None:
 
 def validate(request: Request) -> None:
     """Build and measure the winners again; the status is 1 if one does not hold."""
-    from canao.runtime.tuner import Tuner
-    from canao.runtime.validate import Standing
-    from canao.runtime.validate import validate as judge_all
+    from canao.tuning.tuner import Tuner
+    from canao.tuning.validate import Standing
+    from canao.tuning.validate import validate as judge_all
 
     compiler = find_compiler(os.environ.get("CC"))
     bad = (Standing.drifted, Standing.failed)

@@ -1,1 +1,5 @@
-"""From PyTorch models and MLIR text to a module in xDSL; weights leave the IR here."""
+"""Models of PyTorch, exported programs and MLIR text, made into modules of the canao dialect.
+
+Takes models and example inputs; gives a module, its weights and the way to call it. Weights leave
+the IR here. Nothing here knows of targets.
+"""

@@ -29,7 +29,6 @@ from canao.dialects.canao.names import ascii_name
 from canao.dialects.canao.source import dtype_of_element, element_of_dtype
 from canao.dialects.canao.types import element_of, is_float
 from canao.errors import UnsupportedModelError
-from canao.frontend.check_tensors import check_program
 from canao.frontend.convention import (
     Argument,
     CallConvention,
@@ -46,10 +45,11 @@ from canao.frontend.dtypes import (
 )
 from canao.frontend.imported import ImportedModel, parse_mlir
 from canao.frontend.module import as_module, parameter_names
-from canao.frontend.source_location import source_location
 from canao.frontend.state import ModelState, tensors_of
 from canao.frontend.structure import LEAF, Structure, structure_of
-from canao.frontend.torch_export import export_program, prepare_program
+from canao.frontend.tracing.check_tensors import check_program
+from canao.frontend.tracing.source_location import source_location
+from canao.frontend.tracing.torch_export import export_program, prepare_program
 from canao.frontend.weights import WeightStore
 from canao.transforms.convert_torch_to_canao.constants import LOCATION
 from canao.transforms.convert_torch_to_canao.torch_types import torch_element

@@ -11,22 +11,22 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, WeightOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
-from canao.lowering.form_stages import form_stages
-from canao.lowering.group_memory import allocate_own
-from canao.lowering.layout import Dense, Layout, Panels, Window
-from canao.lowering.loops import Loops, Names, branch, index_constant, parallel
-from canao.lowering.roles import role_of, stage_role
-from canao.lowering.room import Room
-from canao.lowering.scalar_ops import add
-from canao.lowering.schedule import Group, Schedule, StageSchedule
-from canao.lowering.scratch import buffer_holders
-from canao.lowering.shared_stage import SharedStageEmitter
-from canao.lowering.stage import Part, Stage
-from canao.lowering.stage_emitter import StageEmitter
-from canao.lowering.staged_plan import own_parts, staged_elements
-from canao.lowering.staged_product import StagedProductEmitter
-from canao.lowering.value_emitter import Buffer
-from canao.lowering.words import FETCHED, OUTPUT, PACKED, PARTIAL, SHARED
+from canao.dialects.group_memory import allocate_own
+from canao.lowering.emit.groups.pipelined_product import StagedProductEmitter
+from canao.lowering.emit.groups.shared_stage import SharedStageEmitter
+from canao.lowering.emit.groups.stage_buffers import Room
+from canao.lowering.emit.loops import Loops, Names, branch, index_constant, parallel
+from canao.lowering.emit.roles import role_of, stage_role
+from canao.lowering.emit.scalar_ops import add
+from canao.lowering.emit.stage_emitter import StageEmitter
+from canao.lowering.emit.value_emitter import Buffer
+from canao.lowering.schedules.pipelining_plan import own_parts, staged_elements
+from canao.lowering.schedules.schedule import Group, Schedule, StageSchedule
+from canao.lowering.schedules.scratch import buffer_holders
+from canao.lowering.stages.form_stages import form_stages
+from canao.lowering.stages.layout import Dense, Layout, Panels, Window
+from canao.lowering.stages.stage import Part, Stage
+from canao.lowering.stages.words import FETCHED, OUTPUT, PACKED, PARTIAL, SHARED
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, split_with_rest
 from canao.transforms.halve_storage import halves_of

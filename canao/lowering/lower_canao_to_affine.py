@@ -43,17 +43,23 @@ from canao.dialects.canao import (
 from canao.dialects.canao.types import shape_of
 from canao.errors import VerificationError
 from canao.lowering.block_labels import block_labels
+from canao.lowering.c.describe import describe
 from canao.lowering.c.names import unused_name
 from canao.lowering.c.program import BLOCK
-from canao.lowering.check_schedule import prove_schedule
-from canao.lowering.describe import describe
-from canao.lowering.form_stages import form_stages
+from canao.lowering.choose.layer_task import (
+    Chooser,
+    Foresee,
+    LayerTask,
+    choose_by_model,
+    foresee_nothing,
+)
 from canao.lowering.kernel import KernelEmitter, flat_memref
-from canao.lowering.layer_task import Chooser, Foresee, LayerTask, choose_by_model, foresee_nothing
-from canao.lowering.layout import Panels
-from canao.lowering.opencl.device import DeviceKind, DeviceModel
-from canao.lowering.schedule import Schedule
-from canao.lowering.target import VectorUnit, vector_unit
+from canao.lowering.schedules.check_schedule import prove_schedule
+from canao.lowering.schedules.schedule import Schedule
+from canao.lowering.stages.form_stages import form_stages
+from canao.lowering.stages.layout import Panels
+from canao.machine.opencl_device import DeviceKind, DeviceModel
+from canao.machine.processor import VectorUnit, vector_unit
 from canao.transforms.halve_storage import LARGEST_HALF, half_values, halves_of
 from canao.transforms.name_layers import layer_name
 from canao.transforms.outline_weights import WEIGHT_NAMES
@@ -314,7 +320,7 @@ class LowerCanaoToAffinePass(ModulePass):
 
 
 def _emit_variants(module: ModuleOp, lowering: ModuleLowering) -> None:
-    from canao.lowering.variants import variants
+    from canao.lowering.choose.variants import variants
 
     for kernel in lowering.kernels:
         for n, schedule in enumerate(variants(kernel.task)[1:], start=1):

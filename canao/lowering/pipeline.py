@@ -19,13 +19,13 @@ from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
-from canao.lowering.layer_task import Chooser, Foresee, choose_by_model, foresee_nothing
+from canao.lowering.choose.layer_task import Chooser, Foresee, choose_by_model, foresee_nothing
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
-from canao.lowering.opencl.device import DeviceKind, DeviceModel
 from canao.lowering.print_unit import plan_memory, print_unit
-from canao.lowering.program import Counts, FastProduct, KernelSpec, Program, Rewrite
 from canao.lowering.specs import tensor_specs
-from canao.lowering.target import VectorUnit
+from canao.machine.opencl_device import DeviceKind, DeviceModel
+from canao.machine.processor import VectorUnit
+from canao.program import Counts, FastProduct, KernelSpec, Program, Rewrite
 from canao.transforms.canao_simplify import CanaoSimplifyPass
 from canao.transforms.collapse_rows import CollapseRowsPass
 from canao.transforms.constants import is_constant_expression

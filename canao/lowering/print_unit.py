@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from xdsl.dialects.builtin import ModuleOp
 
 from canao.lowering.c.print_c import print_c
-from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.opencl.print_opencl import print_opencl
 from canao.lowering.plan_memory import PlanMemoryPass
-from canao.lowering.program import Launches
+from canao.machine.opencl_device import DeviceModel
+from canao.program import Launches
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute
 
 from canao.dialects.canao.source import dtype_of_element
-from canao.lowering.program import TensorSpec
+from canao.program import TensorSpec
 
 
 def tensor_specs(prefix: str, types: Iterable[Attribute]) -> tuple[TensorSpec, ...]:

@@ -12,12 +12,12 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from canao.dialects.canao import LayerOp, WeightOp
 from canao.dialects.canao.types import shape_of
 from canao.lowering.approximate_math import ApproximateMathPass
-from canao.lowering.layer_task import LayerTask
+from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.print_unit import plan_memory, print_unit
-from canao.lowering.program import Counts, KernelSpec, Program
-from canao.lowering.schedule import Schedule
+from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.specs import tensor_specs
+from canao.program import Counts, KernelSpec, Program
 from canao.transforms.halve_storage import half_values, halves_of, set_halves
 from canao.transforms.name_layers import copy_name, layer_name
 from canao.transforms.outline_weights import OutlineWeightsPass

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from canao.nas.attributes import RUNGS, SECONDS, WORKER, counts
 from canao.nas.evaluator import Evaluator, PacedEvaluator
-from canao.nas.finalists import teacher_ms
-from canao.nas.latency import TURNS, LatencyMeter, TurnsMeter
-from canao.nas.objectives import LATENCY, Goal
+from canao.nas.measuring.latency import TURNS, LatencyMeter, TurnsMeter
+from canao.nas.space.objectives import LATENCY, Goal
+from canao.nas.study.attributes import RUNGS, SECONDS, WORKER, counts
+from canao.nas.study.finalists import teacher_ms
 
 MEASURING, TRAINING = "measuring_seconds", "training_seconds"
 """Of a trial: its compilation and measurement, and all its rungs."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
 from canao.errors import CandidateError, InputFileError, MissingExtraError
-from canao.lowering.target import VectorUnit
-from canao.nas.architecture import Architecture
-from canao.nas.space import SearchSpace
-from canao.nas.task_options import TaskOptions
+from canao.machine.processor import VectorUnit
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.space import SearchSpace
+from canao.nas.training.task_options import TaskOptions
 
 _PARTS = ("accelerate", "datasets", "scipy", "sklearn", "transformers")
 ACCURACIES, SPACE = "accuracies.json", "space.json"
@@ -178,6 +178,6 @@ def evaluator_for(
     missing = [name for name in _PARTS if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtraError("training candidates", "nas")
-    from canao.nas.training.task_trainer import TaskTrainer
+    from canao.nas.training.candidates.task_trainer import TaskTrainer
 
     return TaskTrainer.for_search(str(task), options or TaskOptions(), directory, progress)

@@ -22,8 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from canao.building.first_run import child_environment
 from canao.errors import CanaoError, CandidateError
-from canao.runtime.guard import child_environment
 
 _REFUSED, _NO_MEMORY = 3, 4
 _LONGEST_REASON = 500

@@ -10,10 +10,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from canao.errors import CandidateError, SearchError
-from canao.nas.attributes import INTERRUPTED, REASON, WORKER, counts, is_void
 from canao.nas.ending import Ending
-from canao.nas.progress import Narrator
-from canao.nas.study import ended, queue_again, recover, under_way
+from canao.nas.study.attributes import INTERRUPTED, REASON, WORKER, counts, is_void
+from canao.nas.study.progress import Narrator
+from canao.nas.study.study import ended, queue_again, recover, under_way
 from canao.nas.trials import TrialRunner
 
 _FAILURES_IN_A_ROW = 10

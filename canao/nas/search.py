@@ -12,25 +12,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 
+from canao.building.cache import Cache
 from canao.errors import CandidateError, SearchError
-from canao.nas.attributes import candidates, pareto_front
-from canao.nas.device import device_options, target_of
-from canao.nas.device_lock import training as training_on
+from canao.nas.controller.replay import Settings
 from canao.nas.ending import Ending
 from canao.nas.evaluator import Evaluator, evaluator_for
-from canao.nas.experience import Settings
-from canao.nas.facts import MISSED_SPEED, MISSED_STEPS, PREPARING, TRIALS
-from canao.nas.finalists import chosen, measure_again, with_last_measurements
-from canao.nas.halving import HalvingPruner
-from canao.nas.latency import DeviceLatency, LatencyMeter, locks_in, measure_with
 from canao.nas.loop import Loop
-from canao.nas.objectives import Goal, default_goal
-from canao.nas.output import write_output
-from canao.nas.progress import Narrator, Progress
-from canao.nas.result import SearchResult
-from canao.nas.sampler import SAMPLERS, CanaoSampler, make_sampler
-from canao.nas.space import SearchSpace
-from canao.nas.study import (
+from canao.nas.measuring.device import device_options, target_of
+from canao.nas.measuring.device_lock import training as training_on
+from canao.nas.measuring.latency import DeviceLatency, LatencyMeter, locks_in, measure_with
+from canao.nas.report.facts import MISSED_SPEED, MISSED_STEPS, PREPARING, TRIALS
+from canao.nas.report.output import write_output
+from canao.nas.space.objectives import Goal, default_goal
+from canao.nas.space.space import SearchSpace
+from canao.nas.study.attributes import candidates, pareto_front
+from canao.nas.study.finalists import chosen, measure_again, with_last_measurements
+from canao.nas.study.halving import HalvingPruner
+from canao.nas.study.progress import Narrator, Progress
+from canao.nas.study.result import SearchResult
+from canao.nas.study.sampler import SAMPLERS, CanaoSampler, make_sampler
+from canao.nas.study.study import (
     CONFIGURATION,
     Configuration,
     check_same,
@@ -39,9 +40,8 @@ from canao.nas.study import (
     recover,
     sqlite_url,
 )
-from canao.nas.task_options import TaskOptions
+from canao.nas.training.task_options import TaskOptions
 from canao.nas.trials import TrialRunner
-from canao.runtime.cache import Cache
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage

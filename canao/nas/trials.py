@@ -11,8 +11,13 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from canao.errors import CandidateError
-from canao.nas.architecture import Architecture
-from canao.nas.attributes import (
+from canao.nas.ending import MEASURING, TRAINING
+from canao.nas.evaluator import Evaluator
+from canao.nas.measuring.device_lock import training
+from canao.nas.measuring.latency import Execution, LatencyMeter, measure_with
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.objectives import NAMES
+from canao.nas.study.attributes import (
     KEY,
     LOG_PROBS,
     REASON,
@@ -24,14 +29,9 @@ from canao.nas.attributes import (
     counts,
     values_of,
 )
-from canao.nas.device_lock import training
-from canao.nas.ending import MEASURING, TRAINING
-from canao.nas.evaluator import Evaluator
-from canao.nas.halving import HalvingPruner
-from canao.nas.latency import Execution, LatencyMeter, measure_with
-from canao.nas.objectives import NAMES
-from canao.nas.sampler import CanaoSampler
-from canao.nas.study import Configuration, worker_mark
+from canao.nas.study.halving import HalvingPruner
+from canao.nas.study.sampler import CanaoSampler
+from canao.nas.study.study import Configuration, worker_mark
 
 _POLL_SECONDS = 0.5
 _TOLD = ("same_as", "accuracy", "rungs", "reason")

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
+from canao.building.cache import Cache, digest
+from canao.building.toolchain import find_compiler
 from canao.errors import CanaoError
+from canao.machine.target import Target
+from canao.measuring.peak import peak_gflops
+from canao.measuring.quiet import QuietProbe
 from canao.peers.catalogue import RUNNERS, Peer
 from canao.peers.comparison import Comparison, Row, Workload, with_peak_fractions
 from canao.peers.environment import Environment
 from canao.peers.models import Case, make_once, prepare_case
 from canao.peers.session import Array, Session
-from canao.runtime.cache import Cache, digest
-from canao.runtime.peak import peak_gflops
-from canao.runtime.quiet import QuietProbe
-from canao.runtime.target import Target
-from canao.runtime.toolchain import find_compiler
 
 Progress = Callable[[str], None]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import filelock
 import platformdirs
 
+from canao.building.cache import digest
 from canao.errors import PeerError
-from canao.runtime.cache import digest
 
 REQUIREMENTS = Path(__file__).with_name("requirements")
 _STAMP = "canao-requirements"

@@ -9,22 +9,22 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from canao.building.cache import Cache, hash_of_file
+from canao.building.library import build_library
+from canao.building.toolchain import Compiler, all_compilers
 from canao.errors import CanaoError
-from canao.lowering.layer_task import LayerTask, choose_by_model
-from canao.lowering.program import Program
-from canao.lowering.stage import Stage
+from canao.lowering.choose.layer_task import LayerTask, choose_by_model
+from canao.lowering.stages.row_lanes import is_product
+from canao.lowering.stages.stage import Stage
 from canao.lowering.standalone import standalone_program
-from canao.lowering.upright import is_product
+from canao.machine.target import Target
+from canao.measuring.assembly import InnerLoop, assembly, busiest_loop
+from canao.measuring.peak import peak_gflops, read_bandwidth
+from canao.measuring.quiet import QuietProbe
 from canao.peers.models import prepare_case
 from canao.peers.table import VECTOR_FLAGS, count, markdown_table, number
-from canao.runtime.assembly import InnerLoop, assembly, busiest_loop
-from canao.runtime.build import build_library
-from canao.runtime.cache import Cache, hash_of_file
-from canao.runtime.contest import ContestProcess, Entry, Result, hold_contest
-from canao.runtime.peak import peak_gflops, read_bandwidth
-from canao.runtime.quiet import QuietProbe
-from canao.runtime.target import Target
-from canao.runtime.toolchain import Compiler, all_compilers
+from canao.program import Program
+from canao.tuning.runner import ContestProcess, Entry, Result, hold_contest
 
 if TYPE_CHECKING:
     from canao.peers.compare import Progress

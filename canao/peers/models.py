@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import filelock
 import numpy as np
 
+from canao.building.cache import digest
 from canao.errors import CanaoError, MissingExtraError
-from canao.runtime.cache import digest
 
 if TYPE_CHECKING:
     import torch

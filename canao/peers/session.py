@@ -19,11 +19,11 @@ from typing import IO, Any, Self
 
 import numpy as np
 
+from canao.building.first_run import child_environment
 from canao.errors import PeerError
 from canao.peers.catalogue import Peer
 from canao.peers.environment import Environment, plain_variables
 from canao.peers.models import Case
-from canao.runtime.guard import child_environment
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _CHUNK = 1 << 16

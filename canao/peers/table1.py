@@ -147,7 +147,7 @@ def measure_table1(
 
 def _device(wanted: str | None) -> str:
     """The name and kind of a device; empty where there is none."""
-    from canao.runtime.opencl.devices import choose_device
+    from canao.machine.opencl_devices import choose_device
 
     try:
         device = choose_device(wanted)

@@ -1,5 +1,4 @@
-"""Building, loading, calling and measuring emitted code.
+"""Loading and calling compiled code: memory, weights, and modules that close safely.
 
-Nothing here imports PyTorch except `canao.runtime.tensors`, so that the child
-process of `canao.runtime.guard` starts quickly.
+Takes libraries and arrays; gives results. Nothing here builds or measures.
 """

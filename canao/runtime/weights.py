@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from canao.errors import VerificationError
-from canao.lowering.program import Program, TensorSpec
+from canao.program import Program, TensorSpec
 from canao.runtime.memory import aligned, aligned_copy
 from canao.runtime.module import Array
 

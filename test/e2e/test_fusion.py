@@ -14,7 +14,7 @@ from unit.expressions import build
 import canao
 from canao.frontend.torch_import import import_model
 from canao.lowering.pipeline import lower
-from canao.runtime.target import Target
+from canao.machine.target import Target
 
 WIDE = ((4, 8),) * 4
 

@@ -11,8 +11,8 @@ import torch
 from e2e_support import measure_accuracy, random_inputs
 
 import canao
-from canao.runtime.cache import Cache
-from canao.runtime.database import Database, Outcome, Record
+from canao.building.cache import Cache
+from canao.tuning.database import Database, Outcome, Record
 
 _BAD = {Outcome.wrong, Outcome.crashed, Outcome.timeout, Outcome.illegal}
 

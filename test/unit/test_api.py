@@ -16,9 +16,9 @@ from safetensors.numpy import save_file
 from torch import nn
 
 import canao
-from canao.runtime import toolchain
-from canao.runtime.choose_threads import Timer
-from canao.runtime.target import available_cores
+from canao.building import toolchain
+from canao.machine.target import available_cores
+from canao.tuning.choose_threads import Timer
 
 
 class Block(nn.Module):

@@ -14,8 +14,8 @@ import pytest
 from safetensors.numpy import save_file
 
 import canao
+from canao.building.cache import Cache
 from canao.cli import main
-from canao.runtime.cache import Cache
 
 MLIR = """
 func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {

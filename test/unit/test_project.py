@@ -29,11 +29,15 @@ LEVELS = (
     {"compiled_model"},
     {"options", "saved"},
     {"built"},
+    {"exporting", "report"},
+    {"tuning"},
+    {"measuring"},
+    {"building"},
     {"frontend", "runtime", "tools"},
     {"lowering"},
     {"transforms"},
     {"dialects", "interpreters", "polyhedral"},
-    {"files"},
+    {"files", "machine", "program"},
     {"errors", "package"},
 )
 _HEAVY = ("torch", "torch_mlir", "transformers", "islpy", "xdsl")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from unit.runtime.tuning_support import ELEMENTWISE, TINY
+from unit.runtime.tuning.tuning_support import ELEMENTWISE, TINY
 
 import canao
 from canao.cli import main
@@ -122,7 +122,7 @@ def test_validate_forgets_what_does_not_hold(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(monkeypatch, model, "--mode", "default", "--threads", 1) == 0
-    monkeypatch.setattr("canao.runtime.validate.DRIFT", 0.0)
+    monkeypatch.setattr("canao.tuning.validate.DRIFT", 0.0)
     assert _run(monkeypatch, "validate") == 1
     assert "do not hold" in capsys.readouterr().err
     assert _run(monkeypatch, "validate", "--repair") == 0

@@ -10,10 +10,10 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from canao.errors import VerificationError
 from canao.lowering.c.errors import Unprintable
-from canao.lowering.c.flavour import GNU_C, Flavour
+from canao.lowering.c.language.language import GNU_C, Flavour
+from canao.lowering.c.language.types import ELEMENTS, CType, ctype_of
 from canao.lowering.c.names import LETTERS, Names, readable
 from canao.lowering.c.subscripts import Bounds, Linear
-from canao.lowering.c.types import ELEMENTS, CType, ctype_of
 
 OpPrinter: TypeAlias = Callable[["FunctionPrinter", Any], None]
 

@@ -9,12 +9,12 @@ from xdsl.dialects import affine, cf, func, scf
 from xdsl.dialects.builtin import AffineMapAttr
 from xdsl.ir import Block, Operation, OpResult, SSAValue
 
-from canao.lowering.c import helpers
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
 from canao.lowering.c.errors import Unprintable
-from canao.lowering.c.memory import subscripts
+from canao.lowering.c.expressions import helpers
+from canao.lowering.c.expressions.memory import subscripts
+from canao.lowering.c.language.types import ELEMENTS
 from canao.lowering.c.subscripts import Interval, Linear
-from canao.lowering.c.types import ELEMENTS
 
 MAX_TASKS = 2**24 - 1
 """What the thread pool can count (`CANAO_TASK_BITS`)."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from itertools import count
 
-from canao.lowering.words import WORDS
+from canao.lowering.stages.words import WORDS
 
 _HINT = re.compile(r"(?P<word>[a-z]+(?:_[a-z]+)*)(?P<numbers>\d*(?:\.\d+)?)")
 LETTERS = {"input": "x", "indices": "n", "packed_weight": "w", "table": "e", "output": "y"}

@@ -13,8 +13,8 @@ from canao.errors import VerificationError
 from canao.lowering.c import parts
 from canao.lowering.c.comments import comment
 from canao.lowering.c.context import UnitPrinter
+from canao.lowering.c.expressions.memory import round_up
 from canao.lowering.c.literals import c_string
-from canao.lowering.c.memory import round_up
 from canao.lowering.c.program import Call, read_schedule
 from canao.lowering.c.unit import PRINTERS, Functions, PrintedFunction
 

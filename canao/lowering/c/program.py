@@ -12,7 +12,7 @@ from xdsl.ir import Operation, SSAValue
 
 from canao.errors import VerificationError
 from canao.lowering.c.errors import Unprintable
-from canao.lowering.c.memory import buffer_bytes
+from canao.lowering.c.expressions.memory import buffer_bytes
 from canao.lowering.c.unit import is_written
 
 ENTRY = "main"

@@ -11,13 +11,14 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from canao.errors import VerificationError
-from canao.lowering.c import arithmetic, control, conversions, functions, memory, vectors
+from canao.lowering.c import control
 from canao.lowering.c.comments import comment
 from canao.lowering.c.context import FunctionPrinter, OpPrinter, UnitPrinter
+from canao.lowering.c.describe import description
 from canao.lowering.c.errors import Unprintable
-from canao.lowering.c.memory import STORES, buffer_shape
+from canao.lowering.c.expressions import arithmetic, conversions, functions, memory, vectors
+from canao.lowering.c.expressions.memory import STORES, buffer_shape
 from canao.lowering.c.names import unused_name
-from canao.lowering.describe import description
 
 PRINTERS: dict[type[Operation], OpPrinter] = {
     **arithmetic.PRINTERS,

@@ -11,10 +11,10 @@ from xdsl.dialects.func import FuncOp
 from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.program import Call, read_schedule
 from canao.lowering.c.unit import PrintedFunction
-from canao.lowering.opencl.device import DeviceModel
-from canao.lowering.opencl.flavour import FLAVOURS
+from canao.lowering.opencl.language import FLAVOURS
 from canao.lowering.opencl.unit import PRINTERS, OpenCLFunctions
-from canao.lowering.program import Launch, Launches, Piece
+from canao.machine.opencl_device import DeviceModel
+from canao.program import Launch, Launches, Piece
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.target import Target
 
-from canao.lowering.opencl.device import POCL
 from canao.lowering.opencl.print_opencl import print_opencl
+from canao.machine.opencl_device import POCL
 
 
 @dataclass(frozen=True)

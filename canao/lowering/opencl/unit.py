@@ -12,13 +12,13 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from canao.dialects.canao_memory import PrefetchOp
+from canao.dialects.group_memory import own_elements
 from canao.lowering.c import control, unit
 from canao.lowering.c.context import FunctionPrinter, OpPrinter, UnitPrinter
 from canao.lowering.c.errors import Unprintable
-from canao.lowering.c.memory import STORES, buffer_bytes, buffer_shape, round_up
+from canao.lowering.c.expressions.memory import STORES, buffer_bytes, buffer_shape, round_up
 from canao.lowering.c.subscripts import Linear
-from canao.lowering.group_memory import own_elements
-from canao.lowering.opencl.device import DeviceModel
+from canao.machine.opencl_device import DeviceModel
 
 _CHECK = """\
 __attribute__((noinline)) void canao_check(

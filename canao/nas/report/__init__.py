@@ -1,1 +1,4 @@
-"""The report of a search: one page that needs nothing beside it."""
+"""What a search leaves: the found model with its card, and one page of HTML.
+
+Takes the result of a search; gives files.
+"""

@@ -11,9 +11,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from canao.nas.attributes import Candidate, pareto_front, values_of
-from canao.nas.controller import Controller
-from canao.nas.objectives import ACCURACY, LATENCY, Goal
+from canao.nas.controller.controller import Controller
+from canao.nas.space.objectives import ACCURACY, LATENCY, Goal
+from canao.nas.study.attributes import Candidate, pareto_front, values_of
 
 _INK, _SOFT, _GOOD, _BAD, _FRONT = "#1d2733", "#9aa7b4", "#1f77b4", "#c9514a", "#e08a1e"
 _MARGIN = 0.08

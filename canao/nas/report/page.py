@@ -15,19 +15,19 @@ from markupsafe import Markup
 from optuna.trial import FrozenTrial, TrialState
 
 from canao.files import replace_text
-from canao.nas.architecture import Architecture
-from canao.nas.attributes import REASON, Candidate, candidates, counts
-from canao.nas.facts import not_kept
-from canao.nas.finalists import with_last_measurements
-from canao.nas.objectives import Goal
 from canao.nas.report import figures
+from canao.nas.report.facts import not_kept
 from canao.nas.report.figures import Figure
-from canao.nas.sampler import CanaoSampler
-from canao.nas.study import Configuration
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.objectives import Goal
+from canao.nas.study.attributes import REASON, Candidate, candidates, counts
+from canao.nas.study.finalists import with_last_measurements
+from canao.nas.study.sampler import CanaoSampler
+from canao.nas.study.study import Configuration
 
 if TYPE_CHECKING:
-    from canao.nas.reinforce import Reinforce
-    from canao.nas.result import SearchResult
+    from canao.nas.controller.reinforce import Reinforce
+    from canao.nas.study.result import SearchResult
 
 _VOCABULARY, _POSITIONS = 30522, 512
 _PREFERENCES = 64

@@ -1,1 +1,4 @@
-"""Tasks, fine-tuning, candidates that inherit from a teacher, evaluation."""
+"""Accuracy: tasks, fine-tuning, distillation, evaluation, and candidates judged by them.
+
+Takes data from a path its user gives and an architecture; gives trained weights and scores.
+"""

@@ -1,4 +1,4 @@
-"""OpenCL devices: finding them, building for them, running on them.
+"""OpenCL programs on their device: sessions, buffers, launches and what they took.
 
-Nothing here imports pyopencl before a device is asked for.
+Takes binaries and arrays; gives results and times of kernels.
 """

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from canao.lowering.program import Launches, Program
-from canao.runtime.device import OpenCLDevice, device_of
+from canao.machine.device_record import OpenCLDevice, device_of
+from canao.program import Launches, Program
 
 
 @dataclass(frozen=True)

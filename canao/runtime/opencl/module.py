@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from canao.errors import DeviceError, ExecutionError, FailedCheckError
-from canao.lowering.program import Launch, Piece
+from canao.machine.opencl_devices import pyopencl
+from canao.program import Launch, Piece
 from canao.runtime.in_use import InUse
 from canao.runtime.module import Array, Pointers
-from canao.runtime.opencl.devices import pyopencl
 from canao.runtime.opencl.job import Job
 from canao.runtime.opencl.session import Session, explained
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from canao.errors import CanaoError, DeviceError, ExecutionError, ToolchainError
-from canao.runtime.device import OpenCLDevice
-from canao.runtime.opencl.devices import handle_of, pyopencl
+from canao.machine.device_record import OpenCLDevice
+from canao.machine.opencl_devices import handle_of, pyopencl
 
 _SHOWN_LINES = 12
 _MEMORY = ("MEM_OBJECT_ALLOCATION_FAILURE", "OUT_OF_RESOURCES", "OUT_OF_HOST_MEMORY", "BUFFER_SIZE")

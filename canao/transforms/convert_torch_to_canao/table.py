@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from canao.transforms.convert_torch_to_canao import (
+from canao.transforms.convert_torch_to_canao.arithmetic import (
     casts,
-    convolutions,
-    creation,
     elementwise,
     functions,
+    quotients,
+)
+from canao.transforms.convert_torch_to_canao.emitter import Converter
+from canao.transforms.convert_torch_to_canao.indexing import (
     indexing,
     lookups,
     masks,
-    normalisation,
-    norms,
-    products,
-    quotients,
-    rearrange,
-    reductions,
-    scans,
     scattering,
-    shapes,
     sorting,
     updates,
+)
+from canao.transforms.convert_torch_to_canao.movement import creation, rearrange, shapes
+from canao.transforms.convert_torch_to_canao.products import convolutions, products
+from canao.transforms.convert_torch_to_canao.reductions import (
+    normalisation,
+    norms,
+    reductions,
+    scans,
     windows,
 )
-from canao.transforms.convert_torch_to_canao.emitter import Converter
 
 _GROUPS = (
     casts.CONVERSIONS,

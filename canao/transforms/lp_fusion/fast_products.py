@@ -12,8 +12,11 @@ from xdsl.ir import Block, Operation, Region, SSAValue
 from canao.dialects.canao import WeightOp
 from canao.transforms.law_uses import Use, Uses
 from canao.transforms.lp_fusion.laws.apply import Constants
-from canao.transforms.lp_fusion.laws.product_time import ProductTimes
-from canao.transforms.lp_fusion.laws.seven_products import MultiplyInSevenProducts, SplitProduct
+from canao.transforms.lp_fusion.laws.fast.product_time import ProductTimes
+from canao.transforms.lp_fusion.laws.fast.strassen_winograd import (
+    MultiplyInSevenProducts,
+    SplitProduct,
+)
 
 LEAST_GAIN = 1.03
 """Products that are predicted to gain less stay: the prediction is no better than this."""

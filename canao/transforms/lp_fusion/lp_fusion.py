@@ -20,7 +20,7 @@ from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion.fast_products import FastLaw, FastLayers, SevenProducts
 from canao.transforms.lp_fusion.grouping import Group, Grouping, is_move
 from canao.transforms.lp_fusion.laws.apply import apply_laws
-from canao.transforms.lp_fusion.laws.product_time import ProductTimes
+from canao.transforms.lp_fusion.laws.fast.product_time import ProductTimes
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from xdsl.parser import Parser
 
 from canao.dialects.canao import Canao, ConstantOp
 from canao.lowering.pipeline import lower
-from canao.lowering.target import GENERIC
+from canao.machine.processor import GENERIC
 
 # Whole numbers that MLIR writes as bits, some of them no numbers at all.
 AWKWARD = (inf, -inf, nan, 12583039.0, 16777217.0, -8388609.0, 1e300, 1e-40, -0.0, 0.1)

@@ -9,8 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from unit.frontend.operator_support import Case, check_group, normal, positive, truths
-from unit.frontend.oracle import check_equal, run
+from unit.frontend.operators.operator_support import Case, check_group, normal, positive, truths
+from unit.frontend.operators.oracle import check_equal, run
 
 import canao
 from canao.errors import UnsupportedModelError, UnsupportedOpError

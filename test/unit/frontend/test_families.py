@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import transformers as hf
-from unit.frontend.oracle import check_equal, run
+from unit.frontend.operators.oracle import check_equal, run
 
 from canao.frontend.convention import CallConvention
 from canao.frontend.torch_import import import_model

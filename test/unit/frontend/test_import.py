@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from unit.frontend.oracle import check_equal, run
+from unit.frontend.operators.oracle import check_equal, run
 
 from canao.errors import (
     CanaoError,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from unit.frontend.oracle import check_equal, run
+from unit.frontend.operators.oracle import check_equal, run
 
 from canao.errors import UnsupportedOpError
 from canao.frontend.torch_import import import_model

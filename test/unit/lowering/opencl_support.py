@@ -13,11 +13,11 @@ from functools import cache
 import numpy as np
 from unit.lowering.c_support import Array
 
-from canao.lowering.opencl.device import DeviceKind, DeviceModel
-from canao.lowering.program import Program
-from canao.runtime.device import OpenCLDevice
+from canao.machine.device_record import OpenCLDevice
+from canao.machine.opencl_device import DeviceKind, DeviceModel
+from canao.machine.opencl_devices import choose_device
+from canao.program import Program
 from canao.runtime.module import pointers
-from canao.runtime.opencl.devices import choose_device
 from canao.runtime.opencl.job import Job
 from canao.runtime.opencl.module import OpenCLModule
 from canao.runtime.weights import prepare_weights

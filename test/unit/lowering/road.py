@@ -20,11 +20,11 @@ from canao.interpreters.canao import evaluate
 from canao.interpreters.loops import run_lowered
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass
-from canao.lowering.opencl.device import DeviceModel
 from canao.lowering.pipeline import lower
 from canao.lowering.plan_memory import PlanMemoryPass
-from canao.lowering.program import Program
-from canao.lowering.target import vector_unit
+from canao.machine.opencl_device import DeviceModel
+from canao.machine.processor import vector_unit
+from canao.program import Program
 from canao.runtime.memory import aligned
 from canao.runtime.weights import prepare_weights
 from canao.transforms.collapse_rows import CollapseRowsPass

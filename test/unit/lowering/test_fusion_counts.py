@@ -22,8 +22,8 @@ from unit.strategies import Graph
 
 from canao.frontend.torch_import import import_model
 from canao.lowering.pipeline import Fusion, lower
-from canao.lowering.program import Counts, Program
-from canao.runtime.target import Target
+from canao.machine.target import Target
+from canao.program import Counts, Program
 
 MODELS: dict[str, Callable[[int], PreTrainedModel]] = {
     "bert": lambda layers: BertModel(

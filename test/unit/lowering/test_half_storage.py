@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from unit.lowering.c_support import Array, parse
 from unit.lowering.opencl_support import DeviceBuild, model_of
 from unit.lowering.road import lower_in_levels
+from unit.lowering.schedules.test_opencl_shapes import model_arguments
 from unit.lowering.test_long_products import numbers
-from unit.lowering.test_opencl_shapes import model_arguments
 from unit.lowering.test_sanitizers import MODEL
 from unit.lowering.test_whole_road import ON_DEVICE, SLOW
 from unit.strategies import Graph, graphs
@@ -27,9 +27,9 @@ from canao.errors import InputFileError, VerificationError
 from canao.frontend.imported import parse_mlir
 from canao.interpreters.canao import evaluate
 from canao.lowering.lower_canao_to_affine import ModuleLowering
-from canao.lowering.opencl.device import DeviceKind
 from canao.lowering.pipeline import lower
-from canao.lowering.program import Program
+from canao.machine.opencl_device import DeviceKind
+from canao.program import Program
 from canao.transforms.halve_storage import LARGEST_HALF, HalveStoragePass, halves_of
 
 TARGETS = ("opencl", "gpu")

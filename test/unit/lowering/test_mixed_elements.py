@@ -16,12 +16,12 @@ from xdsl.dialects.builtin import FunctionType, ModuleOp, TensorType, f32, f64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
+from canao.building.toolchain import find_compiler
 from canao.dialects import canao
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import NARROW_INTEGERS, element_of, i1, i64
 from canao.interpreters.canao import evaluate
-from canao.runtime.target import Target
-from canao.runtime.toolchain import find_compiler
+from canao.machine.target import Target
 
 Mix = Callable[[Builder, SSAValue, SSAValue], SSAValue]
 

@@ -13,11 +13,11 @@ from canao.dialects.canao import LayerOp
 from canao.frontend.imported import parse_mlir
 from canao.lowering.c.comments import comment
 from canao.lowering.c.names import Names, readable, unused_name
-from canao.lowering.opencl.device import POCL, DeviceKind, DeviceModel
 from canao.lowering.pipeline import lower
-from canao.lowering.program import Program
-from canao.lowering.target import vector_unit
-from canao.lowering.words import dimension_names
+from canao.lowering.stages.words import dimension_names
+from canao.machine.opencl_device import POCL, DeviceKind, DeviceModel
+from canao.machine.processor import vector_unit
+from canao.program import Program
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.name_layers import NameLayersPass, layer_name
 from canao.transforms.outline_weights import OutlineWeightsPass

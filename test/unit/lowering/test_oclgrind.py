@@ -12,9 +12,9 @@ from unit.lowering.c_support import parse
 from unit.lowering.opencl_support import chosen_device, model_of
 from unit.lowering.test_sanitizers import MODEL
 
+from canao.exporting.opencl_program import export_opencl
 from canao.lowering.pipeline import lower
-from canao.lowering.program import Program
-from canao.runtime.export_opencl import export_opencl
+from canao.program import Program
 from canao.runtime.memory import aligned
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]

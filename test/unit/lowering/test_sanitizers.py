@@ -15,9 +15,9 @@ from unit.lowering.road import UNITS
 
 from canao.frontend.torch_import import import_model
 from canao.lowering.pipeline import lower
-from canao.lowering.program import Program, TensorSpec
-from canao.lowering.target import vector_unit
-from canao.runtime.target import Target
+from canao.machine.processor import vector_unit
+from canao.machine.target import Target
+from canao.program import Program, TensorSpec
 
 # An embedding lookup, a masked softmax over scores, a product with bias and GELU, a norm:
 # rows and columns that no tile divides.

@@ -22,9 +22,9 @@ from canao.errors import VerificationError
 from canao.interpreters.canao import evaluate_op
 from canao.interpreters.loop_arithmetic import FUNCTIONS
 from canao.lowering.c import unit as c
+from canao.lowering.emit.scalar_ops import ARITHMETIC
+from canao.lowering.emit.value_emitter import Key, Point, ValueEmitter
 from canao.lowering.opencl import unit as opencl
-from canao.lowering.scalar_ops import ARITHMETIC
-from canao.lowering.value_emitter import Key, Point, ValueEmitter
 
 FLOATS_ONLY = frozenset(
     op

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from canao.lowering.target import VectorUnit
-from canao.nas.architecture import Architecture
-from canao.nas.latency import Execution
-from canao.nas.space import SearchSpace, Sizes
+from canao.machine.processor import VectorUnit
+from canao.nas.measuring.latency import Execution
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.space import SearchSpace, Sizes
 
 SPACE = SearchSpace(Sizes(1, 4), Sizes(32, 128, 32), Sizes(64, 256, 64))
 

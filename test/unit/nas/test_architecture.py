@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canao.errors import CanaoError
-from canao.nas.architecture import Architecture
+from canao.nas.space.architecture import Architecture
 
 sizes = st.integers(1, 4096)
 architectures = st.builds(

@@ -12,18 +12,18 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
-from unit.nas import bad_child
+from unit.nas.children import bad_child
 from unit.nas.search_support import SPACE, TableEvaluator, TableMeter, latency_of
 
+from canao.building.cache import Cache
 from canao.errors import CandidateError, SearchError
-from canao.nas.architecture import Architecture
-from canao.nas.device_lock import measuring
 from canao.nas.isolate import run_in_child
-from canao.nas.latency import DeviceLatency, measure_in_turns
+from canao.nas.measuring.device_lock import measuring
+from canao.nas.measuring.latency import DeviceLatency, measure_in_turns
 from canao.nas.search import search
-from canao.nas.space import SearchSpace, Sizes
-from canao.nas.study import interrupt, open_storage
-from canao.runtime.cache import Cache
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.space import SearchSpace, Sizes
+from canao.nas.study.study import interrupt, open_storage
 
 TEST = Path(__file__).resolve().parents[2]
 
@@ -31,7 +31,7 @@ TEST = Path(__file__).resolve().parents[2]
 def _meter(cache: Cache, monkeypatch: pytest.MonkeyPatch, time_limit: float = 60) -> DeviceLatency:
     monkeypatch.setenv("PYTHONPATH", str(TEST))
     return DeviceLatency(
-        cache, child="unit.nas.bad_child", time_limit=time_limit, memory_bytes=1 << 30
+        cache, child="unit.nas.children.bad_child", time_limit=time_limit, memory_bytes=1 << 30
     )
 
 
@@ -66,7 +66,7 @@ def test_architectures_take_turns_in_one_child(
     both = [Architecture(bad_child.FINE, 1, (size,)) for size in (8, 16)]
     assert [found.latency_ms for found in measure_in_turns(meter, both)] == [1.5, 1.5]
     # It is remembered, and anew each time that it is asked for.
-    monkeypatch.setattr("canao.nas.latency.run_in_child", None)
+    monkeypatch.setattr("canao.nas.measuring.latency.run_in_child", None)
     assert all(meter.measure(one).latency_ms == 1.5 for one in both)
     with pytest.raises(TypeError):
         measure_in_turns(meter, both)
@@ -77,7 +77,7 @@ def test_a_good_candidate_is_measured_once(tmp_path: Path, monkeypatch: pytest.M
     fine = Architecture(bad_child.FINE, 1, (8,))
     found = meter.measure(fine)
     assert (found.latency_ms, found.fused_layers) == (1.5, 7)
-    monkeypatch.setattr("canao.nas.latency.run_in_child", None)
+    monkeypatch.setattr("canao.nas.measuring.latency.run_in_child", None)
     assert meter.measure(fine) == found
     with pytest.raises(TypeError):
         meter.measure(fine, again=True)
@@ -88,7 +88,7 @@ def test_a_child_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, int, int]] = []
     job = {"architectures": [{"hidden_size": bad_child.TELLING}]}
     run_in_child(
-        "unit.nas.bad_child",
+        "unit.nas.children.bad_child",
         job,
         what="it",
         time_limit=None,
@@ -97,7 +97,7 @@ def test_a_child_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told[-1] == ("counting", 3, 3)
     assert told == sorted(told)
     # Where nobody listens it tells nothing.
-    run_in_child("unit.nas.bad_child", job, what="it", time_limit=None)
+    run_in_child("unit.nas.children.bad_child", job, what="it", time_limit=None)
 
 
 def test_the_search_goes_on_after_bad_candidates(
@@ -250,7 +250,7 @@ def test_equal_candidates_cost_nothing(tmp_path: Path) -> None:
 
 _HOLD = """
 import json, pathlib, sys, time
-from canao.nas.device_lock import measuring, training
+from canao.nas.measuring.device_lock import measuring, training
 kind, directory, log = sys.argv[1:]
 with {"m": measuring, "t": training}[kind](pathlib.Path(directory)):
     start = time.monotonic()

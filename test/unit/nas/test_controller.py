@@ -7,11 +7,11 @@ import pytest
 import torch
 from unit.nas.search_support import SPACE, accuracy_of, latency_of
 
-from canao.nas.controller import Controller
-from canao.nas.controller_state import restore, state_of
-from canao.nas.experience import Experience, Settings
-from canao.nas.objectives import default_goal
-from canao.nas.reinforce import Reinforce
+from canao.nas.controller.controller import Controller
+from canao.nas.controller.controller_state import restore, state_of
+from canao.nas.controller.reinforce import Reinforce
+from canao.nas.controller.replay import Experience, Settings
+from canao.nas.space.objectives import default_goal
 
 FAST = Settings(phase_one=4, updates=3)
 

@@ -9,12 +9,12 @@ from optuna.trial import TrialState, create_trial
 from plotly import graph_objects as go
 from unit.nas.search_support import SPACE
 
-from canao.nas.architecture import Architecture
-from canao.nas.attributes import Candidate
-from canao.nas.controller import Controller
-from canao.nas.latency import Execution
-from canao.nas.objectives import default_goal
+from canao.nas.controller.controller import Controller
+from canao.nas.measuring.latency import Execution
 from canao.nas.report import figures
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.objectives import default_goal
+from canao.nas.study.attributes import Candidate
 
 SIZES = Architecture(64, 2, (128, 128))
 

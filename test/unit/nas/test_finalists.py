@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from canao.nas.architecture import Architecture
-from canao.nas.attributes import Candidate
-from canao.nas.finalists import measured_again
-from canao.nas.latency import Execution
-from canao.nas.objectives import Goal, Objective
+from canao.nas.measuring.latency import Execution
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.objectives import Goal, Objective
+from canao.nas.study.attributes import Candidate
+from canao.nas.study.finalists import measured_again
 
 SMALL = Architecture(64, 2, (128,))
 GOAL = Goal((Objective("accuracy"), Objective("latency_ms", minimise=True, budget=10.0)))

@@ -12,10 +12,10 @@ import pytest
 from unit.nas.search_support import SPACE, TableEvaluator, TableMeter
 
 from canao.errors import SearchError
-from canao.nas.architecture import Architecture
-from canao.nas.latency import Execution
+from canao.nas.measuring.latency import Execution
 from canao.nas.search import search
-from canao.nas.study import open_storage, sqlite_url
+from canao.nas.space.architecture import Architecture
+from canao.nas.study.study import open_storage, sqlite_url
 
 NAMES = ("what?", "run?1", "run?2", "a#b", "50%", "{x}", "a b", "größe", "x&uri=false")
 

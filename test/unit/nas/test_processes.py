@@ -23,10 +23,11 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from unit.training.training_support import save_teacher
 
-from canao.nas.attributes import INTERRUPTED, KEY, RETRY, RUNGS, TWIN, WORKER, counts
-from canao.nas.study import open_storage, open_study
+from canao.nas.study.attributes import INTERRUPTED, KEY, RETRY, RUNGS, TWIN, WORKER, counts
+from canao.nas.study.study import open_storage, open_study
 
 TEST = Path(__file__).resolve().parents[2]
+SEARCH = "unit.nas.children.search_process"
 ROOT = TEST.parent
 
 
@@ -62,7 +63,7 @@ class Plan:
         }
         path = os.pathsep.join([str(ROOT), str(TEST)])
         return subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "unit.nas.search_process", json.dumps(values)],
+            [sys.executable, "-W", "ignore", "-m", SEARCH, json.dumps(values)],
             env={
                 **os.environ,
                 "PYTHONPATH": path,
@@ -192,7 +193,7 @@ def _best_weights(plan: Plan) -> bytes:
 _PARENT = """
 import sys
 from canao.nas.isolate import run_in_child
-run_in_child("unit.nas.sleeping_child", {"mark": sys.argv[1]}, what="it", time_limit=None)
+run_in_child("unit.nas.children.sleeping_child", {"mark": sys.argv[1]}, what="it", time_limit=None)
 """
 
 

@@ -13,12 +13,14 @@ from optuna.trial import TrialState
 from unit.nas.search_support import SPACE, TableEvaluator, TableMeter, latency_of
 
 import canao
-from canao.nas import output, progress, trials
-from canao.nas.architecture import Architecture
+from canao.nas import trials
 from canao.nas.ending import MEASURING, TRAINING
-from canao.nas.facts import MISSED_SPEED, MISSED_STEPS, MISSED_TIME, not_kept
-from canao.nas.finalists import FINALISTS
-from canao.nas.latency import Execution
+from canao.nas.measuring.latency import Execution
+from canao.nas.report import output
+from canao.nas.report.facts import MISSED_SPEED, MISSED_STEPS, MISSED_TIME, not_kept
+from canao.nas.space.architecture import Architecture
+from canao.nas.study import progress
+from canao.nas.study.finalists import FINALISTS
 
 TEACHER = SPACE.largest
 

@@ -15,10 +15,10 @@ from unit.test_cli import run
 import canao
 from canao.errors import DeviceError, SearchError
 from canao.nas import search as search_module
-from canao.nas.architecture import Architecture
-from canao.nas.progress import Progress
-from canao.nas.sampler import SAMPLERS
-from canao.nas.space import SearchSpace, Sizes
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.space import SearchSpace, Sizes
+from canao.nas.study.progress import Progress
+from canao.nas.study.sampler import SAMPLERS
 
 TINY = SearchSpace(Sizes(1, 2), Sizes(32, 64, 32), Sizes(64, 128, 64))
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canao.errors import SearchError
-from canao.lowering.register_tiles import column_cost
-from canao.lowering.target import GENERIC, VectorUnit, vector_unit
-from canao.nas.architecture import Architecture
-from canao.nas.objectives import (
+from canao.lowering.choose.register_tiles import column_cost
+from canao.machine.processor import GENERIC, VectorUnit, vector_unit
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.objectives import (
     Goal,
     Objective,
     default_goal,
@@ -23,7 +23,7 @@ from canao.nas.objectives import (
     scalarise,
     volume_added,
 )
-from canao.nas.space import SearchSpace, Sizes, space_within
+from canao.nas.space.space import SearchSpace, Sizes, space_within
 
 UNITS = [vector_unit({"avx512f"}), vector_unit({"avx2", "fma"}), vector_unit({"asimd"}), GENERIC]
 MINILM = Architecture(384, 12, (1536,) * 6)

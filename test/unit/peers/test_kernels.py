@@ -7,8 +7,8 @@ import platform
 
 import pytest
 
+from canao.building.toolchain import all_compilers
 from canao.peers.kernels import KernelsResult, measure_kernels
-from canao.runtime.toolchain import all_compilers
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from canao.lowering.program import Counts, KernelSpec, Program, TensorSpec
-from canao.runtime.cache import Cache
-from canao.runtime.support import support_text
-from canao.runtime.target import Target
-from canao.runtime.toolchain import Compiler, find_compiler
+from canao.building.cache import Cache
+from canao.building.support import support_text
+from canao.building.toolchain import Compiler, find_compiler
+from canao.machine.target import Target
+from canao.program import Counts, KernelSpec, Program, TensorSpec
 
 ROWS, COLUMNS = 33, 16
 

@@ -17,21 +17,21 @@ import pytest
 import torch
 
 from canao import saved
+from canao.building.cache import Cache
+from canao.building.first_run import child_environment
+from canao.building.library import build_library
+from canao.building.toolchain import Compiler
 from canao.built import Build
 from canao.compiled_model import CompiledModel
 from canao.errors import CanaoError, InputFileError, ShapeMismatchError, VerificationError
 from canao.frontend.convention import Argument, CallConvention, InputTensor, Result
 from canao.frontend.structure import LEAF, Structure
-from canao.lowering.program import Program, TensorSpec
-from canao.runtime.build import build_library
-from canao.runtime.cache import Cache
-from canao.runtime.guard import child_environment
-from canao.runtime.measure import time_calls
+from canao.machine.target import Target
+from canao.measuring.measure import time_calls
+from canao.program import Program, TensorSpec
 from canao.runtime.memory import aligned
 from canao.runtime.module import NativeModule
-from canao.runtime.target import Target
 from canao.runtime.tensor_file import write_tensors
-from canao.runtime.toolchain import Compiler
 from canao.runtime.weights import prepare_weights
 
 W = np.linspace(-1, 1, 16, dtype=np.float32)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from torch.utils._pytree import tree_leaves
-from unit.frontend.more_operators import GROUPS, TINY
-from unit.frontend.operator_support import Case, Group
-from unit.frontend.oracle import check_equal
+from unit.frontend.operators.more_operators import GROUPS, TINY
+from unit.frontend.operators.operator_support import Case, Group
+from unit.frontend.operators.oracle import check_equal
 
 import canao
 

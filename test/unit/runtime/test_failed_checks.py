@@ -11,14 +11,14 @@ import pytest
 import torch
 
 import canao
+from canao.building.cache import Cache
+from canao.building.library import build_library
+from canao.building.toolchain import Compiler
 from canao.errors import ExecutionError
-from canao.lowering.program import Program
-from canao.runtime.build import build_library
-from canao.runtime.cache import Cache
+from canao.machine.target import Target
+from canao.program import Program
 from canao.runtime.memory import aligned
 from canao.runtime.module import NativeModule, pointers
-from canao.runtime.target import Target
-from canao.runtime.toolchain import Compiler
 
 ROWS = 30522
 LOOKUP = f"""

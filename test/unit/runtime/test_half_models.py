@@ -14,9 +14,9 @@ from unit.lowering.opencl_support import chosen_device
 from unit.runtime.test_opencl_models import Dense, target
 
 import canao
+from canao.building.cache import Cache
 from canao.errors import CanaoError
-from canao.runtime.cache import Cache
-from canao.runtime.database import Database
+from canao.tuning.database import Database
 
 HALF = 2.0**-11
 """How much storing a number as a half changes it at most, over the number."""

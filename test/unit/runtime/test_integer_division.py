@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from unit.frontend.oracle import run
+from unit.frontend.operators.oracle import run
 from unit.lowering.opencl_support import model_of
 from unit.lowering.road import lower_in_levels
 

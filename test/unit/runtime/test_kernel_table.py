@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from canao.runtime.report import ExecutionReport, KernelRow
+from canao.report.execution_report import ExecutionReport, KernelRow
 
 NAME = "linear_add_layer_norm_1536x384"
 

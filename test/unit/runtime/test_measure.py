@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from canao.lowering.program import Program
-from canao.runtime.choose_threads import ThreadChoice
-from canao.runtime.measure import Latency, interleave, percentile, time_calls
-from canao.runtime.peak import Peaks
-from canao.runtime.report import ExecutionReport, fused_layers, kernel_rows, total_flops
+from canao.measuring.measure import Latency, interleave, percentile, time_calls
+from canao.measuring.peak import Peaks
+from canao.program import Program
+from canao.report.execution_report import ExecutionReport, fused_layers, kernel_rows, total_flops
+from canao.tuning.choose_threads import ThreadChoice
 
 
 def test_latency_of_known_samples() -> None:

@@ -13,15 +13,15 @@ import pytest
 from unit.lowering.c_support import CC, parse
 from unit.lowering.opencl_support import chosen_device, model_of
 from unit.lowering.test_sanitizers import MODEL
-from unit.runtime.test_opencl_devices import ADD
+from unit.runtime.build.test_opencl_devices import ADD
 
 import canao
+from canao.building.cache import Cache
+from canao.building.opencl.binary import build_binary
 from canao.errors import DeviceError
 from canao.lowering.pipeline import lower
-from canao.lowering.program import Program
-from canao.runtime.cache import Cache
+from canao.program import Program
 from canao.runtime.memory import aligned_empty
-from canao.runtime.opencl.build import build_binary
 from canao.runtime.opencl.job import Job
 from canao.runtime.opencl.module import OpenCLModule
 

@@ -15,16 +15,16 @@ import torch
 from unit.lowering.opencl_support import chosen_device
 
 import canao
+from canao.building.cache import Cache
+from canao.building.opencl import binary as build_module
+from canao.building.opencl.binary import build_binary
+from canao.building.trial_inputs import write_examples
 from canao.errors import DeviceError, ExecutionError, ToolchainError
-from canao.lowering.opencl.device import DeviceModel
-from canao.lowering.program import Program
-from canao.runtime.cache import Cache
-from canao.runtime.opencl import build as build_module
-from canao.runtime.opencl.build import build_binary
+from canao.machine.opencl_device import DeviceModel
+from canao.program import Program
 from canao.runtime.opencl.job import Job
 from canao.runtime.opencl.module import OpenCLModule
 from canao.runtime.opencl.session import driver_error
-from canao.runtime.trial_inputs import write_examples
 
 ROWS = 100
 LOOKUP = f"""
@@ -260,7 +260,7 @@ def test_what_drivers_say(said: str, kind: type[Exception], expected: str) -> No
 def test_scratch_that_is_large_is_in_global_memory() -> None:
     from unit.lowering.c_support import parse
     from unit.lowering.opencl_support import DeviceBuild
-    from unit.lowering.test_variants import SOFTMAX
+    from unit.lowering.schedules.test_variants import SOFTMAX
 
     from canao.interpreters.canao import evaluate
     from canao.lowering.pipeline import lower

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import canao
-from canao.runtime.toolchain import Compiler
+from canao.building.toolchain import Compiler
 
 HERE = Path(__file__).parent
 SUPPORT = Path(canao.__file__).parent / "lowering" / "c" / "support"

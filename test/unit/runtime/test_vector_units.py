@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel
 
 import canao
 from canao.errors import ToolchainError
-from canao.runtime.target import Target
+from canao.machine.target import Target
 
 _NAMES = ("sse", "avx2", "avx512")
 

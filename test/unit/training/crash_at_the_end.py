@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from canao.nas.isolate import Job, child_main
-from canao.nas.training.candidate_child import train_and_judge
+from canao.nas.training.candidates.candidate_child import train_and_judge
 
 
 def work(job: Job) -> dict[str, Any]:

@@ -20,14 +20,14 @@ from unit.training.training_support import (
 
 from canao.cli import main
 from canao.errors import CanaoError
-from canao.nas.architecture import Architecture
-from canao.nas.training.compiled import CompiledClassifier
-from canao.nas.training.encode import collator, encode, load_tokenizer
-from canao.nas.training.evaluate import SplitResult, evaluate_task
-from canao.nas.training.fine_tune import head_for
-from canao.nas.training.predict import predict
-from canao.nas.training.sized_bert import build_model, load_classifier
-from canao.nas.training.table2 import PAPER, table_of
+from canao.nas.models.sized_bert import build_model, load_classifier
+from canao.nas.space.architecture import Architecture
+from canao.nas.training.data.encode import collator, encode, load_tokenizer
+from canao.nas.training.evaluation.compiled import CompiledClassifier
+from canao.nas.training.evaluation.evaluate import SplitResult, evaluate_task
+from canao.nas.training.evaluation.table2 import PAPER, table_of
+from canao.nas.training.fit.fine_tune import head_for
+from canao.nas.training.scoring.predict import predict
 
 FILMS = 40
 SIZES = Architecture(16, 2, (24, 8))

@@ -12,25 +12,25 @@ from torch import nn
 from unit.training.training_support import WHOLE, config, inputs, save_teacher, spec
 
 from canao.errors import CanaoError
-from canao.nas.architecture import Architecture
-from canao.nas.training.fine_tune import with_head
-from canao.nas.training.importance import (
+from canao.nas.models.importance import (
     BlockImportance,
     Importance,
     feature_loss,
     measure_importance,
     task_loss,
 )
-from canao.nas.training.inherit import inherit
-from canao.nas.training.kept_blocks import best_blocks, logits
-from canao.nas.training.sized_bert import (
+from canao.nas.models.inherit import inherit
+from canao.nas.models.kept_blocks import best_blocks, logits
+from canao.nas.models.sized_bert import (
     SizedBertConfig,
     architecture_of,
     build_model,
     load_classifier,
     load_encoder,
 )
-from canao.nas.training.teacher import default_teacher
+from canao.nas.space.architecture import Architecture
+from canao.nas.training.candidates.teacher import default_teacher
+from canao.nas.training.fit.fine_tune import with_head
 
 
 @pytest.fixture(scope="module")

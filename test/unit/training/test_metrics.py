@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from canao.nas.training.metrics import score
-from canao.nas.training.spec import GLUE, TABLE_2, find_spec
+from canao.nas.training.data.spec import GLUE, TABLE_2, find_spec
+from canao.nas.training.scoring.metrics import score
 
 
 def _classes(*predicted: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

@@ -10,7 +10,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from unit.training.training_support import write_json_lines, write_tsv
 
 from canao.errors import CanaoError
-from canao.nas.training.tasks import Task, open_task
+from canao.nas.training.data.tasks import Task, open_task
 
 SST = ("sentence|label", 'a "fine" film |1', "a dull plot|0", "great|1")
 

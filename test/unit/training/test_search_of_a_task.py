@@ -15,18 +15,18 @@ from unit.training.training_support import WHOLE, examples, save_teacher
 
 import canao
 from canao.errors import CanaoError, CandidateError, SearchError
+from canao.machine.target import Target
 from canao.nas import search as search_module
-from canao.nas.architecture import Architecture
-from canao.nas.compiling import example_inputs
-from canao.nas.space import SearchSpace, Sizes
-from canao.nas.task_options import TaskOptions
-from canao.nas.training import task_trainer
-from canao.nas.training.columns import Examples
-from canao.nas.training.fine_tune import knows
-from canao.nas.training.sized_bert import architecture_of, load_classifier, read_config
-from canao.nas.training.task_trainer import Source, TaskTrainer, Tuning
-from canao.nas.training.tasks import open_task
-from canao.runtime.target import Target
+from canao.nas.measuring.compiling import example_inputs
+from canao.nas.models.sized_bert import architecture_of, load_classifier, read_config
+from canao.nas.space.architecture import Architecture
+from canao.nas.space.space import SearchSpace, Sizes
+from canao.nas.training.candidates import task_trainer
+from canao.nas.training.candidates.task_trainer import Source, TaskTrainer, Tuning
+from canao.nas.training.data.columns import Examples
+from canao.nas.training.data.tasks import open_task
+from canao.nas.training.fit.fine_tune import knows
+from canao.nas.training.task_options import TaskOptions
 
 SMALL = Architecture(24, 3, (16, 8))
 

@@ -16,15 +16,15 @@ from safetensors.torch import load_file
 from unit.training.training_support import WHOLE, save_teacher, stop_at, task
 
 from canao.errors import CanaoError, DivergedError
-from canao.nas.architecture import Architecture
-from canao.nas.training.candidate import train_candidate
-from canao.nas.training.checkpoints import last_checkpoint
-from canao.nas.training.distil import DistilRecipe, logits_loss
-from canao.nas.training.encode import Schedule
-from canao.nas.training.fine_tune import fine_tune
-from canao.nas.training.sized_bert import architecture_of, read_config
-from canao.nas.training.task_trainer import TaskTrainer, Tuning
-from canao.nas.training.trainer import Recipe
+from canao.nas.models.sized_bert import architecture_of, read_config
+from canao.nas.space.architecture import Architecture
+from canao.nas.training.candidates.candidate import train_candidate
+from canao.nas.training.candidates.task_trainer import TaskTrainer, Tuning
+from canao.nas.training.data.encode import Schedule
+from canao.nas.training.fit.checkpoints import last_checkpoint
+from canao.nas.training.fit.distil import DistilRecipe, logits_loss
+from canao.nas.training.fit.fine_tune import fine_tune
+from canao.nas.training.fit.trainer import Recipe
 
 RECIPE = Recipe(batch_size=8, learning_rate=5e-3, save_every=2)
 LEARN = replace(RECIPE, save_every=1000)
@@ -112,7 +112,7 @@ _CHILD = """
 import sys
 from pathlib import Path
 from unit.training.test_training import RECIPE, task
-from canao.nas.training.fine_tune import fine_tune
+from canao.nas.training.fit.fine_tune import fine_tune
 
 fine_tune(Path(sys.argv[1]), task(), directory=Path(sys.argv[2]), epochs=3, recipe=RECIPE,
           progress=lambda title, done, total: print(done, flush=True))

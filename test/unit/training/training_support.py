@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizer
 
-from canao.nas.architecture import Architecture
-from canao.nas.training.columns import Examples
-from canao.nas.training.fine_tune import head_for
-from canao.nas.training.spec import TaskSpec, own_spec
-from canao.nas.training.tasks import Task
+from canao.nas.space.architecture import Architecture
+from canao.nas.training.data.columns import Examples
+from canao.nas.training.data.spec import TaskSpec, own_spec
+from canao.nas.training.data.tasks import Task
+from canao.nas.training.fit.fine_tune import head_for
 
 GOOD = ("fine", "great", "lovely", "superb")
 BAD = ("awful", "bad", "dull", "poor")

@@ -19,12 +19,12 @@ from canao.transforms.canao_simplify import LAWS_THAT_ROUND, CanaoSimplifyPass
 from canao.transforms.expand_composites import ExpandCompositesPass
 from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion import LPFusionPass
-from canao.transforms.lp_fusion.laws.algebra import NORMAL_FORM_LAWS
+from canao.transforms.lp_fusion.laws.algebra.algebra import NORMAL_FORM_LAWS
+from canao.transforms.lp_fusion.laws.algebra.distributivity import SUM_LAWS
+from canao.transforms.lp_fusion.laws.algebra.reductions import REDUCTION_LAWS
+from canao.transforms.lp_fusion.laws.algebra.share import BLOCK_LAWS
 from canao.transforms.lp_fusion.laws.apply import LOCAL_LAWS, Constants, apply_laws, cost_of_block
-from canao.transforms.lp_fusion.laws.distributivity import SUM_LAWS
 from canao.transforms.lp_fusion.laws.law import LawEntry, Proof, Stage
-from canao.transforms.lp_fusion.laws.reductions import REDUCTION_LAWS
-from canao.transforms.lp_fusion.laws.share import BLOCK_LAWS
 from canao.transforms.lp_fusion.laws.table import LAWS
 
 PAIRS = [(law, proof) for law in LAWS for proof in law.proofs]

@@ -22,8 +22,8 @@ from canao.interpreters.canao import evaluate
 from canao.transforms.law_uses import Use
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.lp_fusion.laws.apply import Constants
-from canao.transforms.lp_fusion.laws.product_time import ProductTimes
-from canao.transforms.lp_fusion.laws.seven_products import MultiplyInSevenProducts
+from canao.transforms.lp_fusion.laws.fast.product_time import ProductTimes
+from canao.transforms.lp_fusion.laws.fast.strassen_winograd import MultiplyInSevenProducts
 
 ALWAYS = MultiplyInSevenProducts(lambda *_: True)
 BERT = [(768, 768), (768, 2304), (768, 3072), (3072, 768)]

@@ -10,12 +10,12 @@ from xdsl.traits import is_side_effect_free
 
 from canao.dialects.interfaces import CanaoOp
 from canao.transforms.law_uses import Uses
-from canao.transforms.lp_fusion.laws.algebra import Algebra
-from canao.transforms.lp_fusion.laws.cost import Cost, cost_of_op
-from canao.transforms.lp_fusion.laws.local import LocalRewriting
-from canao.transforms.lp_fusion.laws.products import PRODUCT_LAWS
-from canao.transforms.lp_fusion.laws.share import BLOCK_LAWS
-from canao.transforms.lp_fusion.laws.slices import SLICE_LAWS
+from canao.transforms.lp_fusion.laws.algebra.algebra import Algebra
+from canao.transforms.lp_fusion.laws.algebra.cost import Cost, cost_of_op
+from canao.transforms.lp_fusion.laws.algebra.share import BLOCK_LAWS
+from canao.transforms.lp_fusion.laws.local.local import LocalRewriting
+from canao.transforms.lp_fusion.laws.local.products import PRODUCT_LAWS
+from canao.transforms.lp_fusion.laws.local.slices import SLICE_LAWS
 
 LOCAL_LAWS = (*SLICE_LAWS, *PRODUCT_LAWS)
 

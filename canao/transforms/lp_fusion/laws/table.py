@@ -18,15 +18,20 @@ from canao.transforms.canao_simplify.join_products import JoinProducts
 from canao.transforms.canao_simplify.move_scales import MoveScaleIntoWeights
 from canao.transforms.expand_composites import DivideAfterProduct
 from canao.transforms.law_uses import law_of
-from canao.transforms.lp_fusion.laws.algebra import AbsorbNegation, Regroup
-from canao.transforms.lp_fusion.laws.distributivity import (
+from canao.transforms.lp_fusion.laws.algebra.algebra import AbsorbNegation, Regroup
+from canao.transforms.lp_fusion.laws.algebra.distributivity import (
     JoinLinear,
     TakeOutDivisor,
     TakeOutFactor,
 )
-from canao.transforms.lp_fusion.laws.fast_table import FAST
+from canao.transforms.lp_fusion.laws.algebra.reductions import (
+    TakeFactorOutOfReduction,
+    TakeTermOutOfReduction,
+)
+from canao.transforms.lp_fusion.laws.algebra.share import JoinProductsOfWeight, ShareEqualOperations
+from canao.transforms.lp_fusion.laws.fast.fast_table import FAST
 from canao.transforms.lp_fusion.laws.law import LawEntry, Proof, Stage
-from canao.transforms.lp_fusion.laws.products import (
+from canao.transforms.lp_fusion.laws.local.products import (
     MoveBiasThroughProduct,
     MoveScaleIntoProduct,
     MoveScaleThroughProduct,
@@ -34,12 +39,7 @@ from canao.transforms.lp_fusion.laws.products import (
     TakeScaleOutOfProduct,
     TransposeProduct,
 )
-from canao.transforms.lp_fusion.laws.reductions import (
-    TakeFactorOutOfReduction,
-    TakeTermOutOfReduction,
-)
-from canao.transforms.lp_fusion.laws.share import JoinProductsOfWeight, ShareEqualOperations
-from canao.transforms.lp_fusion.laws.slices import SliceBeforeElementwise, SliceBeforeProduct
+from canao.transforms.lp_fusion.laws.local.slices import SliceBeforeElementwise, SliceBeforeProduct
 
 _M, _N, _K = 6, 8, 5
 _WIDE, _ROW, _COLUMN = (_M, _N), (_N,), (_M, 1)

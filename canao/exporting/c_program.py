@@ -1,0 +1,160 @@
+"""Writing a model as a C program that needs nothing of canao."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from canao.building.support import support_text
+from canao.building.toolchain import gcc_options
+from canao.files import replace_text, replacing
+from canao.program import Program, TensorSpec
+from canao.runtime.memory import ALIGNMENT
+from canao.runtime.module import Array
+
+_MAKEFILE = """\
+CC ?= cc
+CFLAGS ?= -O3 -march=native
+FLAGS := -std=gnu11 -pthread -fno-math-errno -fno-trapping-math
+# Options that gcc needs to keep sums in registers, where the compiler knows them.
+KNOWN = $(shell $(CC) $(option) -E -x c /dev/null >/dev/null 2>&1 && echo $(option))
+FLAGS += $(foreach option,{options},$(KNOWN))
+
+model: model.c
+\t$(CC) $(FLAGS) $(CFLAGS) -o $@ $< -lm
+
+clean:
+\trm -f model
+
+.PHONY: clean
+"""
+
+_README = """\
+# A model compiled by canao
+
+`make` builds `model`; it needs a C compiler and nothing else. Then
+
+    ./model {arguments}
+
+reads and writes raw little-endian arrays, in the order and with the shapes and
+types that `metadata.json` lists. `--threads T` sets the number of threads,
+`--time N` runs N times and prints the latency. The weights are in
+`weights.bin`, which is looked for beside the program.
+
+To build for another processor set `CC` and `CFLAGS`:
+
+    make CC="python -m ziglang cc -target aarch64-linux-musl" CFLAGS="-O3"
+
+The code was made for vectors of {lanes} float32 numbers. Another processor runs
+it correctly, but not as fast as code compiled with its `canao.Target`.
+"""
+
+
+def export_program(
+    program: Program,
+    weights: Sequence[Array],
+    directory: Path,
+    *,
+    lanes: int,
+    threads: int,
+    arm: bool = False,
+) -> Path:
+    """Write model.c, weights.bin, metadata.json, a Makefile and a README.
+
+    The program runs with `threads` threads unless it is told otherwise.
+    """
+    offsets = weight_offsets(weights)
+    size = write_weights(directory / "weights.bin", weights, offsets)
+    replace_text(directory / "model.c", _source(program, offsets, size, threads))
+    replace_text(directory / "metadata.json", metadata_text(program, offsets, threads))
+    replace_text(
+        directory / "Makefile",
+        _MAKEFILE.format(options=" ".join(gcc_options("aarch64" if arm else ""))),
+    )
+    inputs = [f"in{n}.bin" for n in range(len(program.inputs))]
+    outputs = [f"out{n}.bin" for n in range(len(program.outputs))]
+    readme = _README.format(arguments=" ".join(inputs + outputs), lanes=lanes)
+    replace_text(directory / "README.md", readme)
+    return directory
+
+
+def weight_offsets(weights: Sequence[Array]) -> list[int]:
+    """Where each weight begins in the file."""
+    offsets: list[int] = []
+    end = 0
+    for array in weights:
+        start = -(-end // ALIGNMENT) * ALIGNMENT
+        offsets.append(start)
+        end = start + array.nbytes
+    return offsets
+
+
+def write_weights(path: Path, weights: Sequence[Array], offsets: Sequence[int]) -> int:
+    """Writes the weights to a file in one step; its size."""
+    with replacing(path) as new, new.open("wb") as file:
+        for offset, array in zip(offsets, weights, strict=True):
+            file.write(bytes(offset - file.tell()))
+            array.astype(array.dtype.newbyteorder("<"), copy=False).tofile(file)
+        return file.tell()
+
+
+def _source(program: Program, offsets: Sequence[int], size: int, threads: int) -> str:
+    tables = tables_text(program, offsets, size, threads=threads, arena_bytes=program.arena_bytes)
+    return "\n".join(
+        [program.source, "#include <stddef.h>", *tables, support_text("program_main.h")]
+    )
+
+
+def tables_text(
+    program: Program, offsets: Sequence[int], size: int, *, threads: int, arena_bytes: int
+) -> list[str]:
+    """The numbers that `program_main.h` needs, as lines of C.
+
+    `offsets` and `size` are those of the file of weights, `arena_bytes` is what
+    the host allocates.
+    """
+    counts = {
+        "CANAO_INPUTS": len(program.inputs),
+        "CANAO_OUTPUTS": len(program.outputs),
+        "CANAO_WEIGHTS": len(program.weights),
+        "CANAO_ARENA_BYTES": arena_bytes,
+        "CANAO_USUAL_THREADS": min(threads, program.threads),
+        "CANAO_MOST_THREADS": program.threads,
+        "CANAO_WEIGHT_FILE_BYTES": size,
+    }
+    tables = {
+        "canao_input_bytes": [spec.bytes for spec in program.inputs],
+        "canao_output_bytes": [spec.bytes for spec in program.outputs],
+        "canao_weight_offsets": list(offsets),
+    }
+    lines = [f"#define {name} {value}" for name, value in counts.items()]
+    for name, values in tables.items():
+        items = ", ".join(f"{value}u" for value in values) or "0"
+        lines.append(f"static const size_t {name}[] = {{{items}}};")
+    return lines
+
+
+def metadata_text(program: Program, offsets: Sequence[int], threads: int) -> str:
+    """Inputs, outputs and weights as JSON text."""
+    weights = [
+        {**_described(spec), "offset": offset}
+        for spec, offset in zip(program.weights, offsets, strict=True)
+    ]
+    data = {
+        "inputs": [_described(spec) for spec in program.inputs],
+        "outputs": [_described(spec) for spec in program.outputs],
+        "weights": weights,
+        "arena_bytes": program.arena_bytes,
+        "threads": min(threads, program.threads),
+        "most_threads": program.threads,
+        "byte_order": "little",
+    }
+    return json.dumps(data, indent=1) + "\n"
+
+
+def _described(spec: TensorSpec) -> dict[str, object]:
+    dtype = np.dtype(spec.dtype).name
+    return {"name": spec.name, "dtype": dtype, "shape": list(spec.shape), "bytes": spec.bytes}

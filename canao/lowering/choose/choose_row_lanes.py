@@ -1,0 +1,58 @@
+"""Chooses schedules of upright layers: the rows of their products in vectors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+
+from canao.lowering.choose.register_tiles import is_held, register_tile
+from canao.lowering.schedules.schedule import Schedule, StageSchedule
+from canao.lowering.stages.row_lanes import Upright, is_product
+from canao.lowering.stages.stage import Stage
+from canao.machine.processor import VectorUnit
+
+_ROWS_A_TASK = 64
+"""Rows whose scores stay in the nearest caches, and that fill the widest register tile."""
+_REGISTERS_A_VECTOR = 8
+"""Registers for each vector of a column that an elementwise or reducing loop handles
+together: exponentials need some for the vectors, and as many for their coefficients."""
+_TERMS_A_SUM = {True: 256, False: 64}
+"""Longest chain of additions: in a product, which is as long in other libraries, or elsewhere."""
+
+
+def choose_upright(upright: Upright, unit: VectorUnit) -> Schedule:
+    """The schedule that the cost model expects to be fastest.
+
+    Tasks share nothing, so that they may be as small as the tiles allow: a
+    block of rows of one head.
+    """
+    rows = upright.stages[0].extents[upright.lane]
+    tasks = ceil(rows / _ROWS_A_TASK)
+    block = min(rows, unit.lanes_f32 * ceil(rows / tasks / unit.lanes_f32))
+    band = tuple(block if b == upright.lane else 1 for b in range(upright.lane + 1))
+    stages = (
+        replace(_choose(upright, stage, unit, block), onto=upright.replaces(n))
+        for n, stage in enumerate(upright.stages)
+    )
+    return Schedule(band, tuple(stages))
+
+
+def _choose(upright: Upright, stage: Stage, unit: VectorUnit, block: int) -> StageSchedule:
+    lane, layout = upright.lane, upright.layouts.get(stage.target)
+    tile = [1] * len(stage.extents)
+    order = tuple(range(stage.parallel))
+    turned = upright.turned(stage)
+    if turned is not None:
+        for d in turned:
+            tile[d] = unit.lanes_f32
+        return StageSchedule(order, tuple(tile), turned[0], across=turned[1], layout=layout)
+    tile[lane] = unit.lanes_f32 * max(1, unit.registers // _REGISTERS_A_VECTOR)
+    keep = False
+    if is_product(stage):
+        tile[lane + 1], tile[lane] = register_tile(stage.extents[lane + 1], block, unit)
+        keep = is_held(tile[lane + 1], tile[lane], unit)
+    terms = _TERMS_A_SUM[is_product(stage)]
+    long = stage.anchor is not None and stage.extents[-1] > terms
+    return StageSchedule(
+        order, tuple(tile), lane, terms if long else None, layout=layout, keep=keep
+    )

@@ -1,0 +1,255 @@
+"""Chooses a schedule by a cost model: no measuring, the same answer every time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, prod
+
+from xdsl.ir import SSAValue
+
+from canao.dialects.canao.types import element_of, shape_of
+from canao.dialects.interfaces import AccessPattern, Indexed
+from canao.lowering.choose.choose_row_lanes import choose_upright
+from canao.lowering.choose.register_tiles import is_held, register_tile
+from canao.lowering.schedules.schedule import Packed, Schedule, StageSchedule
+from canao.lowering.stages.packed_source import packed_source
+from canao.lowering.stages.reads import point_variables, shared_band, stage_reads
+from canao.lowering.stages.row_lanes import Upright
+from canao.lowering.stages.stage import Stage
+from canao.machine.processor import VectorUnit
+from canao.polyhedral.index import Index, apply_map, linearise
+
+_ROWS_AT_ONCE = 4
+"""Rows that a reduction along its rows folds side by side."""
+_VECTORS_AT_ONCE = 2
+"""Vectors of a row that an elementwise or reducing loop handles together."""
+_ROW_TASKS_A_THREAD = 2
+"""Tasks per thread where each reads all weights: enough for one slow core to matter less."""
+_TASKS_A_THREAD = 4
+"""Tasks per thread where splitting finer costs nothing."""
+_POINTS_A_TASK = 32768
+"""Points of a task that reads no weights: what stays in the nearest cache."""
+_TERMS_A_SUM = 256
+"""Longest chain of additions in a product: rounding as small as that of other libraries."""
+_STEPS_A_FETCH = 4
+"""Terms that a product adds between two fetches of what comes next."""
+_BYTES_AHEAD = 6144
+"""How far ahead of its use a weight is fetched that one tile of rows reads as a stream."""
+_NEAREST_CACHE = 32768
+"""Bytes of the nearest cache; what is larger is worth fetching ahead."""
+_MIN_ROWS_A_TASK = 8
+"""Fewer rows than this do not pay for reading a weight once more."""
+_MOST_ROWS_A_TASK = 144
+"""Rows of a block of a product whose left operand and result stay in the second cache."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    stages: tuple[Stage, ...]
+    stored: Collection[SSAValue]
+    weights: Collection[SSAValue]
+    unit: VectorUnit
+    threads: int
+
+
+def choose_schedule(
+    stages: tuple[Stage, ...], weights: Collection[SSAValue], unit: VectorUnit, threads: int
+) -> Schedule:
+    """The schedule that the cost model expects to be fastest.
+
+    `weights` are the inputs of the layer whose values never change.
+    """
+    upright = Upright.of(stages)
+    if upright is not None:
+        return choose_upright(upright, unit)
+    return choose_level(stages, weights, unit, threads)
+
+
+def choose_level(
+    stages: tuple[Stage, ...], weights: Collection[SSAValue], unit: VectorUnit, threads: int
+) -> Schedule:
+    """The same for stages that were not cut upright: the columns of products in vectors."""
+    choice = _Choice(stages, {s.target for s in stages}, weights, unit, threads)
+    packed: list[Packed] = []
+    chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)
+    return Schedule(_choose_band(choice, chosen, bool(packed)), chosen, tuple(packed))
+
+
+def _choose_stage(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:
+    pattern = stage.anchor.access_pattern() if stage.anchor is not None else None
+    if pattern is AccessPattern.CONTRACT:
+        return _choose_product(choice, stage, packed)
+    vector = _vector_dimension(choice, stage)
+    tile = [1] * len(stage.extents)
+    if vector is not None:
+        tile[vector] = choice.unit.lanes_f32 * _VECTORS_AT_ONCE
+        rows = [d for d in range(stage.parallel) if stage.extents[d] > 1 and d != vector]
+        if vector >= stage.parallel and rows:
+            tile[rows[-1]] = _ROWS_AT_ONCE
+    return StageSchedule(_order(stage, vector), tuple(tile), vector)
+
+
+def _order(stage: Stage, vector: int | None) -> tuple[int, ...]:
+    """Natural order, the vector dimension last."""
+    dims = [d for d in range(stage.parallel) if d != vector]
+    return (*dims, vector) if vector is not None and vector < stage.parallel else tuple(dims)
+
+
+def _strides(choice: _Choice, stage: Stage) -> list[list[int | None]]:
+    """For each dimension the strides of all reads, then of the store."""
+    variables = point_variables(stage)
+    dims = [Index.of(v) for v in variables]
+    reads = stage_reads(stage, choice.stored)
+    target = linearise(apply_map(stage.target_map, dims), shape_of(stage.target))
+    return [[*(r.stride(v) for r in reads), target.coefficient(v)] for v in variables]
+
+
+def _vector_dimension(choice: _Choice, stage: Stage) -> int | None:
+    """The dimension along which the most accesses are contiguous and none irregular."""
+    best, best_score = None, 0.0
+    for d, strides in enumerate(_strides(choice, stage)):
+        extent = stage.extents[d]
+        if extent < 2:
+            continue
+        folded = d >= stage.parallel
+        if folded and d != len(stage.extents) - 1:
+            continue
+        store = strides[-1]
+        counted = strides[:-1] if folded else strides
+        contiguous = sum(s == 1 for s in counted)
+        irregular = sum(s not in (0, 1) for s in counted)
+        if folded is False and store != 1:
+            irregular += 1
+        score = (contiguous - 2 * irregular) * min(1.0, extent / choice.unit.lanes_f32)
+        if contiguous and score > best_score:
+            best, best_score = d, score
+    return best
+
+
+# ------------------------------------------------------------------ products
+
+
+def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:
+    """Register tile for a product: columns in vectors, rows broadcast."""
+    columns, rows = stage.parallel - 1, stage.parallel - 2
+    vector = columns if stage.extents[columns] > 1 else None
+    if vector is None:
+        fallback = _vector_dimension(choice, stage)
+        if fallback is not None and fallback >= stage.parallel:
+            tile = [1] * len(stage.extents)
+            tile[fallback] = choice.unit.lanes_f32 * _VECTORS_AT_ONCE
+            tile[rows] = _ROWS_AT_ONCE
+            return StageSchedule(_order(stage, fallback), tuple(tile), fallback)
+    height, width = register_tile(stage.extents[rows], stage.extents[columns], choice.unit)
+    tile = [1] * len(stage.extents)
+    tile[rows], tile[columns] = height, width
+    pack = _packable(choice, stage)
+    if pack is not None and vector is not None and Packed(pack, width) not in packed:
+        packed.append(Packed(pack, width))
+    leading = tuple(range(stage.parallel - 2))
+    order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
+    block = _choose_block(stage)
+    keep = vector is not None and is_held(height, width, choice.unit)
+    how = StageSchedule(order, tuple(tile), vector, block, keep=keep)
+    if pack is None or vector is None or not _is_large(stage.anchor):
+        return how
+    terms = block or stage.extents[-1]
+    tile[-1] = min(_STEPS_A_FETCH, terms)
+    ahead = terms if stage.extents[rows] > height else min(terms, _BYTES_AHEAD // (4 * width))
+    return replace(how, tile=tuple(tile), prefetch=ahead)
+
+
+def _is_large(anchor: Indexed | None) -> bool:
+    """Whether the right operand of a product comes from afar each time it is read."""
+    assert anchor is not None
+    return prod(shape_of(anchor.operands[1])) * 4 > _NEAREST_CACHE
+
+
+def _choose_block(stage: Stage) -> int | None:
+    """Terms a block: few blocks, of one size where the terms can be divided so."""
+    assert stage.anchor is not None
+    terms = stage.extents[-1]
+    fewest = ceil(terms / _TERMS_A_SUM)
+    if fewest == 1 or element_of(stage.target) != element_of(stage.anchor.results[0]):
+        return None
+    blocks = next((n for n in range(fewest, 2 * fewest) if terms % n == 0), fewest)
+    return ceil(terms / blocks)
+
+
+def _packable(choice: _Choice, stage: Stage) -> int | None:
+    """The input that holds the right operand of a product, if packing it is worth it."""
+    source = packed_source(stage)
+    return None if source is None or source not in choice.weights else source.index
+
+
+# --------------------------------------------------------------------- tasks
+
+
+def _choose_band(
+    choice: _Choice, chosen: Sequence[StageSchedule], streams_weights: bool
+) -> tuple[int, ...]:
+    """Task sizes: enough tasks for the threads, no more re-reading than needed."""
+    stages = choice.stages
+    band = shared_band(stages)
+    extents = stages[0].extents[:band]
+    if not band:
+        return ()
+    if not streams_weights:
+        return _small_tasks(choice, chosen, extents)
+    if band == stages[0].parallel and sum(packed_source(s) is not None for s in stages) > 1:
+        return _panel_tasks(extents, chosen[0].tile[band - 1], choice.threads)
+    if len(stages) > 1:
+        wanted = 1 if choice.threads == 1 else choice.threads * _ROW_TASKS_A_THREAD
+        return _row_tasks(extents, wanted, choice.threads)
+    # Tasks of other columns read other panels: each comes into one processor's cache only.
+    rows = _row_tasks(extents[:-1], 1, 1)
+    tasks = prod(ceil(e / t) for e, t in zip(extents[:-1], rows, strict=True))
+    width = chosen[0].tile[band - 1]
+    panels = ceil(extents[-1] / width)
+    wanted = 1 if choice.threads == 1 else choice.threads * _TASKS_A_THREAD
+    groups = min(panels, ceil(wanted / tasks))
+    return (*rows, min(extents[-1], ceil(panels / groups) * width))
+
+
+def _panel_tasks(extents: Sequence[int], width: int, threads: int) -> tuple[int, ...]:
+    """One panel of columns a task: what one product hands to the next stays in cache."""
+    panels = ceil(extents[-1] / width)
+    enough = threads == 1 or panels >= threads * _TASKS_A_THREAD
+    wanted = 1 if enough else threads * _ROW_TASKS_A_THREAD
+    rows = _row_tasks(extents[:-1], wanted, 1 if enough else threads)
+    return (*rows, min(extents[-1], width))
+
+
+def _row_tasks(extents: Sequence[int], wanted: int, threads: int) -> tuple[int, ...]:
+    """About as many tasks as wanted, since every task reads all weights.
+
+    There are more where the rows of one would not stay in the cache.
+    """
+    tiles = list(extents)
+    for d, extent in enumerate(extents):
+        pieces = wanted
+        if d == len(extents) - 1:
+            pieces = max(pieces, threads * ceil(extent / (_MOST_ROWS_A_TASK * threads)))
+            pieces = min(pieces, max(1, extent // _MIN_ROWS_A_TASK))
+            pieces = max(pieces, ceil(extent / _MOST_ROWS_A_TASK))
+        pieces = min(pieces, extent)
+        tiles[d] = ceil(extent / pieces)
+        wanted = ceil(wanted / pieces)
+    return tuple(tiles)
+
+
+def _small_tasks(
+    choice: _Choice, chosen: Sequence[StageSchedule], extents: Sequence[int]
+) -> tuple[int, ...]:
+    """Tasks that fit the cache and are several a thread."""
+    inner = max(prod(s.extents[len(extents) :]) for s in choice.stages)
+    points = inner * prod(extents)
+    budget = min(_POINTS_A_TASK, ceil(points / (choice.threads * _TASKS_A_THREAD)))
+    tiles = list(extents)
+    for d in reversed(range(len(extents))):
+        grain = max((s.tile[d] for s in chosen if s.vector == d), default=1)
+        share = max(1, budget // inner)
+        tiles[d] = min(extents[d], ceil(share / grain) * grain)
+        inner *= tiles[d]
+    return tuple(tiles)

@@ -1,0 +1,63 @@
+"""A distinct layer, and what is asked of whoever chooses its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xdsl.ir import SSAValue
+
+from canao.dialects.canao import LayerOp
+from canao.lowering.choose.choose_group import choose_group
+from canao.lowering.choose.choose_schedule import choose_level, choose_schedule
+from canao.lowering.schedules.schedule import Schedule
+from canao.lowering.stages.stage import Stage
+from canao.machine.opencl_device import DeviceKind, DeviceModel
+from canao.machine.processor import VectorUnit
+
+
+@dataclass(frozen=True, eq=False)
+class LayerTask:
+    """A distinct layer to choose a schedule for.
+
+    `constant` tells for each input whether it is a weight, `key` identifies
+    the layer: equal for layers that can share a kernel.
+    """
+
+    layer: LayerOp
+    stages: tuple[Stage, ...]
+    constant: tuple[bool, ...]
+    key: str
+    unit: VectorUnit
+    threads: int
+    device: DeviceModel | None = None
+    """The OpenCL device that it runs on; threads of a processor if None."""
+    name: str = "layer_1"
+    """The name of its kernel, for people: unlike `key`, layers alike in two models may differ."""
+
+    @property
+    def weights(self) -> set[SSAValue]:
+        """The arguments of the layer's body that are weights."""
+        arguments = self.layer.body.block.args
+        return {a for a, fixed in zip(arguments, self.constant, strict=True) if fixed}
+
+
+def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
+    """The schedule that the cost model likes best."""
+    given = task.stages, task.weights, task.unit, task.threads
+    if task.device is not None and task.device.kind is DeviceKind.gpu:
+        schedule = choose_group(task.stages, choose_level(*given), task.device)
+    else:
+        schedule = choose_schedule(*given)
+    return schedule, (schedule.name,)
+
+
+Chooser = Callable[[LayerTask], tuple[Schedule, tuple[str, ...]]]
+"""Gives the schedule of a layer, and the names of those it was chosen from."""
+
+Foresee = Callable[[Sequence[LayerTask]], None]
+"""Told of all distinct layers before the first of them has its schedule chosen."""
+
+
+def foresee_nothing(tasks: Sequence[LayerTask]) -> None:
+    """For choosers that need no time ahead."""

@@ -1,0 +1,126 @@
+"""Emits a stage whose tiles the work-items of a group share.
+
+The loops over tiles become one parallel loop, at whose end the items wait for
+each other. A fold that has few results is itself shared: each item folds some
+of its terms, and the partial results, in local memory, are folded at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from xdsl.ir import Block, SSAValue
+
+from canao.dialects.canao.types import element_of
+from canao.dialects.interfaces import Indexed
+from canao.lowering.emit.groups.stage_buffers import Room
+from canao.lowering.emit.loops import Loops, Names, fold_loop, share
+from canao.lowering.emit.reduction import Folding
+from canao.lowering.emit.stage_emitter import StageEmitter
+from canao.lowering.emit.tile import Point, Terms
+from canao.lowering.emit.value_emitter import Buffer, ValueEmitter
+from canao.lowering.schedules.schedule import StageSchedule
+from canao.lowering.stages.layout import Dense
+from canao.lowering.stages.stage import Part, Stage
+from canao.polyhedral.index import Index, apply_map
+from canao.polyhedral.split import Segment, split_by_width, split_evenly
+
+
+class SharedStageEmitter(StageEmitter):
+    """Emits a stage into the block of a group."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        schedule: StageSchedule,
+        lanes: int,
+        buffers: Mapping[SSAValue, Buffer],
+        names: Names,
+        room: Room,
+        sums: Buffer | None = None,
+    ) -> None:
+        super().__init__(stage, schedule, lanes, buffers, names, sums)
+        self.room = room
+
+    def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
+        emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
+        if self.room.shared is not None:
+            self._fold_together(emitter, parts, self.room.shared)
+            return
+        folded = self.stage.extents[self.stage.parallel :]
+        self._share(emitter, parts, Terms(Part(Index(), folded[0])) if folded else None)
+
+    # ----------------------------------------------------------------- tiles
+
+    def _share(self, emitter: ValueEmitter, parts: Sequence[Part], terms: Terms | None) -> None:
+        """One parallel loop for each combination of tile sizes."""
+        order = self.schedule.order
+        for chosen in product(*(self._segments(parts[d].size, d) for d in order)):
+
+            def body(
+                inner: Block,
+                inside: Loops,
+                at: Sequence[Index],
+                chosen: tuple[Segment, ...] = chosen,
+            ) -> None:
+                mine = list(parts)
+                for d, segment, n in zip(order, chosen, at, strict=False):
+                    mine[d] = Part(parts[d].start + segment.start + n * segment.size, segment.size)
+                within = emitter.inside(inner, inside)
+                self._nest(within, mine, max(len(order) - 1, 0), terms)
+
+            counts = [segment.count for segment in chosen] or [1]
+            share(emitter.block, emitter.loops, self.names, counts, body)
+
+    def _segments(self, size: int, d: int) -> tuple[Segment, ...]:
+        tile = self.schedule.tile[d]
+        if d in (self.schedule.vector, self.schedule.across):
+            return tuple(split_by_width(size, tile, self.lanes))
+        return tuple(split_evenly(size, tile))
+
+    # ----------------------------------------------------------------- folds
+
+    def _fold_together(
+        self, emitter: ValueEmitter, parts: Sequence[Part], partials: SSAValue
+    ) -> None:
+        """Partial results first, then the whole of each point."""
+        stage, ways = self.stage, self.room.ways
+        assert stage.anchor is not None
+        anchor: Indexed = stage.anchor
+        folding = Folding(anchor, element_of(anchor.results[0]))
+        counts = [part.size for part in parts] or [1]
+        layout = Dense((*counts, ways))
+        folded = (Index(),) * (len(stage.extents) - stage.parallel)
+
+        def point(at: Sequence[Index]) -> Point:
+            dims = tuple(part.start + n for part, n in zip(parts, at, strict=False))
+            return Point(dims + folded, None)
+
+        def fold(inner: Block, inside: Loops, at: Sequence[Index]) -> None:
+            within = emitter.inside(inner, inside)
+            size = stage.extents[stage.parallel] // ways
+            terms = Terms(Part(at[-1], size, stride=ways))
+            (total,) = self.folds.totals(within, folding, [point(at)], terms)
+            within.store(total, partials, layout.position(at), None)
+
+        def finish(inner: Block, inside: Loops, at: Sequence[Index]) -> None:
+            within = emitter.inside(inner, inside)
+
+            def add_up(
+                block: Block, now: Loops, way: Index, carried: Sequence[SSAValue]
+            ) -> Sequence[SSAValue]:
+                loaded = within.inside(block, now).load(partials, layout.position([*at, way]), None)
+                return [folding.combine(block, carried[0], loaded)]
+
+            start = [folding.neutral(inner, folding.element)]
+            (total,) = fold_loop(inner, inside, self.names, ways, start, add_up)
+            here = point(at)
+            key = (anchor.results[0], apply_map(anchor.iteration_space().result, here.dims))
+            within.known[key] = total
+            target = self.buffers[stage.target]
+            position = target.layout.position(apply_map(stage.target_map, here.dims))
+            self.store(within, [here], [position])
+
+        share(emitter.block, emitter.loops, self.names, [*counts, ways], fold)
+        share(emitter.block, emitter.loops, self.names, counts, finish)

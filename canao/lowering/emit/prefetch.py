@@ -1,0 +1,67 @@
+"""Fetching what comes next of a packed operand while the present block is in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from xdsl.dialects.builtin import MemRefType
+from xdsl.ir import SSAValue
+
+from canao.dialects.canao.source import dtype_of_element
+from canao.lowering.emit.value_emitter import ValueEmitter
+from canao.polyhedral.index import Index
+
+_LINE = 64
+"""Bytes that are fetched at once."""
+_NEAR = 8192
+"""Bytes that the nearest cache takes in beside what a tile of a product uses."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Fetches a share of the cache lines some way behind a block, a few in each trip of a loop.
+
+    Every tile of rows reads the same block of the operand; together they fetch
+    as much of what lies a distance behind it in memory, each its share.
+    """
+
+    memory: SSAValue
+    start: Index
+    """Position of the first element that this tile fetches."""
+    lines: int
+    """Lines a trip."""
+    line: int
+    """Elements in a line."""
+    near: bool
+    """Whether what was fetched and is not used yet fits the nearest cache."""
+
+    @staticmethod
+    def over(
+        memory: SSAValue,
+        block: Index,
+        elements: int,
+        distance: int,
+        tile: Index,
+        tiles: int,
+        trips: int,
+    ) -> Ahead | None:
+        """Spreads as many elements as a block has over `tiles` tiles of `trips` trips.
+
+        They are those `distance` elements behind the block. None where there are no trips.
+        """
+        if trips == 0:
+            return None
+        assert isinstance(memory.type, MemRefType)
+        size = dtype_of_element(memory.type.element_type).itemsize
+        line = _LINE // size
+        share = ceil(ceil(elements / line) / tiles)
+        start = block + distance + tile * (share * line)
+        waiting = min(share * _LINE, distance * size)
+        return Ahead(memory, start, ceil(share / trips), line, waiting <= _NEAR)
+
+    def fetch(self, emitter: ValueEmitter, trip: Index) -> None:
+        """Emits what trip number `trip` fetches."""
+        first = self.start + trip * (self.lines * self.line)
+        for n in range(self.lines):
+            emitter.prefetch(self.memory, first + n * self.line, self.near)

@@ -1,0 +1,107 @@
+"""Stages of a layer: loop nests that each fill one buffer.
+
+A stage computes one value of the layer, element by element or as a fold (a
+product or a reduction, its *anchor*). Everything between the buffers it reads
+and the value it stores is evaluated in registers: producers are inlined into
+its loops, and the elementwise chain after an anchor becomes its epilogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from xdsl.ir import Operation, SSAValue
+from xdsl.ir.affine import AffineMap
+
+from canao.dialects.canao import YieldOp
+from canao.dialects.canao.types import shape_of
+from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
+from canao.lowering.stages.words import dimension_names
+from canao.polyhedral.index import Index, Variable, apply_map, linearise
+
+_FOLDS = (AccessPattern.REDUCE, AccessPattern.CONTRACT)
+_MOVES = (AccessPattern.REORGANISE, AccessPattern.BROADCAST)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A loop nest over `extents` that stores `value` into the buffer of `target`.
+
+    The first `parallel` dimensions are independent, the others folded.
+    `value_map` and `target_map` take a point of the nest to an index of
+    `value` and of `target`; they differ where `value` is one piece of a
+    concatenation.
+    """
+
+    value: SSAValue
+    target: SSAValue
+    anchor: Indexed | None
+    extents: tuple[int, ...]
+    parallel: int
+    value_map: AffineMap
+    target_map: AffineMap
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the dimensions are called, for people."""
+        return dimension_names(self.parallel, len(self.extents) - self.parallel)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of points along a dimension of a stage."""
+
+    start: Index
+    size: int
+    stride: int = 1
+    """Points between one and the next."""
+
+
+def is_fold(op: Operation | None) -> bool:
+    """Whether an operation folds over dimensions (a product or a reduction)."""
+    return isinstance(op, Indexed) and op.access_pattern() in _FOLDS
+
+
+def is_plain(value: SSAValue, stored: set[SSAValue]) -> bool:
+    """Whether reading a value is one load: a stored value seen through moves."""
+    owner = value.owner
+    if value in stored or not isinstance(owner, CanaoOp):
+        return True
+    if owner.access_pattern() in _MOVES and isinstance(owner, Reorganising):
+        return is_plain(owner.operands[0], stored)
+    return owner.access_pattern() is AccessPattern.SOURCE
+
+
+def source_strides(value: SSAValue, stored: Collection[SSAValue]) -> tuple[int | None, ...]:
+    """Elements between neighbours along each dimension, in the buffer behind moves of a value.
+
+    None where a division stands between; those of a tensor of its own for a computed value.
+    """
+    variables = [Variable(f"d{n}", extent) for n, extent in enumerate(shape_of(value))]
+    index = [Index.of(variable) for variable in variables]
+    while value not in stored and isinstance(value.owner, Reorganising):
+        (access,) = value.owner.iteration_space().operands
+        index = list(apply_map(access, index))
+        value = value.owner.operands[0]
+    position = linearise(index, shape_of(value))
+    return tuple(position.coefficient(variable) for variable in variables)
+
+
+def column_stride(value: SSAValue, stored: set[SSAValue]) -> int | None:
+    """Elements between neighbours of the last dimension in the buffer a plain value reads."""
+    column = Variable("column", shape_of(value)[-1])
+    if column.extent == 1:
+        return 1
+    index = [Index.of(Variable(f"d{n}", e)) for n, e in enumerate(shape_of(value)[:-1])]
+    index.append(Index.of(column))
+    while value not in stored and isinstance(value.owner, Reorganising):
+        (access,) = value.owner.iteration_space().operands
+        index = list(apply_map(access, index))
+        value = value.owner.operands[0]
+    return linearise(index, shape_of(value)).coefficient(column)
+
+
+def leaves_layer(value: SSAValue) -> bool:
+    """Whether a value is an output of its layer, which has a buffer outside."""
+    return any(isinstance(use.operation, YieldOp) for use in value.uses)

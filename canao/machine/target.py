@@ -1,0 +1,162 @@
+"""The processor or the OpenCL device that code is made for."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from canao.errors import ToolchainError
+from canao.machine.device_record import OpenCLDevice
+from canao.machine.opencl_device import DeviceModel
+from canao.machine.processor import VectorUnit, vector_unit
+
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
+_OPERATING_SYSTEMS = {"linux": "linux-gnu", "darwin": "apple-darwin"}
+
+# Machine options for a processor described by its vector unit alone.
+_MARCH = {
+    "avx512": "x86-64-v4",
+    "avx2": "x86-64-v3",
+    "sse": "x86-64",
+    "neon": "armv8-a",
+}
+
+
+# The levels of the x86-64 psABI, by the names that Linux gives their features.
+_SSE = frozenset({"sse2"})
+_V2 = _SSE | {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
+_AVX2 = _V2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
+_AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+_FEATURES = {"sse": _SSE, "avx2": _AVX2, "avx512": _AVX512}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A processor: its triple, the features code may use, and its name; perhaps a device."""
+
+    triple: str
+    features: tuple[str, ...]
+    """Feature names as Linux gives them, sorted."""
+    cpu: str = ""
+    device: OpenCLDevice | None = None
+    """The OpenCL device that runs the code; the processor itself, in C, if None."""
+
+    @staticmethod
+    def host(vectors: str | None = None) -> Target:
+        """The processor that this process runs on.
+
+        With `vectors` ("sse", "avx2" or "avx512"), only what every x86-64 processor
+        with these registers has. `ToolchainError` where this one has not.
+        """
+        return _host() if vectors is None else _limited(_host(), vectors)
+
+    @staticmethod
+    def opencl(device: str | int | None = None) -> Target:
+        """An OpenCL device of this machine: by number, by kind ("gpu", "cpu") or by name.
+
+        The first that `canao devices` lists if nothing is given. `DeviceError` where
+        there is none, `MissingExtraError` where pyopencl is not installed.
+        """
+        from canao.machine.opencl_devices import choose_device
+
+        return replace(_host(), device=choose_device(device))
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+        if self.device is not None:
+            return f"OpenCL {self.device.name}"
+        return f"{self.triple} {self.cpu}".strip()
+
+    @property
+    def language(self) -> str:
+        """What code for it is written in: "c" or "opencl"."""
+        return "c" if self.device is None else "opencl"
+
+    @property
+    def device_model(self) -> DeviceModel | None:
+        """What lowering must know of its device."""
+        return None if self.device is None else self.device.model
+
+    @property
+    def architecture(self) -> str:
+        """The first part of the triple."""
+        return self.triple.partition("-")[0]
+
+    @property
+    def vector_unit(self) -> VectorUnit:
+        """The vector registers that code for this target uses."""
+        return vector_unit(self.features) if self.device is None else self.device.model.unit
+
+    @property
+    def march(self) -> str:
+        """The value of `-march` that selects this processor; empty if none is known."""
+        return "native" if self == Target.host() else _MARCH.get(self.vector_unit.name, "")
+
+    def runs_on(self, host: Target) -> bool:
+        """Whether code for this target can run on `host`."""
+        same_family = self.architecture == host.architecture
+        return same_family and set(self.features) <= set(host.features)
+
+
+def _limited(host: Target, vectors: str) -> Target:
+    if vectors not in _FEATURES:
+        raise ToolchainError(
+            f"there are no vector registers '{vectors}'; choose one of {', '.join(_FEATURES)}"
+        )
+    features = _FEATURES[vectors]
+    missing = sorted(features - set(host.features))
+    if host.architecture != "x86_64" or missing:
+        lacking = " ".join(missing) or f"it is {host.architecture}"
+        raise ToolchainError(
+            f"this machine has no {vectors} registers ({lacking}); choose others, or leave it out"
+        )
+    return Target(host.triple, tuple(sorted(features)))
+
+
+@cache
+def _host() -> Target:
+    machine = platform.machine().lower()
+    architecture = _ARCHITECTURES.get(machine, machine)
+    system = platform.system().lower()
+    triple = f"{architecture}-{_OPERATING_SYSTEMS.get(system, system)}"
+    fields = _cpu_fields(Path("/proc/cpuinfo"))
+    features = set((fields.get("flags") or fields.get("Features") or "").split())
+    if architecture == "aarch64":
+        features.add("asimd")
+    elif architecture == "x86_64":
+        features.add("sse2")
+    name = fields.get("model name") or platform.processor() or architecture
+    return Target(triple, tuple(sorted(features)), name)
+
+
+def _cpu_fields(path: Path) -> dict[str, str]:
+    """The fields of the first processor that `/proc/cpuinfo` lists."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    first, _, _ = text.partition("\n\n")
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def available_cores() -> int:
+    """Physical cores that this process may run on."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    allowed = os.sched_getaffinity(0)
+    siblings = {_siblings_of(cpu) for cpu in allowed}
+    return max(1, len(siblings))
+
+
+def _siblings_of(cpu: int) -> str:
+    """The hardware threads of one core, as Linux lists them; the CPU itself if unknown."""
+    path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return str(cpu)

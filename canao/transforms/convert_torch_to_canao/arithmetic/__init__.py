@@ -1,0 +1,1 @@
+"""Conversions of elementwise arithmetic, functions, quotients and casts."""

@@ -1,0 +1,1 @@
+"""Conversions whose places are tensors: lookups, scattering, masks, sorting."""

@@ -1,0 +1,1 @@
+"""Conversions that move or make elements and compute nothing."""

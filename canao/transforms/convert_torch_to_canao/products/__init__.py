@@ -1,0 +1,1 @@
+"""Conversions of products of matrices and of convolutions."""

@@ -1,0 +1,1 @@
+"""Conversions of reductions, scans, windows and what is normalised by them."""

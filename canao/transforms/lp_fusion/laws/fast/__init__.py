@@ -1,0 +1,1 @@
+"""Laws that give up accuracy for speed, on request only: products as seven of half the size."""

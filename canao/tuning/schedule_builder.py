@@ -1,0 +1,109 @@
+"""Schedules of layers made into libraries of their own, compiled while others are lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from canao.building.cache import Cache, hash_of_file
+from canao.building.library import Library, build_library
+from canao.building.opencl.binary import store_source
+from canao.building.toolchain import Compiler
+from canao.errors import ToolchainError, VerificationError
+from canao.lowering.choose.layer_task import LayerTask
+from canao.lowering.schedules.schedule import Schedule
+from canao.lowering.standalone import standalone_program
+from canao.machine.target import Target
+from canao.program import Program
+from canao.tuning.runner import Entry
+
+_BUILDERS = 2
+"""C compilers run at once."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A schedule with its library, ready to be measured.
+
+    The name of the entry is the hash of its library: compilers note nothing
+    in it that differs between two texts with the same code.
+    """
+
+    schedule: Schedule
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A schedule that was refused by the proof of legality, the emitter or the C compiler."""
+
+    schedule: Schedule
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Job:
+    program: Program
+    library: Future[Library]
+
+
+class ScheduleBuilder:
+    """Builds schedules in the background; `progress` is told of each that is begun."""
+
+    def __init__(
+        self, compiler: Compiler, target: Target, cache: Cache, progress: Callable[[str], None]
+    ) -> None:
+        self.compiler = compiler
+        self.target = target
+        self.cache = cache
+        self._progress = progress
+        self._pool = ThreadPoolExecutor(_BUILDERS)
+        self._jobs: dict[tuple[str, Schedule], _Job | Refused] = {}
+
+    def close(self) -> None:
+        """Give up what is not begun and wait for the rest."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def begin(self, task: LayerTask, schedules: Sequence[Schedule], name: str) -> None:
+        """Lower schedules and have them compiled; `name` is that of the layer, for people."""
+        for n, schedule in enumerate(schedules, start=1):
+            if (task.key, schedule) in self._jobs:
+                continue
+            self._progress(f"building schedule {n} of {len(schedules)} of {name}")
+            self._jobs[task.key, schedule] = self._job(task, schedule)
+
+    def _job(self, task: LayerTask, schedule: Schedule) -> _Job | Refused:
+        try:
+            program = standalone_program(task, schedule)
+        except VerificationError as error:
+            return Refused(schedule, str(error))
+        return _Job(program, self._pool.submit(self._library, program))
+
+    def _library(self, program: Program) -> Library:
+        """What the process that measures loads: of OpenCL the text, which it builds itself."""
+        if self.target.device is None:
+            return build_library(program.source, self.compiler, self.target, self.cache)
+        return store_source(program.source, self.cache)
+
+    def wait(self) -> None:
+        """Return when nothing is being compiled: measuring needs a quiet machine."""
+        for job in self._jobs.values():
+            if isinstance(job, _Job):
+                job.library.exception()
+
+    def finish(
+        self, task: LayerTask, schedules: Sequence[Schedule], name: str
+    ) -> Iterator[Built | Refused]:
+        """What became of each schedule, in order; what was not begun is begun now."""
+        self.begin(task, schedules, name)
+        for schedule in schedules:
+            job = self._jobs[task.key, schedule]
+            yield job if isinstance(job, Refused) else self._built(schedule, job)
+
+    def _built(self, schedule: Schedule, job: _Job) -> Built | Refused:
+        try:
+            path = job.library.result().path
+        except ToolchainError as error:
+            return Refused(schedule, str(error))
+        return Built(schedule, Entry(hash_of_file(path), job.program, path, self.target.device))

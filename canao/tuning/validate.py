@@ -1,0 +1,126 @@
+"""Checks the winners of the tuning database against the machine as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from xdsl.context import Context
+
+from canao.building.cache import digest
+from canao.lowering.choose.layer_task import LayerTask, choose_by_model
+from canao.lowering.lower_canao_to_affine import ModuleLowering
+from canao.lowering.schedules.schedule import Schedule
+from canao.runtime.parse import parse_module
+from canao.transforms.outline_weights import OutlineWeightsPass
+from canao.tuning.database import Measurement, Outcome, Record, TuningKey
+from canao.tuning.tuner import Tuner
+from canao.tuning.tuning_file import parse_schedule
+
+DRIFT = 1.15
+"""A winner this many times slower than another schedule is one no more."""
+_RIVALS = 2
+"""Schedules that a winner is measured against."""
+_FAILED = (Outcome.crashed, Outcome.timeout, Outcome.wrong, Outcome.illegal)
+_SAME_MACHINE = ("triple", "cpu", "features")
+_SAME_CODE = ("toolchain", "lowering")
+
+
+class Standing(StrEnum):
+    """What became of a winner."""
+
+    sound = "sound"
+    drifted = "drifted"
+    """Another schedule is faster now."""
+    failed = "failed"
+    """It cannot be built, is illegal, crashes, or is not of the layer it claims."""
+    stale = "stale"
+    """Another compiler or another canao made it: it is not used."""
+    elsewhere = "elsewhere"
+    """It is of another processor and was not checked."""
+    unfinished = "unfinished"
+    """The search was stopped; the next one goes on from there."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A record and what became of its winner."""
+
+    record: Record
+    standing: Standing
+    detail: str = ""
+
+
+def validate(tuner: Tuner, progress: Callable[[str], None] = lambda text: None) -> list[Verdict]:
+    """Build, prove and measure every winner that this machine would use."""
+    verdicts: list[Verdict] = []
+    for record in tuner.database.records():
+        progress(f"validating {record.ops}")
+        verdicts.append(_judge(tuner, record))
+    return verdicts
+
+
+def _judge(tuner: Tuner, record: Record) -> Verdict:
+    found: list[Verdict] = []
+
+    def check(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
+        found.append(_check(tuner, record, task))
+        return choose_by_model(task)
+
+    here = tuner.environment(record.key.threads)
+    if _differ(record.key, here, _SAME_MACHINE):
+        return Verdict(record, Standing.elsewhere, record.key.cpu)
+    if _differ(record.key, here, _SAME_CODE):
+        return Verdict(record, Standing.stale)
+    if not record.winner:
+        return Verdict(record, Standing.unfinished)
+    try:
+        module = parse_module(record.module)
+        module.verify()
+        OutlineWeightsPass().apply(Context(), module)
+        ModuleLowering(tuner.target.vector_unit, record.key.threads, check).run(module)
+    except Exception as error:
+        # The text may come from a file: whatever it does to the passes, it is not usable.
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return Verdict(record, Standing.failed, first)
+    return found[0] if len(found) == 1 else Verdict(record, Standing.failed, "not one layer")
+
+
+def _differ(one: TuningKey, other: TuningKey, names: tuple[str, ...]) -> bool:
+    return any(getattr(one, name) != getattr(other, name) for name in names)
+
+
+def _check(tuner: Tuner, record: Record, task: LayerTask) -> Verdict:
+    if digest(task.key) != record.key.layer:
+        return Verdict(record, Standing.failed, "its module is not the layer that it names")
+    candidates = {schedule.to_json() for schedule in tuner.candidates(task)}
+    if record.winner not in candidates:
+        return Verdict(record, Standing.failed, "its winner is no schedule of this layer")
+    verdict = _race(tuner, record, task)
+    # A neighbour's noise seldom strikes the same schedule twice.
+    return _race(tuner, record, task) if verdict.standing is Standing.drifted else verdict
+
+
+def _race(tuner: Tuner, record: Record, task: LayerTask) -> Verdict:
+    """Measure the winner against its rivals."""
+    measured: dict[str, Measurement] = {}
+    tuner.race(task, _field(record, task), lambda m: measured.update({m.schedule: m}))
+    winner = measured[record.winner]
+    if winner.outcome in _FAILED:
+        return Verdict(record, Standing.failed, f"{winner.outcome}: {winner.reason}")
+    timed = [m for m in measured.values() if m.ms is not None]
+    fastest = min(timed, key=lambda m: m.ms or 0.0)
+    if winner.ms and fastest.ms and winner.ms > DRIFT * fastest.ms:
+        times = f"{winner.ms:.4f} ms, {fastest.name} {fastest.ms:.4f} ms"
+        return Verdict(record, Standing.drifted, f"{winner.name} {times}")
+    return Verdict(record, Standing.sound, f"{winner.ms or 0.0:.4f} ms")
+
+
+def _field(record: Record, task: LayerTask) -> list[Schedule]:
+    """The winner, the cost model's choice and the runners-up."""
+    finished = [m for m in record.measurements if m.outcome is Outcome.ok]
+    finished.sort(key=lambda m: m.ms or 0.0)
+    rivals = [m.schedule for m in finished if m.schedule != record.winner][:_RIVALS]
+    texts = [record.winner, choose_by_model(task)[0].to_json(), *rivals]
+    return [parse_schedule(text) for text in dict.fromkeys(texts)]
