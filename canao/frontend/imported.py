@@ -13,11 +13,11 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType, f16
 from xdsl.dialects.func import Func, FuncOp, ReturnOp
 from xdsl.ir import Attribute
-from xdsl.parser import Parser
 from xdsl.utils.exceptions import ParseError, VerifyException
 
 from canao.dialects.canao import Canao
 from canao.dialects.canao.source import dtype_of_element
+from canao.dialects.mlir_parser import MlirParser
 from canao.errors import InputFileError
 from canao.frontend.convention import Argument, CallConvention, InputTensor, Result
 from canao.frontend.dtypes import Array
@@ -57,7 +57,7 @@ def parse_mlir(text_or_path: str | Path) -> ModuleOp:
     text, name = _read(text_or_path)
     check_text(text, name)
     try:
-        module = Parser(mlir_context(), text, name).parse_module()
+        module = MlirParser(mlir_context(), text, name).parse_module()
     except ParseError as error:
         raise InputFileError(_located(error, name)) from error
     except VerifyException as error:

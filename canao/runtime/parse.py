@@ -5,9 +5,9 @@ from __future__ import annotations
 from xdsl.context import Context
 from xdsl.dialects.builtin import Builtin, ModuleOp
 from xdsl.dialects.func import Func
-from xdsl.parser import Parser
 
 from canao.dialects.canao import Canao
+from canao.dialects.mlir_parser import MlirParser
 
 
 def parse_module(text: str) -> ModuleOp:
@@ -15,4 +15,4 @@ def parse_module(text: str) -> ModuleOp:
     context = Context()
     for dialect in (Builtin, Func, Canao):
         context.load_dialect(dialect)
-    return Parser(context, text).parse_module()
+    return MlirParser(context, text).parse_module()

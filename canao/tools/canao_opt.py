@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from io import BytesIO
 from typing import IO
 
 from xdsl.dialects.builtin import ModuleOp
@@ -26,6 +25,7 @@ from xdsl.utils.exceptions import (
 )
 from xdsl.xdsl_opt_main import xDSLOptMain
 
+from canao.dialects.mlir_parser import MlirParser
 from canao.errors import CanaoError
 from canao.frontend.mlir_text import check_text
 from canao.tools.context import TorchContext
@@ -48,15 +48,12 @@ class CanaoOptMain(xDSLOptMain):
             self.ctx.register_dialect(name, dialect)
 
     def register_all_frontends(self) -> None:
-        super().register_all_frontends()
-        parse = self.available_frontends["mlir"]
+        def parse(io: IO[bytes]) -> ModuleOp:
+            text, name = io.read().decode(), self.get_input_name()
+            check_text(text, name)
+            return MlirParser(self.ctx, text, name).parse_module(not self.args.no_implicit_module)
 
-        def checked(io: IO[bytes]) -> ModuleOp:
-            data = io.read()
-            check_text(data.decode(), self.get_input_name())
-            return parse(BytesIO(data))
-
-        self.available_frontends["mlir"] = checked
+        self.available_frontends["mlir"] = parse
 
     def register_all_passes(self) -> None:
         for name, make in get_all_passes().items():

@@ -28,6 +28,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from canao.dialects.canao.types import i1, i8, i16, i32, i64, ui8
 from canao.dialects.interfaces import AccessPattern, CanaoOp
+from canao.dialects.mlir_parser import MlirParser
 
 _BARE_HEX = re.compile(r"[<\[,\s-]0x[0-9A-Fa-f]")
 
@@ -143,8 +144,9 @@ class ConstantOp(SourceOp):
         if not isinstance(value, DenseIntOrFPElementsAttr):
             parser.raise_error("expected a dense elements attribute")
         text = parser.lexer.input.slice(start, parser.pos) or ""
-        if isinstance(value.get_element_type(), AnyFloat) and _has_bare_hex(text):
-            # xDSL reads the digits as an integer, so that 0xFF800000 would be 4.3e9
+        bare = isinstance(value.get_element_type(), AnyFloat) and _has_bare_hex(text)
+        if bare and not isinstance(parser, MlirParser):
+            # xDSL's own parser takes the digits for an integer: 0xFF800000 would be 4.3e9
             parser.raise_error('write the bytes of floats in quotes: dense<"0x000080FF"> is -inf')
         return cls(value)
 

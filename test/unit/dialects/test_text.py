@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from math import inf, nan
 
 import numpy as np
@@ -9,11 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, ModuleOp
+from xdsl.dialects.arith import Arith
+from xdsl.dialects.arith import ConstantOp as ConstantOfLoops
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    Builtin,
+    DenseIntOrFPElementsAttr,
+    ModuleOp,
+    TensorType,
+    VectorType,
+    f32,
+    f64,
+)
 from xdsl.dialects.func import Func
 from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import ParseError
 
 from canao.dialects.canao import Canao, ConstantOp
+from canao.dialects.canao.source import dense_elements
+from canao.dialects.mlir_parser import MlirParser
 from canao.lowering.pipeline import lower
 from canao.machine.processor import GENERIC
 
@@ -21,11 +37,17 @@ from canao.machine.processor import GENERIC
 AWKWARD = (inf, -inf, nan, 12583039.0, 16777217.0, -8388609.0, 1e300, 1e-40, -0.0, 0.1)
 
 
-def parse(text: str) -> ModuleOp:
+def parse(text: str, parser: type[Parser] = MlirParser) -> ModuleOp:
     context = Context()
-    for dialect in (Builtin, Func, Canao):
+    for dialect in (Arith, Builtin, Func, Canao):
         context.load_dialect(dialect)
-    return Parser(context, text).parse_module()
+    return parser(context, text).parse_module()
+
+
+def generic(module: ModuleOp) -> str:
+    text = StringIO()
+    Printer(text, print_generic_format=True).print_op(module)
+    return text.getvalue()
 
 
 def numbers(width: int) -> st.SearchStrategy[float]:
@@ -40,10 +62,31 @@ def test_constants(dtype: type[np.floating], width: int, data: st.DataObject) ->
     with np.errstate(over="ignore"):
         array = np.array(drawn, dtype)
     module = ModuleOp([ConstantOp.from_array(array)])
-    (again,) = parse(str(module)).ops
-    assert isinstance(again, ConstantOp)
-    assert again.array().tobytes() == array.tobytes() or np.isnan(array).any()
-    np.testing.assert_array_equal(again.array(), array)
+    for text in (str(module), generic(module)):
+        (again,) = parse(text).ops
+        assert isinstance(again, ConstantOp)
+        assert again.array().tobytes() == array.tobytes() or np.isnan(array).any()
+        np.testing.assert_array_equal(again.array(), array)
+
+
+@pytest.mark.parametrize(("element", "width"), [(f32, 32), (f64, 64)])
+@given(data=st.data())
+def test_constants_of_loops(element: AnyFloat, width: int, data: st.DataObject) -> None:
+    drawn = data.draw(st.lists(numbers(width), min_size=1, max_size=5))
+    for type_ in (VectorType(element, [len(drawn)]), TensorType(element, [len(drawn), 1])):
+        value = dense_elements(type_, drawn)
+        module = ModuleOp([ConstantOfLoops(value)])
+        for text in (str(module), generic(module)):
+            (again,) = parse(text).ops
+            assert isinstance(again, ConstantOfLoops)
+            assert isinstance(again.value, DenseIntOrFPElementsAttr)
+            np.testing.assert_array_equal(again.value.get_values(), value.get_values())
+
+
+def test_bits_are_refused_where_they_would_be_integers() -> None:
+    text = "%c = canao.constant dense<0xFF800000> : tensor<f32>"
+    with pytest.raises(ParseError, match="write the bytes of floats in quotes"):
+        parse(text, Parser)
 
 
 def test_weights_of_a_program() -> None:

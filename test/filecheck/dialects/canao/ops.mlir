@@ -1,4 +1,5 @@
 // RUN: canao-opt %s | canao-opt | filecheck %s
+// RUN: canao-opt %s --print-op-generic | canao-opt | filecheck %s
 
 // Every operation prints what it reads.
 func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> tensor<4x8xf32> {
@@ -47,6 +48,12 @@ func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> te
   %tan = canao.tan %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %atan2 = canao.atan2 %x, %y : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
   %copysign = canao.copysign %x, %y : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+  %floor = canao.floor %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %ceil = canao.ceil %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %trunc = canao.trunc %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %round = canao.round %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %keep_rounding = canao.keep_rounding %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %fmod = canao.fmod %x, %y : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
   %cast = canao.cast %x : (tensor<4x8xf32>) -> tensor<4x8xf64>
   %sum = canao.reduce_sum %x axes [0, 1] : (tensor<4x8xf32>) -> tensor<1x1xf32>
   %largest = canao.reduce_max %x axes [1] : (tensor<4x8xf32>) -> tensor<4x1xf32>
@@ -118,6 +125,12 @@ func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> te
 // CHECK-NEXT:   %tan = canao.tan %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %atan2 = canao.atan2 %x, %y : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %copysign = canao.copysign %x, %y : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %floor = canao.floor %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %ceil = canao.ceil %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %trunc = canao.trunc %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %round = canao.round %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %keep_rounding = canao.keep_rounding %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %fmod = canao.fmod %x, %y : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %cast = canao.cast %x : (tensor<4x8xf32>) -> tensor<4x8xf64>
 // CHECK-NEXT:   %sum = canao.reduce_sum %x axes [0, 1] : (tensor<4x8xf32>) -> tensor<1x1xf32>
 // CHECK-NEXT:   %largest = canao.reduce_max %x axes [1] : (tensor<4x8xf32>) -> tensor<4x1xf32>

@@ -10,7 +10,8 @@ func.func @ops(%x: vector<8xf32>, %y: vector<8xf32>, %n: vector<8xi64>) {
   %b = canao_vector.convert %x : vector<8xf32> to vector<8xi64>
   %h = canao_vector.keep %x : vector<8xf32>
   %o = canao_vector.in_order %h : vector<8xf32>
-  "canao_memory.compiler_fence"(%h, %o) : (vector<8xf32>, vector<8xf32>) -> ()
+  %f = canao_vector.fmod %x, %y : vector<8xf32>
+  %r = canao_vector.keep_rounding %f : vector<8xf32>
   func.return
 }
 
@@ -22,4 +23,5 @@ func.func @ops(%x: vector<8xf32>, %y: vector<8xf32>, %n: vector<8xi64>) {
 // CHECK-NEXT: %b = canao_vector.convert %x : vector<8xf32> to vector<8xi64>
 // CHECK-NEXT: %h = canao_vector.keep %x : vector<8xf32>
 // CHECK-NEXT: %o = canao_vector.in_order %h : vector<8xf32>
-// CHECK-NEXT: "canao_memory.compiler_fence"(%h, %o) : (vector<8xf32>, vector<8xf32>) -> ()
+// CHECK-NEXT: %f = canao_vector.fmod %x, %y : vector<8xf32>
+// CHECK-NEXT: %r = canao_vector.keep_rounding %f : vector<8xf32>
