@@ -24,11 +24,22 @@ CARRIERS := requirements/models.txt requirements/data.txt
 # No network while anything runs: models come from installed packages.
 OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
+# Each worker has a row of neighbours, so that what a file's tests share is made once, and takes
+# from the others when it has no more.
+PYTEST = $(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
 # What exported OpenCL programs are built with, which PyPI does not have; by Debian's names.
 HEADERS := opencl-headers ocl-icd-opencl-dev
 APT := $(if $(filter 0,$(shell id -u)),,sudo --non-interactive) apt-get
 
-.PHONY: help run test test-all lint lit headers pytest format clean
+# Asks the index of packages for one of them, before gigabytes are.
+HAS_INDEX = $(INSTALL) --retries 1 --timeout 20 --dry-run --ignore-installed --no-deps setuptools >/dev/null 2>&1 \
+	|| { echo "canao's packages come from PyPI, which pip cannot reach: see to the network, or name another index as PIP_FLAGS='--index-url URL'" >&2; exit 1; }
+
+# Without its compiled files every child process would read the sources of canao anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help run test test-all lint style types imports lit headers format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,20 +48,29 @@ run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2 and compare it with PyTorch; 
 	@$(OFFLINE) $(BIN)/python examples/embed_sentences.py
 	@$(OFFLINE) $(BIN)/python examples/search_reviews.py
 
-test: lint lit headers ## Check style and types, then run the tests that take minutes at most
-	@$(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS) -m "not slow"
+test: headers ## Check style and types, then run the tests that take minutes at most
+	@$(MAKE) --no-print-directory --jobs lint lit
+	@$(PYTEST) -m "not slow"
 
-test-all: lint lit headers ## Like test, with the slow tests
-	@$(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS)
+test-all: headers ## Like test, with the slow tests
+	@$(MAKE) --no-print-directory --jobs lint lit
+	@$(PYTEST)
 
-lint: $(VENV)/dev.stamp ## Check style (ruff) and types (basedpyright)
+lint: style types imports ## Check style (ruff), types (basedpyright) and who imports whom (import-linter)
+
+style: $(VENV)/dev.stamp
 	@echo "==> ruff" && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/dev.stamp
 	@echo "==> basedpyright" && $(BIN)/basedpyright --pythonpath $(BIN)/python
+
+imports: $(VENV)/dev.stamp
+	@echo "==> import-linter" && $(BIN)/lint-imports --no-cache --no-logo
 
 lit: $(VENV)/dev.stamp ## Run the tests of IR transformations
 	@echo "==> lit" && $(BIN)/lit --verbose test/filecheck docs/examples
 
-headers:
+headers: $(if $(COMPILER),,$(VENV)/dev.stamp)
 	@echo '#include <CL/cl.h>' | $(or $(COMPILER),$(BIN)/python -m ziglang cc) -E -x c - >/dev/null 2>&1 \
 	|| { echo "==> installing $(HEADERS)" && $(APT) update --quiet=2 && $(APT) install --yes --quiet=2 $(HEADERS) >/dev/null; } \
 	|| { echo "the tests of exported OpenCL programs need OpenCL's headers and loader: install $(HEADERS)" >&2; exit 1; }
@@ -66,16 +86,19 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "canao needs Python 3.11 or newer: install it, or give its path as PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "canao needs Python 3.11 or newer; $(PYTHON) is older: give another as PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "canao needs Python's modules venv and ensurepip, which $(PYTHON) lacks: install them (Debian has them in python3-venv), or give another as PYTHON=..." >&2; exit 1; }
+	@df -Pk . | awk 'NR == 2 && $$4 < 5000000 { exit 1 }' || { echo "canao needs 5 GB for the packages that it installs, and the disk of $(CURDIR) has less: free some" >&2; exit 1; }
 	@echo "==> creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: pyproject.toml $(CARRIERS) | $(VENV)/bin/python
+	@$(HAS_INDEX)
 	@echo "==> installing canao[$(RUN_EXTRAS)] (a few minutes the first time)"
 	@$(INSTALL) --editable '.[$(RUN_EXTRAS)]'
 	@$(INSTALL) --no-deps $(addprefix --requirement ,$(CARRIERS))
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml $(CARRIERS) | $(VENV)/bin/python
+	@$(HAS_INDEX)
 	@echo "==> installing canao[dev] (a few minutes the first time)"
 	@$(INSTALL) --editable '.[dev]'
 	@$(INSTALL) --no-deps $(addprefix --requirement ,$(CARRIERS))

