@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from xdsl.dialects.builtin import ModuleOp
 
     from canao.frontend.state import ModelState
-    from canao.lowering.choose.layer_task import Chooser, Foresee
+    from canao.lowering.choose.layer_task import Chooser, PrepareTasks
 
     Model = torch.nn.Module | ExportedProgram | Callable[..., Any] | str | Path
     ExampleInputs = tuple[Any, ...] | Mapping[str, Any]
@@ -259,7 +259,7 @@ def _is_path(model: str | Path) -> bool:
 
 def _lower(imported: _Imported, options: Options, threads: int, watch: _Stopwatch) -> Lowered:
     """The program of a model, from the cache if it was lowered before."""
-    from canao.lowering.choose.layer_task import choose_by_model, foresee_nothing
+    from canao.lowering.choose.layer_task import choose_by_model, prepare_nothing
     from canao.tuning.tuner import Tuner
 
     chosen: dict[str, object] = {
@@ -270,7 +270,7 @@ def _lower(imported: _Imported, options: Options, threads: int, watch: _Stopwatc
     }
     if options.tune == "off":
         return _lower_by(
-            choose_by_model, foresee_nothing, imported, options, chosen, threads, watch
+            choose_by_model, prepare_nothing, imported, options, chosen, threads, watch
         )
     with closing(
         Tuner(
@@ -284,7 +284,9 @@ def _lower(imported: _Imported, options: Options, threads: int, watch: _Stopwatc
     ) as tuner:
         # Programs made before a winner was replaced are made again.
         chosen["winners"] = tuner.database.changes()
-        lowered = _lower_by(tuner.chooser, tuner.foresee, imported, options, chosen, threads, watch)
+        lowered = _lower_by(
+            tuner.chooser, tuner.prepare_tasks, imported, options, chosen, threads, watch
+        )
     if tuner.seconds:
         watch.add("tuning", tuner.seconds)
         watch.add("affine", -tuner.seconds)
@@ -293,7 +295,7 @@ def _lower(imported: _Imported, options: Options, threads: int, watch: _Stopwatc
 
 def _lower_by(
     chooser: Chooser,
-    foresee: Foresee,
+    prepare_tasks: PrepareTasks,
     imported: _Imported,
     options: Options,
     chosen: Mapping[str, object],
@@ -320,7 +322,7 @@ def _lower_by(
             device=options.target.device_model,
             dtype=options.dtype,
             chooser=chooser,
-            foresee=foresee,
+            prepare_tasks=prepare_tasks,
             on_stage=on_stage,
         )
         return Lowered(program, {n: text for n, text in ir.items() if n != program.language})

@@ -33,7 +33,7 @@ class AccessPattern(StrEnum):
     BROADCAST = "broadcast"
     """`out[i, j] = f(a[i, j], b[j])`: an operand lacks a dimension."""
     REDUCE = "reduce"
-    """`out[i] = fold over j of a[i, j]`."""
+    """`out[i] = reduction over j of a[i, j]`."""
     CONTRACT = "contract"
     """`out[i, j] = sum over k of a[i, k] * b[k, j]`."""
     REORGANISE = "reorganise"
@@ -179,7 +179,7 @@ class Decomposable(CanaoOp, ABC):
 
 @dataclass(frozen=True)
 class ReductionKind:
-    """A fold: its neutral element and the name of its binary operation."""
+    """A reduction: its neutral element and the name of its binary operation."""
 
     name: str
     neutral: float

@@ -122,8 +122,8 @@ def _define_reduction(op_type: type[ReduceOp], function: Callable[..., Array]) -
         if not args[0].size:
             start = neutral_number(op.KIND, element_of(op.result))
             return (np.full(shape_of(op.result), start, args[0].dtype),)
-        folded = function(args[0], axis=op.axis_numbers(), keepdims=True)
-        return (np.asarray(folded).astype(args[0].dtype, copy=False),)
+        reduced = function(args[0], axis=op.axis_numbers(), keepdims=True)
+        return (np.asarray(reduced).astype(args[0].dtype, copy=False),)
 
     setattr(_TableFunctions, f"run_{op_type.__name__}", impl(op_type)(run))
 

@@ -12,15 +12,15 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from canao.dialects.canao import LayerOp, WeightOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.group_memory import allocate_own
-from canao.lowering.emit.groups.pipelined_product import StagedProductEmitter
+from canao.lowering.emit.groups.pipelined_product import PipelinedProductEmitter
 from canao.lowering.emit.groups.shared_stage import SharedStageEmitter
-from canao.lowering.emit.groups.stage_buffers import Room
+from canao.lowering.emit.groups.stage_buffers import StageBuffers
 from canao.lowering.emit.loops import Loops, Names, branch, index_constant, parallel
 from canao.lowering.emit.roles import role_of, stage_role
 from canao.lowering.emit.scalar_ops import add
 from canao.lowering.emit.stage_emitter import StageEmitter
 from canao.lowering.emit.value_emitter import Buffer
-from canao.lowering.schedules.pipelining_plan import own_parts, staged_elements
+from canao.lowering.schedules.pipelining_plan import k_tile_elements, own_parts
 from canao.lowering.schedules.schedule import Group, Schedule, StageSchedule
 from canao.lowering.schedules.scratch import buffer_holders
 from canao.lowering.stages.form_stages import form_stages
@@ -54,7 +54,7 @@ class KernelEmitter:
         halves = zip((*self.body.args, *self.outputs), halves_of(layer), strict=True)
         self.halves = frozenset(value for value, half in halves if half)
         """The inputs and outputs that lie in memory as halves."""
-        self.rooms: list[Room] = []
+        self.stage_buffers: list[StageBuffers] = []
         inputs = zip(self.body.args, layer.inputs, strict=True)
         self.constant = {a for a, value in inputs if isinstance(value.owner, WeightOp)}
         self.roles = self._roles()
@@ -84,7 +84,7 @@ class KernelEmitter:
 
         def task(inner: Block, loops: Loops, at: Sequence[Index]) -> None:
             scratch = self._scratch(inner)
-            self.rooms = self._rooms(inner)
+            self.stage_buffers = self._stage_buffers(inner)
             self._choose(inner, loops, at, segments, [], {**buffers}, scratch)
 
         named = zip(self.stages[0].words, self.schedule.band, strict=False)
@@ -143,14 +143,14 @@ class KernelEmitter:
             scratch[stage.target] = made
         return scratch
 
-    def _rooms(self, block: Block) -> list[Room]:
+    def _stage_buffers(self, block: Block) -> list[StageBuffers]:
         """What each stage needs beside its target.
 
         Stages take turns in the memory of the group, of which none leaves anything behind.
         """
         stages = range(len(self.stages))
         if self.schedule.group is None:
-            return [Room(waiting=self._sums_memory(block, n)) for n in stages]
+            return [StageBuffers(partial_sums=self._sums_memory(block, n)) for n in stages]
         needed: dict[Attribute, int] = {}
         for n in stages:
             element = self._element(n)
@@ -174,34 +174,36 @@ class KernelEmitter:
         """What a stage needs of the memory of the group beside its target."""
         group = self.schedule.group
         assert group is not None
-        staged = group.staged[n]
-        if not staged:
-            return prod(self._sizes(n)) * group.ways[n] if group.ways[n] > 1 else 0
-        sizes = [*self._sizes(n), staged]
-        return staged_elements(self.stages[n], sizes, group.items, self.lanes)
+        k_tile = group.k_tile[n]
+        if not k_tile:
+            return prod(self._sizes(n)) * group.split_k[n] if group.split_k[n] > 1 else 0
+        sizes = [*self._sizes(n), k_tile]
+        return k_tile_elements(self.stages[n], sizes, group.items, self.lanes)
 
     def _room(
         self, block: Block, n: int, group: Group, shared: Mapping[Attribute, SSAValue]
-    ) -> Room:
-        ways, staged, element = group.ways[n], group.staged[n], self._element(n)
-        if not staged:
-            folds = ways > 1
-            waiting = None if folds else self._sums_memory(block, n)
-            return Room(ways, shared[element] if folds else None, waiting=waiting)
+    ) -> StageBuffers:
+        split_k, k_tile, element = group.split_k[n], group.k_tile[n], self._element(n)
+        if not k_tile:
+            splits = split_k > 1
+            partial_sums = None if splits else self._sums_memory(block, n)
+            return StageBuffers(
+                split_k, shared[element] if splits else None, partial_sums=partial_sums
+            )
         sums, *fetched = own_parts(
             self.stages[n],
             self.schedule.stages[n],
-            [*self._sizes(n), staged],
+            [*self._sizes(n), k_tile],
             group.items,
             self.lanes,
         )
         own = [allocate_own(block, element, group.items, size) for size in (sums, *fetched)]
         for memory, word in zip(own, (PARTIAL, *(FETCHED for _ in fetched)), strict=True):
             memory.name_hint = word
-        return Room(
-            ways=ways,
+        return StageBuffers(
+            split_k=split_k,
             shared=shared[element],
-            staged=staged,
+            k_tile=k_tile,
             items=group.items,
             sums=own[0],
             fetched=tuple(own[1:]),
@@ -223,9 +225,9 @@ class KernelEmitter:
         if stage.target not in self.halves or not schedule.block or schedule.block >= terms:
             return None
         window = self._window(stage, schedule, self._largest())
-        waiting = _allocate(block, element_of(stage.target), window.size)
-        waiting.name_hint = PARTIAL
-        return waiting
+        partial_sums = _allocate(block, element_of(stage.target), window.size)
+        partial_sums.name_hint = PARTIAL
+        return partial_sums
 
     # --------------------------------------------------------------- tasks
 
@@ -298,14 +300,14 @@ class KernelEmitter:
         self, n: int, buffers: dict[SSAValue, Buffer], parts: Sequence[Part]
     ) -> StageEmitter:
         stage, schedule = self.stages[n], self.schedule.stages[n]
-        room = self.rooms[n]
+        stage_buffers = self.stage_buffers[n]
         sums = None
-        if room.waiting is not None:
-            sums = Buffer(room.waiting, self._window(stage, schedule, parts))
+        if stage_buffers.partial_sums is not None:
+            sums = Buffer(stage_buffers.partial_sums, self._window(stage, schedule, parts))
         if self.schedule.group is None:
             return StageEmitter(stage, schedule, self.lanes, buffers, self.names, sums)
-        kind = StagedProductEmitter if room.staged else SharedStageEmitter
-        return kind(stage, schedule, self.lanes, buffers, self.names, room, sums)
+        kind = PipelinedProductEmitter if stage_buffers.k_tile else SharedStageEmitter
+        return kind(stage, schedule, self.lanes, buffers, self.names, stage_buffers, sums)
 
 
 def _allocate(block: Block, element: Attribute, size: int) -> SSAValue:

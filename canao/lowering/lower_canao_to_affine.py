@@ -48,10 +48,10 @@ from canao.lowering.c.names import unused_name
 from canao.lowering.c.program import BLOCK
 from canao.lowering.choose.layer_task import (
     Chooser,
-    Foresee,
     LayerTask,
+    PrepareTasks,
     choose_by_model,
-    foresee_nothing,
+    prepare_nothing,
 )
 from canao.lowering.kernel import KernelEmitter, flat_memref
 from canao.lowering.schedules.check_schedule import prove_schedule
@@ -88,7 +88,7 @@ class ModuleLowering:
     unit: VectorUnit
     threads: int
     chooser: Chooser = choose_by_model
-    foresee: Foresee = foresee_nothing
+    prepare_tasks: PrepareTasks = prepare_nothing
     device: DeviceModel | None = None
     kernels: list[Kernel] = field(default_factory=list[Kernel])
     calls: list[int] = field(default_factory=list[int])
@@ -131,7 +131,7 @@ class ModuleLowering:
                 )
                 numbers[key] = len(numbers)
             self.calls.append(numbers[key])
-        self.foresee(list(tasks.values()))
+        self.prepare_tasks(list(tasks.values()))
         self.kernels.extend(map(self._kernel, tasks.values()))
 
     def _kernel(self, task: LayerTask) -> Kernel:

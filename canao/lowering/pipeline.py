@@ -19,7 +19,7 @@ from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.lowering.approximate_math import ApproximateMathPass
-from canao.lowering.choose.layer_task import Chooser, Foresee, choose_by_model, foresee_nothing
+from canao.lowering.choose.layer_task import Chooser, PrepareTasks, choose_by_model, prepare_nothing
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
 from canao.lowering.print_unit import plan_memory, print_unit
 from canao.lowering.specs import tensor_specs
@@ -78,7 +78,7 @@ def lower(
     device: DeviceModel | None = None,
     dtype: str = "float32",
     chooser: Chooser = choose_by_model,
-    foresee: Foresee = foresee_nothing,
+    prepare_tasks: PrepareTasks = prepare_nothing,
     on_stage: OnStage | None = None,
     on_pass: OnPass | None = None,
 ) -> Program:
@@ -89,7 +89,7 @@ def lower(
     "fast", large products with weights are multiplied in seven; without
     fusion, every operation is a layer. `dtype` is that of the weights and of what
     lies between layers: "float32" or, for a device, "float16". `chooser` picks the
-    schedule of every distinct layer, after `foresee` was told of all of them.
+    schedule of every distinct layer, after `prepare_tasks` was called with all of them.
 
     Stages: torch, canao, simplified, fused, expanded, affine, c or opencl.
     """
@@ -130,7 +130,7 @@ def lower(
     halve = [HalveStoragePass()] if dtype == "float16" else []
     run("expanded", expand, CollapseRowsPass(), *halve)
     moved = [_bytes(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
-    lowering = ModuleLowering(target_unit, threads, chooser, foresee, device=device)
+    lowering = ModuleLowering(target_unit, threads, chooser, prepare_tasks, device=device)
     lowering.run(module)
     look(LowerCanaoToAffinePass.name, module)
     run("affine", ApproximateMathPass(), plan_memory(device))

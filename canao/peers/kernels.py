@@ -237,7 +237,7 @@ def _kernels_of(name: str, home: Path, sequence: int, threads: int, target: Targ
         """Layers are only there while the model is being lowered."""
         kernels.extend(filter(None, map(_kernel, tasks)))
 
-    lower(imported.module, target_unit=target.vector_unit, threads=threads, foresee=take)
+    lower(imported.module, target_unit=target.vector_unit, threads=threads, prepare_tasks=take)
     return kernels
 
 

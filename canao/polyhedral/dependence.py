@@ -212,7 +212,7 @@ def _split(program: Program, found: isl.UnionMap) -> list[tuple[int, int, isl.Ma
 
 
 def _accumulations(statement: Statement, write: isl.Map) -> isl.Map:
-    """Pairs of instances that accumulate into one total: they differ in folded dimensions only."""
+    """Pairs of instances that accumulate into one total: they differ in reduced dimensions only."""
     same = write.apply_range(write.reverse())
     first = [v.name for v in statement.dims]
     second = [n if d < statement.parallel else f"{n}_" for d, n in enumerate(first)]

@@ -65,8 +65,8 @@ class Access:
 class Statement:
     """Reads, computes, writes; once for every point of `dims`.
 
-    The first `parallel` dimensions are independent, the others are folded. A
-    `reduction` folds by an associative, commutative operation: its instances
+    The first `parallel` dimensions are independent, the others are reduced. A
+    `reduction` combines by an associative, commutative operation: its instances
     accumulate into what they write, in any order.
     """
 

@@ -2,7 +2,7 @@
 
 A time is a vector. Its first components number the parallel task: one for each
 dimension of the band. Then come the position of the nest in the task, the
-numbers of the tiles from the outermost loop inward, and the folded dimensions.
+numbers of the tiles from the outermost loop inward, and the reduced dimensions.
 Between loops stands a constant that puts statements hoisted there before the
 rest. All points of a tile are in registers at once: they have one time.
 """
@@ -33,9 +33,9 @@ class Nest:
     dimension the points computed at once. `vector`: the dimension whose
     neighbours share a vector register, if any. `across`: the dimension whose
     neighbours do so when they are stored, if it is another one; square tiles of
-    both are transposed in between. `block`: points of the first folded dimension
-    that are folded before the innermost independent loop moves on to the next;
-    None folds all.
+    both are transposed in between. `block`: points of the first reduced dimension
+    that are reduced before the innermost independent loop moves on to the next;
+    None takes all.
     """
 
     order: tuple[int, ...]
@@ -196,13 +196,13 @@ class _Clock:
         ]
 
     def tile(self, d: int) -> Component:
-        """The number of the tile along a dimension; a folded one is a tile a point."""
+        """The number of the tile along a dimension; a reduced one is a tile a point."""
         if d not in self.nest.order and d != self.nest.vector:
             return self._component(self.dims[d].name, lambda name: [(name, "")])
         return self._component(self.dims[d].name, lambda name: self._tile_numbers(name, d))
 
     def block(self, d: int, points: int) -> Component:
-        """The number of the block along a folded dimension."""
+        """The number of the block along a reduced dimension."""
         segments = split_evenly(self.dims[d].extent, points)
         return self._component(self.dims[d].name, lambda name: _numbers(name, "0", segments))
 
@@ -334,7 +334,7 @@ def _check_nest(statement: Statement, nest: Nest | Hoist) -> None:
         )
     if nest.block is not None and (nest.block < 1 or statement.parallel == len(statement.dims)):
         raise IllegalScheduleError(
-            f"{statement.name} has no folded terms to take in blocks of {nest.block}"
+            f"{statement.name} has no terms to take in blocks of {nest.block}"
         )
     if nest.vector is not None and not 0 <= nest.vector < len(statement.dims):
         raise IllegalScheduleError(
@@ -350,7 +350,7 @@ def _check_across(statement: Statement, nest: Nest) -> None:
     if statement.reduction or both[0] == both[1] or any(d not in free for d in both):
         raise IllegalScheduleError(
             f"{statement.name} cannot transpose tiles of dimensions {both[0]} and {both[1]}: they "
-            "must be two independent dimensions of a statement that folds nothing"
+            "must be two independent dimensions of a statement that reduces nothing"
         )
 
 

@@ -183,9 +183,9 @@ class _Description:
             return tuple(shape[axis] for axis in mixing[-1].mixed_axes())
         if any(map(_is_lookup, ops)):
             return shape_of(ops[-1].results[0])[-1:]
-        folds = [op for op in ops if op.access_pattern() is AccessPattern.REDUCE]
-        if folds:
-            return _without_ones(shape_of(folds[-1].operands[0]))
+        reductions = [op for op in ops if op.access_pattern() is AccessPattern.REDUCE]
+        if reductions:
+            return _without_ones(shape_of(reductions[-1].operands[0]))
         return self._result_sizes()
 
     def _product_sizes(self, op: Indexed) -> tuple[int, ...]:

@@ -134,7 +134,7 @@ class Tuner:
             lowering=lowering_digest(),
         )
 
-    def foresee(self, tasks: Sequence[LayerTask]) -> None:
+    def prepare_tasks(self, tasks: Sequence[LayerTask]) -> None:
         """Build all that will have to be measured for these layers, so that none waits."""
         start = time.perf_counter()
         for task in tasks:

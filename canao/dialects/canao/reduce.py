@@ -33,7 +33,7 @@ from canao.dialects.interfaces import (
 
 
 def neutral_number(kind: ReductionKind, element: Attribute) -> float:
-    """What a fold starts from: the neutral element among the numbers of an element type."""
+    """What a reduction starts from: the neutral element among the numbers of an element type."""
     value = kind.neutral
     if not isinstance(element, IntegerType) or not isinf(value):
         return value
@@ -44,7 +44,7 @@ def neutral_number(kind: ReductionKind, element: Attribute) -> float:
 
 
 class ReduceOp(IRDLOperation, Indexed, ABC):
-    """`out[i] = fold over j of a[i, j]`: `canao.reduce_sum %a axes [1] : ... -> ...`."""
+    """`out[i] = reduction over j of a[i, j]`: `canao.reduce_sum %a axes [1] : ... -> ...`."""
 
     KIND: ClassVar[ReductionKind]
 

@@ -10,7 +10,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from canao.errors import VerificationError
 from canao.lowering.c.errors import Unprintable
-from canao.lowering.c.language.language import GNU_C, Flavour
+from canao.lowering.c.language.dialect import GNU_C, CDialect
 from canao.lowering.c.language.types import ELEMENTS, CType, ctype_of
 from canao.lowering.c.names import LETTERS, Names, readable
 from canao.lowering.c.subscripts import Bounds, Linear
@@ -22,10 +22,10 @@ class UnitPrinter:
     """Collects what the functions of one translation unit share."""
 
     def __init__(
-        self, printers: Mapping[type[Operation], OpPrinter], flavour: Flavour = GNU_C
+        self, printers: Mapping[type[Operation], OpPrinter], dialect: CDialect = GNU_C
     ) -> None:
         self.printers = printers
-        self.flavour = flavour
+        self.dialect = dialect
         self.typedefs: dict[str, str] = {}
         self.helpers: dict[str, str] = {}
         self.messages: dict[str, int] = {}
@@ -40,7 +40,7 @@ class UnitPrinter:
             return found[1]
         known = self._types.get(attribute)
         if known is None:
-            known = self._types[attribute] = ctype_of(attribute, self.flavour.most_lanes)
+            known = self._types[attribute] = ctype_of(attribute, self.dialect.most_lanes)
             self.declare(known)
         self._types_by_id[id(attribute)] = (attribute, known)
         return known
@@ -48,7 +48,7 @@ class UnitPrinter:
     def declare(self, ctype: CType) -> str:
         """The name of a type, whose declaration the unit now has."""
         if ctype.is_vector and ctype.c not in self.typedefs:
-            self.typedefs[ctype.c] = self.flavour.typedef(ctype)
+            self.typedefs[ctype.c] = self.dialect.typedef(ctype)
         return ctype.c
 
     def in_memory(self, ctype: CType) -> str:
@@ -56,7 +56,7 @@ class UnitPrinter:
         element = ELEMENTS["u8"] if ctype.element.is_bool else ctype.element
         name = f"{element.key}x{ctype.lanes}_mem"
         if name not in self.typedefs:
-            self.typedefs[name] = self.flavour.in_memory(name, element, ctype.lanes)
+            self.typedefs[name] = self.dialect.in_memory(name, element, ctype.lanes)
         return name
 
     def helper(self, name: str, make: Callable[[], str]) -> str:

@@ -68,8 +68,8 @@ def _schedule(stages: Sequence[Stage], schedule: Schedule) -> Iterator[str]:
     shares = " x ".join(_count(size, word) for size, _, word in parts)
     yield f"{_count(tasks, 'task')} of {shares}." if shares else "One task."
     for n, (stage, how) in enumerate(zip(stages, schedule.stages, strict=True)):
-        fold = "" if stage.anchor is None else f", {stage.anchor.word()}"
-        start = f"Stage {n + 1}{fold}: " if len(stages) > 1 else ""
+        anchor = "" if stage.anchor is None else f", {stage.anchor.word()}"
+        start = f"Stage {n + 1}{anchor}: " if len(stages) > 1 else ""
         text = "; ".join(_stage(stage, how))
         yield f"{start}{text[:1].upper()}{text[1:]}."
     if schedule.group is not None:

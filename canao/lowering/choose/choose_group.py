@@ -2,7 +2,7 @@
 
 The stages of a layer are those of any other target. A task becomes small enough
 for many groups, and what it hands from one stage to the next small enough for
-local memory; register tiles are small, folds with few results are shared, and
+local memory; register tiles are small, reductions with few results are shared, and
 the operands of products pass through local memory.
 """
 
@@ -15,7 +15,7 @@ from math import ceil, prod
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
 from canao.lowering.choose.group_shapes import Shape, ranked_shapes
-from canao.lowering.schedules.pipelining_plan import even_tile, staged_elements
+from canao.lowering.schedules.pipelining_plan import even_tile, k_tile_elements
 from canao.lowering.schedules.schedule import Group, Schedule, StageSchedule
 from canao.lowering.schedules.scratch import window_dimensions
 from canao.lowering.stages.reads import shared_band
@@ -27,8 +27,8 @@ _SIDE = 64
 """Points along a dimension that a group makes of other layers at most."""
 _FEWEST_TERMS = 4
 """Terms of a product below which an item has too few to add up."""
-_WAYS = 32
-"""Items that share one fold at most."""
+_MOST_SPLITS = 32
+"""Items that share one reduction at most."""
 _GROUPS_A_UNIT = 1
 """Groups for each compute unit, below which tasks are cut smaller."""
 
@@ -59,9 +59,9 @@ def _schedule(
         _shares(stage, how, band, items, shape.terms)
         for stage, how in zip(stages, tiles, strict=True)
     ]
-    ways, staged = (tuple(numbers) for numbers in zip(*shares, strict=True))
+    split_k, k_tile = (tuple(numbers) for numbers in zip(*shares, strict=True))
     tiles = tuple(_shared(how, *share) for how, share in zip(tiles, shares, strict=True))
-    return Schedule(band, tiles, (), Group(items, ways, staged))
+    return Schedule(band, tiles, (), Group(items, split_k, k_tile))
 
 
 def group_variants(stages: Sequence[Stage], base: Schedule, device: DeviceModel) -> list[Schedule]:
@@ -74,11 +74,11 @@ def group_variants(stages: Sequence[Stage], base: Schedule, device: DeviceModel)
     return chosen
 
 
-def _shared(how: StageSchedule, ways: int, staged: int) -> StageSchedule:
-    """How a stage runs whose folds items share: one point at a time, unless they copy operands."""
-    if staged:
+def _shared(how: StageSchedule, split_k: int, k_tile: int) -> StageSchedule:
+    """How a stage runs whose reduction is shared: a point at a time, unless operands are copied."""
+    if k_tile:
         return replace(how, block=None)
-    return how if ways == 1 else replace(how, tile=(1,) * len(how.tile), vector=None, block=None)
+    return how if split_k == 1 else replace(how, tile=(1,) * len(how.tile), vector=None, block=None)
 
 
 def _small_tile(stage: Stage, how: StageSchedule, lanes: int, shape: Shape) -> StageSchedule:
@@ -150,25 +150,25 @@ def _band(
 def _shares(
     stage: Stage, how: StageSchedule, band: Sequence[int], items: int, terms: int
 ) -> tuple[int, int]:
-    """Items that share one fold, and the terms of a product to copy at once; 1 and 0 for none."""
+    """Items that share one reduction, and terms of a product to copy at once; 1 and 0 for none."""
     if stage.anchor is None:
         return 1, 0
     sizes = [*band, *stage.extents[len(band) : stage.parallel]]
-    folded = stage.extents[stage.parallel]
+    reduced = stage.extents[stage.parallel]
     if not is_product(stage):
-        most = min(_WAYS, items // max(1, prod(sizes)), folded)
-        return next((n for n in range(most, 1, -1) if folded % n == 0), 1), 0
+        most = min(_MOST_SPLITS, items // max(1, prod(sizes)), reduced)
+        return next((n for n in range(most, 1, -1) if reduced % n == 0), 1), 0
     left, right = stage.anchor.operands
     if not terms or left is right or len(stage.extents) != stage.parallel + 1:
         return 1, 0
     tiles = prod(size // even_tile(size, tile) for size, tile in zip(sizes, how.tile, strict=False))
-    ways = 1
-    while 2 * ways * tiles <= items and 2 * ways * _FEWEST_TERMS <= folded:
-        ways *= 2
-    most = min(folded, terms * ways) // ways * ways
+    split_k = 1
+    while 2 * split_k * tiles <= items and 2 * split_k * _FEWEST_TERMS <= reduced:
+        split_k *= 2
+    most = min(reduced, terms * split_k) // split_k * split_k
     # Blocks of one size if there are some nearly as large.
-    staged = next((n for n in range(most, most // 2, -ways) if folded % n == 0), most)
-    return (ways, staged) if tiles * ways <= items else (1, 0)
+    k_tile = next((n for n in range(most, most // 2, -split_k) if reduced % n == 0), most)
+    return (split_k, k_tile) if tiles * split_k <= items else (1, 0)
 
 
 def local_bytes(stages: Sequence[Stage], schedule: Schedule) -> int:
@@ -188,12 +188,12 @@ def local_bytes(stages: Sequence[Stage], schedule: Schedule) -> int:
         if schedule.group is None or stage.anchor is None:
             continue
         points = prod(sizes[: stage.parallel])
-        ways, staged = schedule.group.ways[n], schedule.group.staged[n]
-        if staged:
-            part = [*sizes[: stage.parallel], staged]
-            needed = staged_elements(stage, part, schedule.group.items, 4)
+        split_k, k_tile = schedule.group.split_k[n], schedule.group.k_tile[n]
+        if k_tile:
+            part = [*sizes[: stage.parallel], k_tile]
+            needed = k_tile_elements(stage, part, schedule.group.items, 4)
         else:
-            needed = points * ways if ways > 1 else 0
+            needed = points * split_k if split_k > 1 else 0
         shared = max(shared, _rounded(needed * width))
     return total + shared
 

@@ -1,4 +1,4 @@
-"""Chooses schedules of upright layers: the rows of their products in vectors."""
+"""Chooses schedules of row-lane layers: the rows of their products in vectors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import ceil
 
 from canao.lowering.choose.register_tiles import is_held, register_tile
 from canao.lowering.schedules.schedule import Schedule, StageSchedule
-from canao.lowering.stages.row_lanes import Upright, is_product
+from canao.lowering.stages.row_lanes import RowLanes, is_product
 from canao.lowering.stages.stage import Stage
 from canao.machine.processor import VectorUnit
 
@@ -20,28 +20,28 @@ _TERMS_A_SUM = {True: 256, False: 64}
 """Longest chain of additions: in a product, which is as long in other libraries, or elsewhere."""
 
 
-def choose_upright(upright: Upright, unit: VectorUnit) -> Schedule:
+def choose_row_lanes(row_lanes: RowLanes, unit: VectorUnit) -> Schedule:
     """The schedule that the cost model expects to be fastest.
 
     Tasks share nothing, so that they may be as small as the tiles allow: a
     block of rows of one head.
     """
-    rows = upright.stages[0].extents[upright.lane]
+    rows = row_lanes.stages[0].extents[row_lanes.lane]
     tasks = ceil(rows / _ROWS_A_TASK)
     block = min(rows, unit.lanes_f32 * ceil(rows / tasks / unit.lanes_f32))
-    band = tuple(block if b == upright.lane else 1 for b in range(upright.lane + 1))
+    band = tuple(block if b == row_lanes.lane else 1 for b in range(row_lanes.lane + 1))
     stages = (
-        replace(_choose(upright, stage, unit, block), onto=upright.replaces(n))
-        for n, stage in enumerate(upright.stages)
+        replace(_choose(row_lanes, stage, unit, block), onto=row_lanes.replaces(n))
+        for n, stage in enumerate(row_lanes.stages)
     )
     return Schedule(band, tuple(stages))
 
 
-def _choose(upright: Upright, stage: Stage, unit: VectorUnit, block: int) -> StageSchedule:
-    lane, layout = upright.lane, upright.layouts.get(stage.target)
+def _choose(row_lanes: RowLanes, stage: Stage, unit: VectorUnit, block: int) -> StageSchedule:
+    lane, layout = row_lanes.lane, row_lanes.layouts.get(stage.target)
     tile = [1] * len(stage.extents)
     order = tuple(range(stage.parallel))
-    turned = upright.turned(stage)
+    turned = row_lanes.turned(stage)
     if turned is not None:
         for d in turned:
             tile[d] = unit.lanes_f32

@@ -10,18 +10,18 @@ from xdsl.ir import SSAValue
 
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import AccessPattern, Indexed
-from canao.lowering.choose.choose_row_lanes import choose_upright
+from canao.lowering.choose.choose_row_lanes import choose_row_lanes
 from canao.lowering.choose.register_tiles import is_held, register_tile
 from canao.lowering.schedules.schedule import Packed, Schedule, StageSchedule
 from canao.lowering.stages.packed_source import packed_source
 from canao.lowering.stages.reads import point_variables, shared_band, stage_reads
-from canao.lowering.stages.row_lanes import Upright
+from canao.lowering.stages.row_lanes import RowLanes
 from canao.lowering.stages.stage import Stage
 from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, apply_map, linearise
 
 _ROWS_AT_ONCE = 4
-"""Rows that a reduction along its rows folds side by side."""
+"""Rows that a reduction along its rows takes side by side."""
 _VECTORS_AT_ONCE = 2
 """Vectors of a row that an elementwise or reducing loop handles together."""
 _ROW_TASKS_A_THREAD = 2
@@ -34,7 +34,7 @@ _TERMS_A_SUM = 256
 """Longest chain of additions in a product: rounding as small as that of other libraries."""
 _STEPS_A_FETCH = 4
 """Terms that a product adds between two fetches of what comes next."""
-_BYTES_AHEAD = 6144
+_PREFETCH_BYTES = 6144
 """How far ahead of its use a weight is fetched that one tile of rows reads as a stream."""
 _NEAREST_CACHE = 32768
 """Bytes of the nearest cache; what is larger is worth fetching ahead."""
@@ -60,16 +60,16 @@ def choose_schedule(
 
     `weights` are the inputs of the layer whose values never change.
     """
-    upright = Upright.of(stages)
-    if upright is not None:
-        return choose_upright(upright, unit)
-    return choose_level(stages, weights, unit, threads)
+    row_lanes = RowLanes.of(stages)
+    if row_lanes is not None:
+        return choose_row_lanes(row_lanes, unit)
+    return choose_column_lanes(stages, weights, unit, threads)
 
 
-def choose_level(
+def choose_column_lanes(
     stages: tuple[Stage, ...], weights: Collection[SSAValue], unit: VectorUnit, threads: int
 ) -> Schedule:
-    """The same for stages that were not cut upright: the columns of products in vectors."""
+    """The same with column lanes: vectors hold neighbouring columns of products."""
     choice = _Choice(stages, {s.target for s in stages}, weights, unit, threads)
     packed: list[Packed] = []
     chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)
@@ -112,14 +112,14 @@ def _vector_dimension(choice: _Choice, stage: Stage) -> int | None:
         extent = stage.extents[d]
         if extent < 2:
             continue
-        folded = d >= stage.parallel
-        if folded and d != len(stage.extents) - 1:
+        reduced = d >= stage.parallel
+        if reduced and d != len(stage.extents) - 1:
             continue
         store = strides[-1]
-        counted = strides[:-1] if folded else strides
+        counted = strides[:-1] if reduced else strides
         contiguous = sum(s == 1 for s in counted)
         irregular = sum(s not in (0, 1) for s in counted)
-        if folded is False and store != 1:
+        if reduced is False and store != 1:
             irregular += 1
         score = (contiguous - 2 * irregular) * min(1.0, extent / choice.unit.lanes_f32)
         if contiguous and score > best_score:
@@ -156,8 +156,8 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
         return how
     terms = block or stage.extents[-1]
     tile[-1] = min(_STEPS_A_FETCH, terms)
-    ahead = terms if stage.extents[rows] > height else min(terms, _BYTES_AHEAD // (4 * width))
-    return replace(how, tile=tuple(tile), prefetch=ahead)
+    distance = terms if stage.extents[rows] > height else min(terms, _PREFETCH_BYTES // (4 * width))
+    return replace(how, tile=tuple(tile), prefetch=distance)
 
 
 def _is_large(anchor: Indexed | None) -> bool:

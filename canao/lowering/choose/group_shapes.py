@@ -72,12 +72,12 @@ def _product_time(stage: Stage, shape: Shape, device: DeviceModel) -> float:
     tiles = height // tile[0] * (width // tile[1])
     if tiles > items:
         return inf
-    ways = max(1, items // tiles)
+    split_k = max(1, items // tiles)
     groups = prod(leading) * ceil(rows / height) * ceil(columns / width)
     share = ceil(groups / device.units)
-    warps = min(8.0, share * ways * tiles / _WARP)
+    warps = min(8.0, share * split_k * tiles / _WARP)
     adding = terms * height * width / _LANES * (1 + 3 / warps) * (1 + 4 / prod(tile))
     reading = 0.8 * terms * (height + width) / _FLOATS_A_CYCLE
-    stopping = 50 * ceil(terms / (shape.terms * ways))
+    stopping = 50 * ceil(terms / (shape.terms * split_k))
     disliked = (1 + 8 / width) * (1 + items / 2048) * (1 + shape.terms / 128)
     return share * (adding + reading + stopping) * disliked

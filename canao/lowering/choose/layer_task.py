@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from canao.dialects.canao import LayerOp
 from canao.lowering.choose.choose_group import choose_group
-from canao.lowering.choose.choose_schedule import choose_level, choose_schedule
+from canao.lowering.choose.choose_schedule import choose_column_lanes, choose_schedule
 from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.stages.stage import Stage
 from canao.machine.opencl_device import DeviceKind, DeviceModel
@@ -46,7 +46,7 @@ def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
     """The schedule that the cost model likes best."""
     given = task.stages, task.weights, task.unit, task.threads
     if task.device is not None and task.device.kind is DeviceKind.gpu:
-        schedule = choose_group(task.stages, choose_level(*given), task.device)
+        schedule = choose_group(task.stages, choose_column_lanes(*given), task.device)
     else:
         schedule = choose_schedule(*given)
     return schedule, (schedule.name,)
@@ -55,9 +55,9 @@ def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
 Chooser = Callable[[LayerTask], tuple[Schedule, tuple[str, ...]]]
 """Gives the schedule of a layer, and the names of those it was chosen from."""
 
-Foresee = Callable[[Sequence[LayerTask]], None]
+PrepareTasks = Callable[[Sequence[LayerTask]], None]
 """Told of all distinct layers before the first of them has its schedule chosen."""
 
 
-def foresee_nothing(tasks: Sequence[LayerTask]) -> None:
+def prepare_nothing(tasks: Sequence[LayerTask]) -> None:
     """For choosers that need no time ahead."""

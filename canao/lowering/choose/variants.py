@@ -14,7 +14,7 @@ from math import ceil
 
 from canao.dialects.interfaces import AccessPattern
 from canao.lowering.choose.choose_group import group_variants
-from canao.lowering.choose.choose_schedule import choose_level, choose_schedule
+from canao.lowering.choose.choose_schedule import choose_column_lanes, choose_schedule
 from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.choose.register_tiles import register_tiles
 from canao.lowering.schedules.schedule import Packed, Schedule, StageSchedule
@@ -33,7 +33,7 @@ def variants(task: LayerTask, most: int = 64) -> list[Schedule]:
     """Up to `most` distinct schedules of a layer, the cost model's choice first."""
     given = task.stages, task.weights, task.unit, task.threads
     if task.device is not None and task.device.kind is DeviceKind.gpu:
-        return group_variants(task.stages, choose_level(*given), task.device)[:most]
+        return group_variants(task.stages, choose_column_lanes(*given), task.device)[:most]
     base = choose_schedule(*given)
     found = {base: None}
     for candidate in islice(_alternatives(task, base), 16 * most):

@@ -23,7 +23,7 @@ from canao.polyhedral.index import Index, Variable
 
 Loops = Mapping[Variable, SSAValue]
 Body = Callable[[Block, Loops, Index], None]
-Fold = Callable[[Block, Loops, Index, Sequence[SSAValue]], Sequence[SSAValue]]
+CarryingBody = Callable[[Block, Loops, Index, Sequence[SSAValue]], Sequence[SSAValue]]
 
 
 class Names:
@@ -45,20 +45,22 @@ def loop(
     `word` is what the variable is called, for people.
     """
 
-    def fold(inner: Block, inside: Loops, at: Index, _: Sequence[SSAValue]) -> Sequence[SSAValue]:
+    def carry_nothing(
+        inner: Block, inside: Loops, at: Index, _: Sequence[SSAValue]
+    ) -> Sequence[SSAValue]:
         body(inner, inside, at)
         return ()
 
-    fold_loop(block, loops, names, trips, (), fold, word)
+    carrying_loop(block, loops, names, trips, (), carry_nothing, word)
 
 
-def fold_loop(
+def carrying_loop(
     block: Block,
     loops: Loops,
     names: Names,
     trips: int,
     carried: Sequence[SSAValue],
-    body: Fold,
+    body: CarryingBody,
     word: str | None = None,
     results: Sequence[str] = (),
 ) -> Sequence[SSAValue]:

@@ -19,7 +19,7 @@ _NEAR = 8192
 
 
 @dataclass(frozen=True)
-class Ahead:
+class Prefetch:
     """Fetches a share of the cache lines some way behind a block, a few in each trip of a loop.
 
     Every tile of rows reads the same block of the operand; together they fetch
@@ -45,7 +45,7 @@ class Ahead:
         tile: Index,
         tiles: int,
         trips: int,
-    ) -> Ahead | None:
+    ) -> Prefetch | None:
         """Spreads as many elements as a block has over `tiles` tiles of `trips` trips.
 
         They are those `distance` elements behind the block. None where there are no trips.
@@ -57,8 +57,8 @@ class Ahead:
         line = _LINE // size
         share = ceil(ceil(elements / line) / tiles)
         start = block + distance + tile * (share * line)
-        waiting = min(share * _LINE, distance * size)
-        return Ahead(memory, start, ceil(share / trips), line, waiting <= _NEAR)
+        in_flight = min(share * _LINE, distance * size)
+        return Prefetch(memory, start, ceil(share / trips), line, in_flight <= _NEAR)
 
     def fetch(self, emitter: ValueEmitter, trip: Index) -> None:
         """Emits what trip number `trip` fetches."""

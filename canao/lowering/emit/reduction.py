@@ -1,4 +1,4 @@
-"""What products and reductions fold, and by which arithmetic."""
+"""How products and reductions combine their terms, and by which arithmetic."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canao.dialects.canao import AddOp, AndOp, MaximumOp, MinimumOp, OrOp
 from canao.dialects.canao.reduce import ReduceOp, neutral_number
 from canao.dialects.interfaces import AccessPattern, Indexed, ReductionKind
 from canao.lowering.emit.scalar_ops import ARITHMETIC, add, element_type, number
-from canao.lowering.stages.words import fold_name
+from canao.lowering.stages.words import reduction_name
 
 _SUM = ReductionKind("sum", 0.0, AddOp)
 # On truth values the larger of two is their disjunction.
@@ -32,15 +32,15 @@ _COMBINING: dict[type[Operation], tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Folding:
-    """The fold of an anchor for elements of one type."""
+class Reduction:
+    """The reduction of an anchor for elements of one type."""
 
     op: Indexed
     element: Attribute
 
     @property
     def multiplies(self) -> bool:
-        """Whether the operands are multiplied before folding."""
+        """Whether the operands are multiplied before they are reduced."""
         return self.op.access_pattern() is AccessPattern.CONTRACT
 
     @property
@@ -55,18 +55,18 @@ class Folding:
     @property
     def word(self) -> str:
         """What a total is called, for people."""
-        return fold_name(self._kind)
+        return reduction_name(self._kind)
 
     def neutral(self, block: Block, type_: Attribute) -> SSAValue:
-        """The value that a fold starts from."""
+        """The value that a reduction starts from."""
         return number(block, neutral_number(self._kind, self.element), type_)
 
     def combine(self, block: Block, lhs: SSAValue, rhs: SSAValue) -> SSAValue:
-        """One step of the fold."""
+        """One step of the reduction."""
         return ARITHMETIC[self._binary](block, self.op, [lhs, rhs])
 
     def accumulate(self, block: Block, total: SSAValue, terms: list[SSAValue]) -> SSAValue:
-        """Adds a product of terms, or folds in the single term."""
+        """Adds a product of terms, or combines with the single term."""
         if not self.multiplies:
             return self.combine(block, total, terms[0])
         if isinstance(total.type, VectorType) and isinstance(self.element, AnyFloat):
@@ -76,7 +76,7 @@ class Folding:
         return add(block, arith.AddiOp(total, add(block, arith.MuliOp(terms[0], terms[1]))))
 
     def across(self, block: Block, value: SSAValue) -> SSAValue:
-        """Folds the lanes of a vector into a scalar; scalars are left alone."""
+        """Reduces the lanes of a vector to a scalar; scalars are left alone."""
         if not isinstance(value.type, VectorType):
             return value
         floats, integers = _COMBINING[self._binary]

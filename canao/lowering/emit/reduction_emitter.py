@@ -1,4 +1,4 @@
-"""Emits the folds of a tile: loops over the folded dimensions that carry the totals."""
+"""Emits the reductions of a tile: loops over the reduced dimensions that carry the totals."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from xdsl.ir import Block, SSAValue
 from canao.dialects.canao_memory import CompilerFenceOp
 from canao.dialects.canao_vector import InOrderOp, KeepOp
 from canao.dialects.interfaces import Reorganising
-from canao.lowering.emit.loops import Loops, Names, fold_loop
-from canao.lowering.emit.prefetch import Ahead
-from canao.lowering.emit.reduction import Folding
+from canao.lowering.emit.loops import Loops, Names, carrying_loop
+from canao.lowering.emit.prefetch import Prefetch
+from canao.lowering.emit.reduction import Reduction
 from canao.lowering.emit.scalar_ops import add
 from canao.lowering.emit.tile import Point, Terms
 from canao.lowering.emit.value_emitter import Buffer, Key, ValueEmitter
@@ -45,8 +45,8 @@ def _words(word: str, count: int, columns: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class FoldEmitter:
-    """Emits the folds of a stage's anchor."""
+class ReductionEmitter:
+    """Emits the reductions of a stage's anchor."""
 
     stage: Stage
     schedule: StageSchedule
@@ -57,48 +57,48 @@ class FoldEmitter:
     def totals(
         self,
         emitter: ValueEmitter,
-        folding: Folding,
+        reduction: Reduction,
         points: list[Point],
         terms: Terms,
         before: Sequence[SSAValue] = (),
     ) -> Sequence[SSAValue]:
         """The totals of all points over a run of terms, with those `before` if there are."""
-        element = folding.element
+        element = reduction.element
         types = [
             VectorType(element, [p.lane.extent]) if p.lane is not None else element for p in points
         ]
-        totals = before or [folding.neutral(emitter.block, t) for t in types]
-        return self._fold_dims(emitter, folding, points, totals, self.stage.parallel, terms)
+        totals = before or [reduction.neutral(emitter.block, t) for t in types]
+        return self._reduce_dims(emitter, reduction, points, totals, self.stage.parallel, terms)
 
-    def _fold_dims(
+    def _reduce_dims(
         self,
         emitter: ValueEmitter,
-        folding: Folding,
+        reduction: Reduction,
         points: list[Point],
         totals: Sequence[SSAValue],
         d: int,
         terms: Terms | None = None,
     ) -> Sequence[SSAValue]:
-        """Folds over `terms` of dimension `d`, all if None, and over all dimensions after it."""
+        """Reduces `terms` of dimension `d`, all if None, and all dimensions after it."""
         if d == len(self.stage.extents):
-            return self._step(emitter, folding, points, totals)
+            return self._step(emitter, reduction, points, totals)
         if d == self.schedule.vector:
-            return self._fold_lanes(emitter, folding, points, totals, d)
+            return self._reduce_lanes(emitter, reduction, points, totals, d)
         terms = terms or Terms(Part(Index(), self.stage.extents[d]))
-        return self._fold_part(emitter, folding, points, totals, d, terms)
+        return self._reduce_part(emitter, reduction, points, totals, d, terms)
 
-    def _fold_part(
+    def _reduce_part(
         self,
         emitter: ValueEmitter,
-        folding: Folding,
+        reduction: Reduction,
         points: list[Point],
         totals: Sequence[SSAValue],
         d: int,
         terms: Terms,
     ) -> Sequence[SSAValue]:
-        """Folds over a run of dimension `d`, and over all of those after it."""
+        """Reduces a run of dimension `d`, and all of those after it."""
         part, tile = terms.part, self.schedule.tile[d]
-        ahead = self._ahead(points[0], d, terms)
+        prefetch = self._prefetch(points[0], d, terms)
         for segment in split_by_width(part.size, tile, 1):
 
             def body(
@@ -109,16 +109,16 @@ class FoldEmitter:
                 segment: Segment = segment,
             ) -> Sequence[SSAValue]:
                 inner = emitter.inside(block, loops)
-                if ahead is not None and segment.size == tile:
-                    ahead.fetch(inner, at)
+                if prefetch is not None and segment.size == tile:
+                    prefetch.fetch(inner, at)
                 first = part.start + (at * segment.size + segment.start) * part.stride
                 for n in range(segment.size):
                     place = first + n * part.stride
                     moved = [replace(p, dims=p.moved({d: place})) for p in points]
-                    carried = self._fold_dims(inner, folding, moved, carried, d + 1)
+                    carried = self._reduce_dims(inner, reduction, moved, carried, d + 1)
                 return carried
 
-            totals = fold_loop(
+            totals = carrying_loop(
                 emitter.block,
                 emitter.loops,
                 self.names,
@@ -126,11 +126,11 @@ class FoldEmitter:
                 totals,
                 body,
                 tile_word(TERM, segment.size),
-                _words(folding.word, len(points), _columns(points, self.schedule.vector)),
+                _words(reduction.word, len(points), _columns(points, self.schedule.vector)),
             )
         return totals
 
-    def _ahead(self, point: Point, d: int, terms: Terms) -> Ahead | None:
+    def _prefetch(self, point: Point, d: int, terms: Terms) -> Prefetch | None:
         """What to fetch while a tile of a product with packed columns is summed."""
         if self.schedule.prefetch is None:
             return None
@@ -149,7 +149,7 @@ class FoldEmitter:
                 start = start.without(point.lane)
             trips = terms.part.size // self.schedule.tile[d]
             width = buffer.layout.width
-            return Ahead.over(
+            return Prefetch.over(
                 buffer.memory,
                 start,
                 terms.part.size * width,
@@ -172,15 +172,15 @@ class FoldEmitter:
     def _step(
         self,
         emitter: ValueEmitter,
-        folding: Folding,
+        reduction: Reduction,
         points: list[Point],
         totals: Sequence[SSAValue],
     ) -> list[SSAValue]:
-        space = folding.op.iteration_space()
+        space = reduction.op.iteration_space()
         read = [
             [
                 (v, apply_map(at, p.dims))
-                for v, at in zip(folding.op.operands, space.operands, strict=True)
+                for v, at in zip(reduction.op.operands, space.operands, strict=True)
             ]
             for p in points
         ]
@@ -190,7 +190,7 @@ class FoldEmitter:
             terms = [emitter.evaluate(value, place, point.lane) for value, place in operands]
             if isinstance(total.type, VectorType):
                 terms = [self._widen(emitter, t, total.type.get_shape()[0]) for t in terms]
-            total = folding.accumulate(emitter.block, total, terms)
+            total = reduction.accumulate(emitter.block, total, terms)
             ordered = self.schedule.keep and isinstance(total.type, VectorType)
             out.append(add(emitter.block, InOrderOp(total)) if ordered else total)
         if self.schedule.keep:
@@ -224,15 +224,15 @@ class FoldEmitter:
             found = emitter.known[key] = emitter.broadcast(value, width)
         return found
 
-    def _fold_lanes(
+    def _reduce_lanes(
         self,
         emitter: ValueEmitter,
-        folding: Folding,
+        reduction: Reduction,
         points: list[Point],
         totals: Sequence[SSAValue],
         d: int,
     ) -> Sequence[SSAValue]:
-        """Folds along the vector dimension: vectors first, their lanes at the end."""
+        """Reduces the vector dimension: vectors first, their lanes at the end."""
         running = list(totals)
         for segment in split_by_width(self.stage.extents[d], self.schedule.tile[d], self.lanes):
             pieces = vector_pieces(segment.size, self.lanes)
@@ -243,9 +243,9 @@ class FoldEmitter:
                     index = (Index.of(lane) if lane else Index()) + segment.start + first
                     wide.append(Point(point.moved({d: index}), lane))
             starts = [
-                folding.neutral(
+                reduction.neutral(
                     emitter.block,
-                    VectorType(folding.element, [p.lane.extent]) if p.lane else folding.element,
+                    VectorType(reduction.element, [p.lane.extent]) if p.lane else reduction.element,
                 )
                 for p in wide
             ]
@@ -260,9 +260,9 @@ class FoldEmitter:
             ) -> Sequence[SSAValue]:
                 inner = emitter.inside(block, loops)
                 moved = [replace(p, dims=p.moved({d: p.dims[d] + at * segment.size})) for p in wide]
-                return self._fold_dims(inner, folding, moved, carried, d + 1)
+                return self._reduce_dims(inner, reduction, moved, carried, d + 1)
 
-            sums = fold_loop(
+            sums = carrying_loop(
                 emitter.block,
                 emitter.loops,
                 self.names,
@@ -270,16 +270,16 @@ class FoldEmitter:
                 starts,
                 body,
                 tile_word(TERM, segment.size),
-                _words(folding.word, len(wide), len(pieces)),
+                _words(reduction.word, len(wide), len(pieces)),
             )
             for n in range(len(points)):
                 mine = sums[n * len(pieces) : (n + 1) * len(pieces)]
-                running[n] = self._collapse(emitter.block, folding, running[n], mine)
+                running[n] = self._collapse(emitter.block, reduction, running[n], mine)
         return running
 
     @staticmethod
     def _collapse(
-        block: Block, folding: Folding, total: SSAValue, sums: Sequence[SSAValue]
+        block: Block, reduction: Reduction, total: SSAValue, sums: Sequence[SSAValue]
     ) -> SSAValue:
         """Combines vectors of one width pairwise, then their lanes, then the rest."""
         by_type: dict[object, list[SSAValue]] = {}
@@ -288,9 +288,9 @@ class FoldEmitter:
         for group in by_type.values():
             while len(group) > 1:
                 pairs = [
-                    folding.combine(block, a, b)
+                    reduction.combine(block, a, b)
                     for a, b in zip(group[::2], group[1::2], strict=False)
                 ]
                 group = pairs + group[len(pairs) * 2 :]
-            total = folding.combine(block, total, folding.across(block, group[0]))
+            total = reduction.combine(block, total, reduction.across(block, group[0]))
         return total

@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from canao.dialects.canao.types import element_of, i1, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed
-from canao.lowering.emit.reduction import Folding
+from canao.lowering.emit.reduction import Reduction
 from canao.lowering.stages.words import (
     BIAS,
     HIDDEN,
@@ -47,10 +47,10 @@ def role_of(value: SSAValue, constants: Collection[SSAValue]) -> str:
 
 
 def stage_role(anchor: Indexed | None) -> str:
-    """What the buffer of a value inside a layer is called: by the fold that fills it, if any."""
+    """What the buffer of a value inside a layer is called: by the reduction that fills it."""
     if anchor is None or anchor.access_pattern() is not AccessPattern.REDUCE:
         return HIDDEN
-    return f"row_{Folding(anchor, element_of(anchor.results[0])).word}"
+    return f"row_{Reduction(anchor, element_of(anchor.results[0])).word}"
 
 
 def _first_use(value: SSAValue) -> tuple[CanaoOp, int] | None:

@@ -2,8 +2,8 @@
 
 The independent dimensions become loops over tiles in the schedule's order.
 Inside a tile every point has its own accumulators, named values that stay in
-registers; the folded dimensions are loops that carry them. Where a schedule
-cuts the folded terms into blocks, a loop over blocks stands outside the
+registers; the reduced dimensions are loops that carry them. Where a schedule
+cuts the reduced terms into blocks, a loop over blocks stands outside the
 innermost of the other loops, and sums wait in the target between blocks.
 """
 
@@ -17,8 +17,8 @@ from xdsl.ir import Block, SSAValue
 
 from canao.dialects.canao.types import element_of
 from canao.lowering.emit.loops import Loops, Names, loop
-from canao.lowering.emit.reduction import Folding
-from canao.lowering.emit.reduction_emitter import FoldEmitter
+from canao.lowering.emit.reduction import Reduction
+from canao.lowering.emit.reduction_emitter import ReductionEmitter
 from canao.lowering.emit.tile import Point, Terms
 from canao.lowering.emit.transposed_tile import emit_transposed
 from canao.lowering.emit.value_emitter import Buffer, ValueEmitter
@@ -50,15 +50,15 @@ class StageEmitter:
         self.lanes = lanes
         self.buffers = buffers
         self.names = names
-        self.folds = FoldEmitter(stage, schedule, lanes, buffers, names)
+        self.reductions = ReductionEmitter(stage, schedule, lanes, buffers, names)
         self.sums = sums
         """Where sums wait between blocks of terms, if not in the target."""
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         """Emits the loops over `parts`, one for each independent dimension."""
         emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
-        folded = self.stage.extents[self.stage.parallel :]
-        whole = Terms(Part(Index(), folded[0])) if folded else None
+        reduced = self.stage.extents[self.stage.parallel :]
+        whole = Terms(Part(Index(), reduced[0])) if reduced else None
         self._nest(emitter, list(parts), 0, whole)
 
     def _nest(
@@ -162,7 +162,7 @@ class StageEmitter:
                     for first, lane in lanes
                 ]
             )
-        folded = (Index(),) * (len(self.stage.extents) - self.stage.parallel)
+        reduced = (Index(),) * (len(self.stage.extents) - self.stage.parallel)
         # Vectors of one row follow each other, so that what is broadcast is needed once.
         slowest_first = sorted(range(len(choices)), key=lambda d: d == self.schedule.vector)
         points: list[Point] = []
@@ -170,7 +170,7 @@ class StageEmitter:
             chosen = dict(zip(slowest_first, choice, strict=True))
             dims = tuple(chosen[d][0] for d in range(len(choices)))
             lane = next((lane for _, lane in choice if lane is not None), None)
-            points.append(Point(dims + folded, lane))
+            points.append(Point(dims + reduced, lane))
         return points
 
     def _tile(self, emitter: ValueEmitter, parts: Sequence[Part], terms: Terms | None) -> None:
@@ -183,20 +183,21 @@ class StageEmitter:
         if stage.anchor is not None:
             assert terms is not None
             space = stage.anchor.iteration_space()
-            folding = Folding(stage.anchor, element_of(stage.anchor.results[0]))
-            totals = self.folds.totals(emitter, folding, points, terms)
-            waiting = self.sums or buffer
+            reduction = Reduction(stage.anchor, element_of(stage.anchor.results[0]))
+            totals = self.reductions.totals(emitter, reduction, points, terms)
+            partial_sums = self.sums or buffer
             waits_at = [
-                waiting.layout.position(apply_map(stage.target_map, point.dims)) for point in points
+                partial_sums.layout.position(apply_map(stage.target_map, point.dims))
+                for point in points
             ]
             # One after the other: no register for what waits is taken from a sum.
             for point, position, mine in zip(points, waits_at, totals, strict=True):
                 total = mine
                 if not terms.first:
-                    before = emitter.load(waiting.memory, position, point.lane)
-                    total = folding.combine(emitter.block, before, total)
+                    before = emitter.load(partial_sums.memory, position, point.lane)
+                    total = reduction.combine(emitter.block, before, total)
                 if not terms.last:
-                    emitter.store(total, waiting.memory, position, point.lane)
+                    emitter.store(total, partial_sums.memory, position, point.lane)
                     continue
                 key = (stage.anchor.results[0], apply_map(space.result, point.dims))
                 emitter.known[key] = total

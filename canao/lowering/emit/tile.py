@@ -1,4 +1,4 @@
-"""What the emitters of a stage hand to each other: points of a tile, and terms of a fold."""
+"""What the emitters of a stage hand to each other: points of a tile, and terms of a reduction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from canao.polyhedral.index import Index, Variable
 
 @dataclass(frozen=True)
 class Terms:
-    """A run of the terms that a fold adds up.
+    """A run of the terms that a reduction adds up.
 
     Unless it is the `first`, its sums are added to those that the target holds;
     unless it is the `last`, the target holds the sums until the next.

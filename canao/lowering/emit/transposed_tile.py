@@ -29,7 +29,7 @@ def emit_transposed(
     lanes: int,
     parts: Sequence[Part],
 ) -> None:
-    """Emits one tile of a stage without a fold, as runs of points along each dimension."""
+    """Emits one tile of a stage without a reduction, as runs of points along each dimension."""
     along, across = schedule.vector, schedule.across
     assert along is not None
     assert across is not None

@@ -33,7 +33,7 @@ from canao.dialects.interfaces import Indexed, Reorganising
 from canao.errors import VerificationError
 from canao.lowering.emit.scalar_ops import ARITHMETIC, add, cast_to, compare, element_type, number
 from canao.lowering.stages.layout import Layout
-from canao.lowering.stages.stage import is_fold
+from canao.lowering.stages.stage import is_reduction
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.transforms.halve_storage import LARGEST_HALF
 
@@ -114,7 +114,7 @@ class ValueEmitter:
             return self._constant(owner)
         if isinstance(owner, GatherOp):
             return self._gather(owner, point, lane)
-        if not isinstance(owner, Indexed) or is_fold(owner):
+        if not isinstance(owner, Indexed) or is_reduction(owner):
             raise VerificationError(f"{value} inside a layer is neither stored nor elementwise")
         args = [
             self.evaluate(operand, apply_map(access, point), lane)

@@ -11,7 +11,7 @@ from xdsl.dialects.func import FuncOp
 from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.program import Call, read_schedule
 from canao.lowering.c.unit import PrintedFunction
-from canao.lowering.opencl.language import FLAVOURS
+from canao.lowering.opencl.dialect import DIALECTS
 from canao.lowering.opencl.unit import PRINTERS, OpenCLFunctions
 from canao.machine.opencl_device import DeviceModel
 from canao.program import Launch, Launches, Piece
@@ -36,7 +36,7 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
     """
     table = {op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)}
     schedule = read_schedule(table)
-    unit = UnitPrinter(PRINTERS, FLAVOURS[device.kind])
+    unit = UnitPrinter(PRINTERS, DIALECTS[device.kind])
     functions = OpenCLFunctions(unit, table, device)
     overlapping = schedule.overlapping(table)
     kernels: dict[str, PrintedFunction] = {}

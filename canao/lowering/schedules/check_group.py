@@ -44,23 +44,29 @@ def prove_group(
 def _check_fields(stages: Sequence[Stage], schedule: Schedule, name: str) -> None:
     group = schedule.group
     assert group is not None
-    if not len(group.ways) == len(group.staged) == len(stages):
+    if not len(group.split_k) == len(group.k_tile) == len(stages):
         raise IllegalScheduleError(
-            f"schedule {schedule.name} of {name} shares {len(group.ways)} stages; "
+            f"schedule {schedule.name} of {name} shares {len(group.split_k)} stages; "
             f"the layer has {len(stages)}"
         )
     for n, stage in enumerate(stages):
-        ways, staged, how = group.ways[n], group.staged[n], schedule.stages[n]
+        split_k, k_tile, how = group.split_k[n], group.k_tile[n], schedule.stages[n]
         terms = stage.extents[stage.parallel] if stage.anchor is not None else 0
-        uneven = (staged or terms) % ways if ways > 1 else 0
-        shared = ways > 1 and not staged and (how.vector is not None or how.block is not None)
-        if ways < 1 or ((ways > 1 or staged) and not terms) or uneven or shared or staged > terms:
+        uneven = (k_tile or terms) % split_k if split_k > 1 else 0
+        shared = split_k > 1 and not k_tile and (how.vector is not None or how.block is not None)
+        if (
+            split_k < 1
+            or ((split_k > 1 or k_tile) and not terms)
+            or uneven
+            or shared
+            or k_tile > terms
+        ):
             raise IllegalScheduleError(
-                f"schedule {schedule.name} of {name} cannot share stage {n}: {ways} items a fold "
-                f"of {terms} terms, {staged} terms in local memory; a shared fold needs equal "
-                "shares and, unless its terms pass through local memory, neither vectors nor blocks"
+                f"schedule {schedule.name} of {name} cannot share stage {n}: {split_k} items a "
+                f"reduction of {terms} terms, {k_tile} terms in local memory; a shared reduction "
+                "needs equal shares and, unless its terms pass through local memory, no vectors"
             )
-        if staged and stage.anchor is not None and stage.target in stage.anchor.operands:
+        if k_tile and stage.anchor is not None and stage.target in stage.anchor.operands:
             raise IllegalScheduleError(
                 f"schedule {schedule.name} of {name} copies in stage {n} what that stage writes"
             )

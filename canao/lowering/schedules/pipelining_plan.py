@@ -95,63 +95,63 @@ class TileGrid:
                 out.append(start + at * self.inner[d] + inside)
         return tuple(out)
 
-    def rounds(self, ways: int, room: int) -> tuple[int, ...]:
-        """Vectors along each dimension of which `ways` partial sums of all tiles fit a room."""
+    def rounds(self, split_k: int, capacity: int) -> tuple[int, ...]:
+        """Vectors along each dimension of which `split_k` sums a tile fit `capacity` elements."""
         taken = list(self.inner)
-        while ways * prod(taken) * prod(self.tiles) * self.width > room:
+        while split_k * prod(taken) * prod(self.tiles) * self.width > capacity:
             d = next(d for d, count in enumerate(taken) if count > 1)
             taken[d] = even_tile(taken[d], taken[d] - 1)
         return tuple(taken)
 
 
 @dataclass(frozen=True)
-class StagedPlan:
+class PipeliningPlan:
     """The copies of both operands, and the grid of tiles that the items add up."""
 
     copies: tuple[OperandCopy, ...]
     last: tuple[OperandCopy, ...]
     """Those of the terms that are left after all whole blocks: any number of units, one a trip."""
     tiling: TileGrid
-    ways: int
+    split_k: int
 
     @property
     def grid(self) -> tuple[int, ...]:
         """The loop over items that add up: the share of the terms, then the tile."""
-        return (self.ways, *self.tiling.tiles)
+        return (self.split_k, *self.tiling.tiles)
 
 
-def plan_staged(
+def plan_pipelining(
     stage: Stage,
     schedule: StageSchedule,
     sizes: Sequence[int],
     group: tuple[int, int, int],
     lanes: int,
     stored: Collection[SSAValue],
-) -> StagedPlan | None:
+) -> PipeliningPlan | None:
     """The plan for a part of a product of some sizes; None where it does not come out even.
 
-    `group` has the items, the ways at most and the terms of a block. Every tile is of one
+    `group` has the items, the most shares of a sum, and the terms of a block. Every tile is of one
     size, which may be smaller than that of the schedule, and must have an item of its own.
     """
-    items, ways, staged = group
+    items, split_k, k_tile = group
     anchor = stage.anchor
-    if anchor is None or len(stage.extents) != stage.parallel + 1 or staged % ways:
+    if anchor is None or len(stage.extents) != stage.parallel + 1 or k_tile % split_k:
         return None
     element = element_of(anchor.results[0])
     if any(element_of(operand) != element for operand in anchor.operands):
         return None
     tiling = _tiling(schedule, sizes, lanes)
-    while ways > 1 and ways * prod(tiling.tiles) > items:
-        ways //= 2
-    if ways * prod(tiling.tiles) > items or staged % ways:
+    while split_k > 1 and split_k * prod(tiling.tiles) > items:
+        split_k //= 2
+    if split_k * prod(tiling.tiles) > items or k_tile % split_k:
         return None
-    copies = _plan_copies(stage, (*sizes, staged), items, lanes, stored)
+    copies = _plan_copies(stage, (*sizes, k_tile), items, lanes, stored)
     if copies is None:
         return None
-    rest = stage.extents[-1] % staged
+    rest = stage.extents[-1] % k_tile
     last = _plan_copies(stage, (*sizes, rest), inf, lanes, stored) if rest else ()
     assert last is not None
-    return StagedPlan(copies, last, tiling, ways)
+    return PipeliningPlan(copies, last, tiling, split_k)
 
 
 def _tiling(schedule: StageSchedule, sizes: Sequence[int], lanes: int) -> TileGrid:
@@ -164,7 +164,7 @@ def _tiling(schedule: StageSchedule, sizes: Sequence[int], lanes: int) -> TileGr
     return TileGrid(tiles, tuple(tile), lanes, vector)
 
 
-def staged_elements(stage: Stage, sizes: Sequence[int], items: int, lanes: int) -> int:
+def k_tile_elements(stage: Stage, sizes: Sequence[int], items: int, lanes: int) -> int:
     """Elements of the memory of a group that hold a block of both operands.
 
     `sizes` are those of the largest part, then the terms of a block. They also
@@ -195,7 +195,7 @@ def even_tile(size: int, most: int) -> int:
 def operand_extents(stage: Stage, sizes: Sequence[int]) -> list[tuple[int, ...]]:
     """The shape of the part that each operand of a product has in a part of its points.
 
-    `sizes` are those of the part, folded dimensions included.
+    `sizes` are those of the part, reduced dimensions included.
     """
     assert stage.anchor is not None
     return [
@@ -220,7 +220,7 @@ def _plan_copies(
     shapes = operand_extents(stage, sizes)
     for operand, access, shape in zip(anchor.operands, accesses, shapes, strict=True):
         dims = _dimensions(access)
-        # Tiles read neighbours along the dimension that is not folded: these lie together.
+        # Tiles read neighbours along the dimension that is not reduced: these lie together.
         order = sorted(range(len(dims)), key=lambda r: _rank(dims[r], stage.parallel))
         vector, width = _unit(shape, source_strides(operand, stored), lanes)
         counts = _units(shape, vector, width)
@@ -251,13 +251,13 @@ def _trips(counts: Sequence[int], items: float) -> tuple[int, ...] | None:
     return tuple(trips)
 
 
-def _rank(dim: int | None, folded: int) -> tuple[int, int]:
-    """Sorts the leading dimensions first, then the folded one, then rows and columns."""
+def _rank(dim: int | None, reduced: int) -> tuple[int, int]:
+    """Sorts the leading dimensions first, then the reduced one, then rows and columns."""
     if dim is None:
         return 0, 0
-    if dim == folded:
+    if dim == reduced:
         return 1, 0
-    return (2, dim) if dim >= folded - 2 else (0, dim)
+    return (2, dim) if dim >= reduced - 2 else (0, dim)
 
 
 def _unit(shape: Sequence[int], strides: Sequence[int | None], lanes: int) -> tuple[int, int]:

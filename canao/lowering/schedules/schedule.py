@@ -76,19 +76,19 @@ class Group:
 
     items: int
     """Work-items of a group: together they run the tiles of a stage, then of the next."""
-    ways: tuple[int, ...]
-    """For each stage how many work-items share one fold: each a part of its terms, whose
-    results are then folded in local memory; 1 where a fold is not shared. Items share a
+    split_k: tuple[int, ...]
+    """For each stage how many work-items share one reduction: each a part of its terms, whose
+    results are then reduced in local memory; 1 where none is shared. Items share a
     product tile by tile, and of each block of its terms."""
-    staged: tuple[int, ...]
+    k_tile: tuple[int, ...]
     """For each stage the terms of a product whose operands are copied into local memory at
     once, to be read there by all tiles; 0 where operands are read where they are. They are
     copied only for parts of which each tile has an item, and if they divide the terms."""
 
     def __str__(self) -> str:
-        ways = "".join(f"w{n}.{count}" for n, count in enumerate(self.ways) if count > 1)
-        staged = "".join(f"m{n}.{terms}" for n, terms in enumerate(self.staged) if terms)
-        return f"/g{self.items}{ways}{staged}"
+        split_k = "".join(f"w{n}.{count}" for n, count in enumerate(self.split_k) if count > 1)
+        k_tile = "".join(f"m{n}.{terms}" for n, terms in enumerate(self.k_tile) if terms)
+        return f"/g{self.items}{split_k}{k_tile}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Schedule:
 def _group(data: dict[str, Any] | None) -> Group | None:
     if data is None:
         return None
-    return Group(data["items"], tuple(data["ways"]), tuple(data["staged"]))
+    return Group(data["items"], tuple(data["split_k"]), tuple(data["k_tile"]))
 
 
 def _digits(prefix: str, numbers: tuple[int, ...]) -> str:

@@ -1,8 +1,8 @@
 """Cuts a layer into stages, in one of two forms.
 
 Layers with a product of rows with rows, such as the scores of attention, can be
-cut *upright*: with the rows of the product in vectors, so that what follows
-along its columns, a softmax, needs no vector to be folded across its lanes.
+cut for *row lanes*: with the rows of the product in vectors, so that what follows
+along its columns, a softmax, needs no vector to be reduced across its lanes.
 The left operand is then copied, transposed by the schedule, instead of the
 right one, and the result of the layer's last product is moved in a stage of its
 own, for the same reason.
@@ -19,7 +19,7 @@ from canao.dialects.canao import ConcatOp, GatherOp
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
-from canao.lowering.stages.stage import Stage, column_stride, is_fold, is_plain
+from canao.lowering.stages.stage import Stage, column_stride, is_plain, is_reduction
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
 
 # Arithmetic that must be recomputed at every use weighs this much; above the
@@ -28,7 +28,7 @@ _STORE_ABOVE = 2
 _GATHER_WEIGHT = 3
 
 
-def cut_stages(block: Block, *, upright: bool = False, copied: bool = False) -> tuple[Stage, ...]:
+def cut_stages(block: Block, *, row_lanes: bool = False, copied: bool = False) -> tuple[Stage, ...]:
     """The stages of a layer's body, in an order that respects dependences.
 
     The body must hold no composite operations; its terminator names the outputs.
@@ -37,14 +37,14 @@ def cut_stages(block: Block, *, upright: bool = False, copied: bool = False) -> 
     terminator = block.last_op
     assert terminator is not None
     position = {op: n for n, op in enumerate(block.ops)}
-    stages, claimed = _fold_stages(block, position, upright)
+    stages, claimed = _reduction_stages(block, position, row_lanes)
     placed = {stage.value for stage in stages}
     stored = placed & {stage.target for stage in stages}
 
     def store(value: SSAValue) -> None:
         if value not in stored:
             stored.add(value)
-            moved = _moved_stage(value, stored) if upright else None
+            moved = _moved_stage(value, stored) if row_lanes else None
             stages.extend(_map_stages(value, placed) if moved is None else (moved,))
 
     def store_operands(left: SSAValue, right: SSAValue) -> None:
@@ -54,7 +54,7 @@ def cut_stages(block: Block, *, upright: bool = False, copied: bool = False) -> 
                 store(operand)
         if copied or column_stride(right, stored) == 1:
             return
-        if upright and isinstance(left.owner, Operation) and left not in stored:
+        if row_lanes and isinstance(left.owner, Operation) and left not in stored:
             stored.add(left)
             stages.append(_stage(left, left, AffineMap.identity(len(shape_of(left)))))
             return
@@ -82,19 +82,19 @@ def cut_stages(block: Block, *, upright: bool = False, copied: bool = False) -> 
     return tuple(sorted(stages, key=order))
 
 
-def _fold_stages(
-    block: Block, position: dict[Operation, int], upright: bool
+def _reduction_stages(
+    block: Block, position: dict[Operation, int], row_lanes: bool
 ) -> tuple[list[Stage], set[Operation]]:
-    """One stage a fold, and the operations in their epilogues; later folds claim first."""
+    """One stage a reduction, with the operations in its epilogue; later reductions claim first."""
     claimed: set[Operation] = set()
     stages: list[Stage] = []
     for op in reversed(list(block.ops)):
-        if not (isinstance(op, Indexed) and is_fold(op)):
+        if not (isinstance(op, Indexed) and is_reduction(op)):
             continue
         space = op.iteration_space()
         value, index = op.results[0], space.result
         while (step := _extend(value, index, claimed, position)) is not None:
-            if upright and any(_reorders(moved) for moved in step[2]):
+            if row_lanes and any(_reorders(moved) for moved in step[2]):
                 break
             value, index, region = step
             claimed |= region
@@ -232,7 +232,7 @@ def _weight(value: SSAValue, stored: set[SSAValue]) -> int:
     owner = value.owner
     if value in stored or not isinstance(owner, CanaoOp):
         return 0
-    if is_fold(owner):
+    if is_reduction(owner):
         return 0
     own = _GATHER_WEIGHT if owner.access_pattern() is AccessPattern.GATHER else owner.cost()
     return own + sum(_weight(operand, stored) for operand in owner.operands)

@@ -86,7 +86,7 @@ def invariants(
     """The largest computed values that depend on the dimensions in `bound` only.
 
     Each comes with the map from a point of the stage to its index. They are
-    the same in every iteration of the other loops. Only stages without a fold
+    the same in every iteration of the other loops. Only stages without a reduction
     have any.
     """
     if stage.anchor is not None or len(bound) == stage.parallel:

@@ -1,4 +1,4 @@
-"""Upright layers: the rows of a product in vectors, and what follows along its columns.
+"""Row-lane layers: the rows of a product in vectors, and what follows along its columns.
 
 In `s = q k^T` both operands are contiguous along the terms of the product. With
 the rows of `s` in the lanes of vectors, the elements of `k` are broadcast, and
@@ -25,20 +25,20 @@ _FEWEST_ROWS = 16
 
 
 def is_product(stage: Stage) -> bool:
-    """Whether a stage folds products of two operands."""
+    """Whether a stage sums products of two operands."""
     return stage.anchor is not None and stage.anchor.access_pattern() is AccessPattern.CONTRACT
 
 
 @dataclass(frozen=True, eq=False)
-class Upright:
+class RowLanes:
     """The stages of a layer with dimension `lane`, which they share, in vectors."""
 
     stages: tuple[Stage, ...]
     lane: int
 
     @staticmethod
-    def of(stages: tuple[Stage, ...]) -> Upright | None:
-        """The form of stages that were cut upright; None where they were not.
+    def of(stages: tuple[Stage, ...]) -> RowLanes | None:
+        """The form of stages that were cut with row lanes; None where they were not.
 
         They were if a product reads its right operand against the grain.
         """
@@ -49,7 +49,7 @@ class Upright:
         (lane,) = lanes
         if any(s.parallel <= lane for s in stages) or stages[0].extents[lane] < 2:
             return None
-        return Upright(stages, lane)
+        return RowLanes(stages, lane)
 
     @cached_property
     def layouts(self) -> dict[SSAValue, tuple[int, ...]]:

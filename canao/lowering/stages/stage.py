@@ -1,6 +1,6 @@
 """Stages of a layer: loop nests that each fill one buffer.
 
-A stage computes one value of the layer, element by element or as a fold (a
+A stage computes one value of the layer, element by element or as a reduction (a
 product or a reduction, its *anchor*). Everything between the buffers it reads
 and the value it stores is evaluated in registers: producers are inlined into
 its loops, and the elementwise chain after an anchor becomes its epilogue.
@@ -20,7 +20,7 @@ from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganis
 from canao.lowering.stages.words import dimension_names
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
 
-_FOLDS = (AccessPattern.REDUCE, AccessPattern.CONTRACT)
+_REDUCTIONS = (AccessPattern.REDUCE, AccessPattern.CONTRACT)
 _MOVES = (AccessPattern.REORGANISE, AccessPattern.BROADCAST)
 
 
@@ -28,7 +28,7 @@ _MOVES = (AccessPattern.REORGANISE, AccessPattern.BROADCAST)
 class Stage:
     """A loop nest over `extents` that stores `value` into the buffer of `target`.
 
-    The first `parallel` dimensions are independent, the others folded.
+    The first `parallel` dimensions are independent, the others reduced.
     `value_map` and `target_map` take a point of the nest to an index of
     `value` and of `target`; they differ where `value` is one piece of a
     concatenation.
@@ -58,9 +58,9 @@ class Part:
     """Points between one and the next."""
 
 
-def is_fold(op: Operation | None) -> bool:
-    """Whether an operation folds over dimensions (a product or a reduction)."""
-    return isinstance(op, Indexed) and op.access_pattern() in _FOLDS
+def is_reduction(op: Operation | None) -> bool:
+    """Whether an operation reduces dimensions: a product does, or a sum."""
+    return isinstance(op, Indexed) and op.access_pattern() in _REDUCTIONS
 
 
 def is_plain(value: SSAValue, stored: set[SSAValue]) -> bool:

@@ -16,16 +16,18 @@ _INDEPENDENT = ("batch", "head", "row", "column")
 _DIMENSIONS = (*_INDEPENDENT, "outer", "element", TERM, WAY)
 
 SUM, MAXIMUM, MINIMUM, TOTAL = "sum", "maximum", "minimum", "total"
-_FOLDS = {"sum": SUM, "max": MAXIMUM, "min": MINIMUM}
+_REDUCTIONS = {"sum": SUM, "max": MAXIMUM, "min": MINIMUM}
 
 _OF_LOOPS = {f"{name}{end}" for name in _DIMENSIONS for end in ("", "_tile", "_block")}
-_OF_FOLDS = {f"{start}{name}" for name in (*_FOLDS.values(), TOTAL) for start in ("", "row_")}
-WORDS = _INPUTS | _INSIDE | {OUTPUT} | _OF_LOOPS | _OF_FOLDS
+_OF_REDUCTIONS = {
+    f"{start}{name}" for name in (*_REDUCTIONS.values(), TOTAL) for start in ("", "row_")
+}
+WORDS = _INPUTS | _INSIDE | {OUTPUT} | _OF_LOOPS | _OF_REDUCTIONS
 """All words."""
 
 
-def dimension_names(parallel: int, folded: int) -> tuple[str, ...]:
-    """What the dimensions of a nest are called: the independent ones, then the folded ones."""
+def dimension_names(parallel: int, reduced: int) -> tuple[str, ...]:
+    """What the dimensions of a nest are called: the independent ones, then the reduced ones."""
     if parallel == 1:
         independent: tuple[str, ...] = ("element",)
     else:
@@ -34,12 +36,12 @@ def dimension_names(parallel: int, folded: int) -> tuple[str, ...]:
     # Batches without heads lie right before the rows.
     if parallel == 3:
         independent = ("batch", *independent[1:])
-    return independent + (TERM,) * folded
+    return independent + (TERM,) * reduced
 
 
-def fold_name(kind: ReductionKind) -> str:
-    """What the results of a fold are called."""
-    return _FOLDS.get(kind.name, TOTAL)
+def reduction_name(kind: ReductionKind) -> str:
+    """What the results of a reduction are called."""
+    return _REDUCTIONS.get(kind.name, TOTAL)
 
 
 def tile_word(dimension: str, size: int) -> str:

@@ -68,7 +68,7 @@ class Grouping:
     """Groups the operations of a block that depend on its inputs, and those in `kept`.
 
     `planned` are groups that laws have decided: nothing else joins them. With
-    `narrow_tasks`, what folds rows does not join a product with a weight: a task that
+    `narrow_tasks`, what reduces rows does not join a product with a weight: a task that
     makes whole rows of it reads all of the weight.
     """
 
@@ -144,8 +144,8 @@ class Grouping:
 
     def _is_open(self, group: Group, op: Operation) -> bool:
         """Whether the layer that a group becomes may go on with an operation."""
-        folds = isinstance(op, ReduceOp) or (isinstance(op, Decomposable) and op.mixed_axes())
-        if folds and self.narrow_tasks and any(map(self._reads_weight, group.ops)):
+        reduces = isinstance(op, ReduceOp) or (isinstance(op, Decomposable) and op.mixed_axes())
+        if reduces and self.narrow_tasks and any(map(self._reads_weight, group.ops)):
             return False
         return group not in self.closed
 
@@ -285,7 +285,7 @@ class Grouping:
 
 
 def _keeps_rows(op: Operation) -> bool:
-    """Whether something is left to run in parallel around what an operation folds."""
+    """Whether something is left to run in parallel around what an operation reduces."""
     shape = shape_of(op.operands[0])
     if isinstance(op, ReduceOp):
         return prod(shape[: min(op.axis_numbers(), default=0)]) > 1

@@ -88,7 +88,7 @@ def test_elementwise_operations_have_a_meaning_in_numpy() -> None:
         assert found.shape == (2,)
 
 
-def test_what_reductions_fold_with_has_arithmetic() -> None:
+def test_what_reductions_combine_with_has_arithmetic() -> None:
     kinds = [op for op in canao.Canao.operations if issubclass(op, ReduceOp)]
     assert kinds
     assert all(kind.KIND.binary in ARITHMETIC for kind in kinds)

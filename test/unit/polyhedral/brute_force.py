@@ -104,19 +104,19 @@ class _Walker:
                 points = product(*(parts[d] for d in hoist.dims))
                 self.slots.append([(m, point) for point in points])
         if depth == len(self.schedule.order):
-            self._fold(parts, self.statement.parallel)
+            self._reduce(parts, self.statement.parallel)
             return
         d = self.schedule.order[depth]
         for part in self._tiles(d, parts[d]):
             self._loop([*parts[:d], part, *parts[d + 1 :]], depth + 1)
 
-    def _fold(self, parts: list[range], d: int) -> None:
+    def _reduce(self, parts: list[range], d: int) -> None:
         if d == len(parts):
             self.slots.append([(self.n, point) for point in product(*parts)])
             return
         pieces = [range(k, k + 1) for k in parts[d]]
         for part in self._tiles(d, parts[d]) if d == self.schedule.vector else pieces:
-            self._fold([*parts[:d], part, *parts[d + 1 :]], d + 1)
+            self._reduce([*parts[:d], part, *parts[d + 1 :]], d + 1)
 
     def _tiles(self, d: int, part: range) -> list[range]:
         tile = self.schedule.tile[d]

@@ -68,8 +68,8 @@ def programs(draw: st.DrawFn) -> Program:
     for n in range(draw(st.integers(1, 3))):
         parallel = dimensions([*extents, *draw(st.lists(st.integers(1, 3), max_size=1))])
         reduction = draw(st.booleans())
-        folded = draw(st.lists(st.integers(1, 4), min_size=1, max_size=2)) if reduction else []
-        dims = dimensions([v.extent for v in parallel] + folded)
+        reduced = draw(st.lists(st.integers(1, 4), min_size=1, max_size=2)) if reduction else []
+        dims = dimensions([v.extent for v in parallel] + reduced)
         target = draw(st.sampled_from(arrays[1:]))
         write = _access(draw, target, parallel)
         write = Access(target.name, tuple(i or Index() for i in write.index))

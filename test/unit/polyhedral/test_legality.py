@@ -112,13 +112,13 @@ def test_a_reduction_may_be_reassociated(vector: int | None):
     assert proof.reassociated == ("sum",)
 
 
-def test_a_fold_that_is_no_reduction_may_not():
+def test_a_chain_that_is_no_reduction_may_not():
     program = replace(SUMS, statements=(replace(SUM, reduction=False),))
     prove(program, Plan((2,), (Nest((0,), (2, 4)),)))
     refused(program, Plan((2,), (Nest((0,), (2, 4), 1),), lanes=4), Rule.TOGETHER)
 
 
-def test_band_over_a_folded_dimension():
+def test_band_over_a_reduced_dimension():
     plan = Plan((M, 2), (Nest((0,), (1, 1)),))
     assert refused(SUMS, plan, Rule.RACE) == (
         "two parallel tasks write one element of 'T': sum[0, 0] and sum[0, 2]"

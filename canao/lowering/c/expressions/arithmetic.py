@@ -31,7 +31,7 @@ def _as_unsigned(unit: UnitPrinter, ctype: CType, text: str) -> str:
     """An integer, or a vector of some, read as unsigned."""
     unsigned = ctype.of(ctype.element.unsigned)
     unit.declare(unsigned)
-    return unit.flavour.cast(unsigned, text)
+    return unit.dialect.cast(unsigned, text)
 
 
 def _not_bool(ctype: CType) -> None:
@@ -72,7 +72,7 @@ def _unsigned(symbol: str) -> Binary:
 
 def _of_unsigned(unit: UnitPrinter, ctype: CType, symbol: str, a: str, b: str) -> str:
     a, b = (_as_unsigned(unit, ctype, text) for text in (a, b))
-    return unit.flavour.cast(ctype, f"({a} {symbol} {b})")
+    return unit.dialect.cast(ctype, f"({a} {symbol} {b})")
 
 
 def _pick(symbol: str, *, unsigned: bool = False) -> Binary:
@@ -200,7 +200,7 @@ def _define_comparison(
     if result.lanes != ctype.lanes:
         raise Unprintable(f"it compares {ctype.lanes} lanes and gives {op.result.type}")
     if ctype.is_vector and ctype.native_mask.c != result.of("i32").c:
-        text = fn.unit.flavour.convert(fn.unit, result.of("i32"), text)
+        text = fn.unit.dialect.convert(fn.unit, result.of("i32"), text)
     fn.define(op.result, text)
 
 
@@ -243,7 +243,7 @@ def _print_select(fn: FunctionPrinter, op: arith.SelectOp | canao_vector.SelectO
         return
     native = ctype.native_mask
     if native.c != ctype.of("i32").c:
-        mask = fn.unit.flavour.convert(fn.unit, native, mask)
+        mask = fn.unit.dialect.convert(fn.unit, native, mask)
     fn.define(op.result, helpers.blend(fn.unit, ctype, mask, a, b))
 
 
@@ -276,7 +276,7 @@ def _define_dense(
     if len(set(texts)) == 1:
         fn.define(op.result, helpers.splat(fn.unit, ctype, texts[0]))
         return
-    fn.define(op.result, fn.unit.flavour.vector(ctype, texts))
+    fn.define(op.result, fn.unit.dialect.vector(ctype, texts))
 
 
 def _numbers(value: DenseIntOrFPElementsAttr) -> list[int | float]:

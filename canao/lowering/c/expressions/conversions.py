@@ -16,10 +16,10 @@ from canao.lowering.c.language.types import CType
 
 def _converted(fn: FunctionPrinter, target: CType, text: str) -> str:
     """A C conversion by value."""
-    flavour = fn.unit.flavour
+    dialect = fn.unit.dialect
     if target.is_vector:
-        return flavour.convert(fn.unit, target, text)
-    return flavour.cast(target, text)
+        return dialect.convert(fn.unit, target, text)
+    return dialect.cast(target, text)
 
 
 def _same_lanes(source: CType, target: CType) -> None:
@@ -38,7 +38,7 @@ def _unsigned_value(fn: FunctionPrinter, source: CType, name: str) -> str:
         return mask_to_bit(source, name)
     unsigned = source.of(source.element.unsigned)
     fn.unit.declare(unsigned)
-    return fn.unit.flavour.cast(unsigned, name)
+    return fn.unit.dialect.cast(unsigned, name)
 
 
 def _print_signed(fn: FunctionPrinter, op: Operation) -> None:
@@ -88,7 +88,7 @@ def _print_to_unsigned(fn: FunctionPrinter, op: arith.FPToUIOp) -> None:
         raise Unprintable("a conversion to i1; compare with 0")
     unsigned = target.of(target.element.unsigned)
     text = _converted(fn, unsigned, fn.name(op.input))
-    fn.define(op.result, fn.unit.flavour.cast(target, text))
+    fn.define(op.result, fn.unit.dialect.cast(target, text))
 
 
 def _print_convert(fn: FunctionPrinter, op: canao_vector.ConvertOp) -> None:

@@ -50,7 +50,7 @@ _LIBRARY: dict[type[Operation], str] = {
 
 def _call(fn: FunctionPrinter, op: Operation, function: str) -> str:
     ctype = fn.ctype(op.results[0])
-    function, whole = fn.unit.flavour.library(ctype, function)
+    function, whole = fn.unit.dialect.library(ctype, function)
     operands = [fn.name(operand) for operand in op.operands]
     if ctype.is_vector and not whole:
         return helpers.by_lane(fn.unit, ctype, function, operands)
@@ -66,7 +66,7 @@ _ROUNDING = (math.CeilOp, math.FloorOp, math.RoundEvenOp, math.TruncOp)
 
 def _print_rounding(fn: FunctionPrinter, op: Operation) -> None:
     ctype, name = fn.ctype(op.results[0]), _LIBRARY[type(op)]
-    function, whole = fn.unit.flavour.library(ctype, name)
+    function, whole = fn.unit.dialect.library(ctype, name)
     if not ctype.is_vector or whole:
         _print_library(fn, op)
         return
@@ -77,7 +77,7 @@ def _print_rounding(fn: FunctionPrinter, op: Operation) -> None:
 def _print_keep_rounding(fn: FunctionPrinter, op: canao_vector.KeepRoundingOp) -> None:
     ctype, text = fn.ctype(op.operand), fn.name(op.operand)
     fn.keeps_roundings = True
-    body = fn.unit.flavour.keep_rounding(ctype)
+    body = fn.unit.dialect.keep_rounding(ctype)
     fn.define(op.result, helpers.hint(fn.unit, ctype, "keep_rounding", body, text))
 
 

@@ -43,7 +43,7 @@ def splat(unit: UnitPrinter, ctype: CType, scalar: str) -> str:
         f"canao_splat_{ctype.tag}",
         ctype,
         [(lane, "a")],
-        lambda: f"return {unit.flavour.vector(ctype, ['a'] * ctype.lanes)};",
+        lambda: f"return {unit.dialect.vector(ctype, ['a'] * ctype.lanes)};",
     )
     return f"{name}({scalar})"
 
@@ -56,7 +56,7 @@ def blend(unit: UnitPrinter, ctype: CType, mask: str, a: str, b: str) -> str:
         f"canao_blend_{ctype.tag}",
         ctype,
         [(native, "mask"), (ctype, "a"), (ctype, "b")],
-        lambda: unit.flavour.blend(ctype),
+        lambda: unit.dialect.blend(ctype),
     )
     return f"{name}({mask}, {a}, {b})"
 
@@ -78,7 +78,7 @@ def hint(unit: UnitPrinter, ctype: CType, name: str, body: str | None, text: str
 
 def hold(unit: UnitPrinter, ctype: CType, text: str) -> str:
     """The statement up to which a vector is in a register; empty where C has none."""
-    body = unit.flavour.hold(ctype)
+    body = unit.dialect.hold(ctype)
     if body is None:
         return ""
     name = f"canao_hold_{ctype.tag}"
@@ -99,7 +99,7 @@ def extremum(
     def body() -> str:
         text = f"return {choose(unit, ctype, condition, 'a', 'b')};"
         blended = choose(unit, ctype, "a != a", "a", "m")
-        native = unit.flavour.extremum(ctype, kind, ordered=ordered, blended=blended)
+        native = unit.dialect.extremum(ctype, kind, ordered=ordered, blended=blended)
         return f"{native.lstrip()}{text}\n#endif" if native else text
 
     name = _ensure(
@@ -181,7 +181,7 @@ def by_lane(unit: UnitPrinter, ctype: CType, function: str, operands: Sequence[s
         f"canao_lanes_{function}_{ctype.tag}",
         ctype,
         [(ctype, label) for label in labels],
-        lambda: unit.flavour.by_lane(ctype, function, labels),
+        lambda: unit.dialect.by_lane(ctype, function, labels),
     )
     return f"{name}({', '.join(operands)})"
 
@@ -193,7 +193,7 @@ def rounding(unit: UnitPrinter, ctype: CType, name: str, function: str, a: str) 
     """
 
     def body() -> str:
-        portable = unit.flavour.by_lane(ctype, function, ["a"])
+        portable = unit.dialect.by_lane(ctype, function, ["a"])
         return native_rounding(ctype, name, portable)
 
     return f"{_ensure(unit, f'canao_{name}_{ctype.tag}', ctype, [(ctype, 'a')], body)}({a})"
@@ -201,9 +201,9 @@ def rounding(unit: UnitPrinter, ctype: CType, name: str, function: str, a: str) 
 
 def widen(unit: UnitPrinter, source: CType, target: CType, a: str) -> str:
     """A vector of floats as doubles."""
-    body = unit.flavour.widen(unit, target)
+    body = unit.dialect.widen(unit, target)
     if body is None:
-        return unit.flavour.convert(unit, target, a)
+        return unit.dialect.convert(unit, target, a)
     name = f"canao_widen_{target.tag}"
     return f"{_ensure(unit, name, target, [(source, 'a')], body.lstrip)}({a})"
 
@@ -213,13 +213,13 @@ def bits(unit: UnitPrinter, source: CType, target: CType, a: str) -> str:
     if source.element.is_bool or target.element.is_bool or source.bytes != target.bytes:
         raise Unprintable(f"the bits of {source.tag} cannot be read as {target.tag}")
     if source.is_vector and target.is_vector:
-        return unit.flavour.cast(target, a)
+        return unit.dialect.cast(target, a)
     name = _ensure(
         unit,
         f"canao_bits_{source.tag}_{target.tag}",
         target,
         [(source, "a")],
-        lambda: unit.flavour.bits(target),
+        lambda: unit.dialect.bits(target),
     )
     return f"{name}({a})"
 
@@ -241,12 +241,12 @@ def reduction(
             half = ctype.with_lanes(lanes)
             parts = [f"l{lanes}", f"h{lanes}"]
             for part, upper in zip(parts, (False, True), strict=True):
-                text = unit.flavour.half(half, name, upper=upper)
+                text = unit.dialect.half(half, name, upper=upper)
                 lines.append(f"const {unit.declare(half)} {part} = {text};")
             name = f"a{lanes}"
             lines.append(f"const {half.c} {name} = {combine(half, *parts)};")
         pair = ctype.with_lanes(2)
-        ends = [unit.flavour.lane(pair, name, n) for n in range(2)]
+        ends = [unit.dialect.lane(pair, name, n) for n in range(2)]
         lines.append(f"return {combine(ctype.with_lanes(1), *ends)};")
         return "\n  ".join(lines)
 

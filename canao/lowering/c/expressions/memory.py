@@ -82,7 +82,7 @@ def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear
     if ctype.element.is_half:
         _check_uses(result, CONVERSIONS, "loaded and not made a float32")
         aligned = place.is_multiple_of(ctype.lanes)
-        text = fn.unit.flavour.load_half(ctype, _address(fn, buffer, place), aligned=aligned)
+        text = fn.unit.dialect.load_half(ctype, _address(fn, buffer, place), aligned=aligned)
         fn.define(result, text, fn.letter(buffer))
         return
     if ctype.is_vector:
@@ -95,9 +95,9 @@ def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear
 def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Linear) -> str:
     place_of_it = _address(fn, buffer, place), fn.space(buffer)
     aligned = place.is_multiple_of(ctype.lanes)
-    text = fn.unit.flavour.load(fn.unit, ctype, *place_of_it, aligned=aligned)
+    text = fn.unit.dialect.load(fn.unit, ctype, *place_of_it, aligned=aligned)
     if ctype.element.is_bool:
-        return f"{fn.unit.flavour.convert(fn.unit, ctype, text)} != 0"
+        return f"{fn.unit.dialect.convert(fn.unit, ctype, text)} != 0"
     return text
 
 
@@ -106,16 +106,16 @@ def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear
     aligned = place.is_multiple_of(ctype.lanes)
     if ctype.element.is_half:
         address = _address(fn, buffer, place)
-        fn.line(fn.unit.flavour.store_half(ctype, address, name, aligned=aligned))
+        fn.line(fn.unit.dialect.store_half(ctype, address, name, aligned=aligned))
         return
     if not ctype.is_vector:
         text = f"(unsigned char){name}" if ctype.element.is_bool else name
         fn.line(f"{fn.name(buffer)}[{fn.within(buffer, place)}] = {text};")
         return
     if ctype.element.is_bool:
-        name = fn.unit.flavour.convert(fn.unit, ctype.of("u8"), f"-{name}")
+        name = fn.unit.dialect.convert(fn.unit, ctype.of("u8"), f"-{name}")
     place_of_it = _address(fn, buffer, place), fn.space(buffer)
-    fn.line(fn.unit.flavour.store(fn.unit, ctype, *place_of_it, name, aligned=aligned))
+    fn.line(fn.unit.dialect.store(fn.unit, ctype, *place_of_it, name, aligned=aligned))
 
 
 def print_half(fn: FunctionPrinter, op: Operation) -> None:
@@ -156,7 +156,7 @@ def _print_prefetch(fn: FunctionPrinter, op: PrefetchOp) -> None:
 
 def _print_compiler_fence(fn: FunctionPrinter, op: CompilerFenceOp) -> None:
     held = [helpers.hold(fn.unit, fn.ctype(value), fn.name(value)) for value in op.held]
-    for statement in filter(None, (*held, fn.unit.flavour.compiler_fence())):
+    for statement in filter(None, (*held, fn.unit.dialect.compiler_fence())):
         fn.line(statement)
 
 

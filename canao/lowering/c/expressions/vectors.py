@@ -81,7 +81,7 @@ def _print_extract(fn: FunctionPrinter, op: vector.ExtractOp) -> None:
     if not ctype.is_vector or place is None:
         fn.define(op.result, name)
         return
-    text = fn.unit.flavour.lane(ctype, name, place)
+    text = fn.unit.dialect.lane(ctype, name, place)
     fn.define(op.result, f"{text} != 0" if ctype.element.is_bool else text)
 
 
@@ -93,7 +93,7 @@ def _print_insert(fn: FunctionPrinter, op: vector.InsertOp) -> None:
         return
     name = fn.bind(op.result)
     fn.line(f"{ctype.c} {name} = {fn.name(op.dest)};")
-    fn.line(f"{fn.unit.flavour.lane(ctype, name, place)} = {lane_scalar(ctype, source)};")
+    fn.line(f"{fn.unit.dialect.lane(ctype, name, place)} = {lane_scalar(ctype, source)};")
 
 
 def _print_shuffle(fn: FunctionPrinter, op: vector.ShuffleOp) -> None:
@@ -101,10 +101,10 @@ def _print_shuffle(fn: FunctionPrinter, op: vector.ShuffleOp) -> None:
     places = op.mask.get_values()
     if first.is_vector and first == second and target.is_vector:
         names = [fn.name(op.v1), fn.name(op.v2)]
-        fn.define(op.result, fn.unit.flavour.shuffle(first, names, places))
+        fn.define(op.result, fn.unit.dialect.shuffle(first, names, places))
         return
     lanes = [_lane(fn, op, place, first, second, target) for place in places]
-    text = fn.unit.flavour.vector(target, lanes) if target.is_vector else lanes[0]
+    text = fn.unit.dialect.vector(target, lanes) if target.is_vector else lanes[0]
     fn.define(op.result, text)
 
 
@@ -119,16 +119,16 @@ def _lane(
     name = fn.name(op.v1 if from_first else op.v2)
     if not ctype.is_vector:
         return lane_scalar(ctype, name) if to.is_vector else name
-    text = fn.unit.flavour.lane(ctype, name, place if from_first else place - first.lanes)
+    text = fn.unit.dialect.lane(ctype, name, place if from_first else place - first.lanes)
     return f"({text} != 0)" if ctype.element.is_bool and not to.is_vector else text
 
 
 def _print_keep(fn: FunctionPrinter, op: canao_vector.KeepOp) -> None:
-    _print_hint(fn, op, "keep", fn.unit.flavour.keep(fn.ctype(op.operand)))
+    _print_hint(fn, op, "keep", fn.unit.dialect.keep(fn.ctype(op.operand)))
 
 
 def _print_in_order(fn: FunctionPrinter, op: canao_vector.InOrderOp) -> None:
-    _print_hint(fn, op, "in_order", fn.unit.flavour.in_order(fn.ctype(op.operand)))
+    _print_hint(fn, op, "in_order", fn.unit.dialect.in_order(fn.ctype(op.operand)))
 
 
 def _print_hint(fn: FunctionPrinter, op: canao_vector.HintOp, name: str, body: str | None) -> None:

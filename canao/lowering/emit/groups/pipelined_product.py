@@ -19,10 +19,10 @@ from canao.dialects.canao.types import element_of
 from canao.dialects.group_memory import buffer_size, own_part
 from canao.lowering.emit.groups.shared_stage import SharedStageEmitter
 from canao.lowering.emit.loops import Loops, loop, share
-from canao.lowering.emit.reduction import Folding
+from canao.lowering.emit.reduction import Reduction
 from canao.lowering.emit.tile import Point, Terms
 from canao.lowering.emit.value_emitter import Buffer, ValueEmitter
-from canao.lowering.schedules.pipelining_plan import OperandCopy, StagedPlan, plan_staged
+from canao.lowering.schedules.pipelining_plan import OperandCopy, PipeliningPlan, plan_pipelining
 from canao.lowering.stages.layout import Dense
 from canao.lowering.stages.stage import Part
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
@@ -51,18 +51,18 @@ class Unit:
 Move = Callable[[ValueEmitter, Unit], None]
 
 
-class StagedProductEmitter(SharedStageEmitter):
+class PipelinedProductEmitter(SharedStageEmitter):
     """Emits a product into the block of a group."""
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
-        room = self.room
-        assert room.shared is not None
-        assert room.sums is not None
-        plan = plan_staged(
+        stage_buffers = self.stage_buffers
+        assert stage_buffers.shared is not None
+        assert stage_buffers.sums is not None
+        plan = plan_pipelining(
             self.stage,
             self.schedule,
             [part.size for part in parts],
-            (room.items, room.ways, room.staged),
+            (stage_buffers.items, stage_buffers.split_k, stage_buffers.k_tile),
             self.lanes,
             self.buffers,
         )
@@ -71,7 +71,7 @@ class StagedProductEmitter(SharedStageEmitter):
         if plan is None:
             self._share(emitter, parts, Terms(Part(Index(), terms)))
             return
-        _Multiplication(self, plan, parts, room.shared, room.sums).emit(emitter)
+        _Multiplication(self, plan, parts, stage_buffers.shared, stage_buffers.sums).emit(emitter)
 
 
 class _Multiplication:
@@ -79,8 +79,8 @@ class _Multiplication:
 
     def __init__(
         self,
-        of: StagedProductEmitter,
-        plan: StagedPlan,
+        of: PipelinedProductEmitter,
+        plan: PipeliningPlan,
         parts: Sequence[Part],
         shared: SSAValue,
         sums: SSAValue,
@@ -93,11 +93,11 @@ class _Multiplication:
         self.shared = shared
         self.sums = sums
         self.anchor = of.stage.anchor
-        self.folding = Folding(self.anchor, element_of(self.anchor.results[0]))
+        self.reduction = Reduction(self.anchor, element_of(self.anchor.results[0]))
 
     def emit(self, emitter: ValueEmitter) -> None:
         """Emits all of it."""
-        blocks = self.of.stage.extents[-1] // self.of.room.staged
+        blocks = self.of.stage.extents[-1] // self.of.stage_buffers.k_tile
         self._clear(emitter)
         self._fetch(emitter, Index())
         self._put(emitter, Index())
@@ -112,11 +112,11 @@ class _Multiplication:
             loop(emitter.block, emitter.loops, self.of.names, blocks - 1, body)
         self._add_up(emitter, Index.constant(blocks - 1))
         self._add_rest(emitter, blocks)
-        if self.plan.ways == 1:
+        if self.plan.split_k == 1:
             self._store_tiles(emitter)
             return
-        room = buffer_size(self.shared)
-        taken = self.tiling.rounds(self.plan.ways, room)
+        capacity = buffer_size(self.shared)
+        taken = self.tiling.rounds(self.plan.split_k, capacity)
         steps = zip(self.tiling.inner, taken, strict=True)
         for first in product(*(range(0, count, step) for count, step in steps)):
             self._hand_over(emitter, first, taken)
@@ -127,7 +127,7 @@ class _Multiplication:
     def _base(self, n: int, block: Index) -> tuple[Index, ...]:
         """Where a block of operand `n` begins."""
         starts = [part.start for part in self.parts]
-        starts.append(block * self.of.room.staged)
+        starts.append(block * self.of.stage_buffers.k_tile)
         return apply_map(self.anchor.iteration_space().operands[n], starts)
 
     def _copy(
@@ -160,7 +160,7 @@ class _Multiplication:
         """Each item reads its units of a block into memory of its own."""
 
         def move(within: ValueEmitter, unit: Unit) -> None:
-            own = self.of.room.fetched[unit.operand]
+            own = self.of.stage_buffers.fetched[unit.operand]
             within.store(self._read(within, unit), own, unit.slot(own), unit.lane)
 
         self._copy(emitter, self.plan.copies, block, move)
@@ -169,7 +169,7 @@ class _Multiplication:
         """Each item puts what it fetched into the memory of the group."""
 
         def move(within: ValueEmitter, unit: Unit) -> None:
-            own = self.of.room.fetched[unit.operand]
+            own = self.of.stage_buffers.fetched[unit.operand]
             value = within.load(own, unit.slot(own), unit.lane)
             within.store(value, self.shared, unit.position, unit.lane)
 
@@ -208,7 +208,7 @@ class _Multiplication:
     def _clear(self, emitter: ValueEmitter) -> None:
         def body(inner: Block, inside: Loops, at: Sequence[Index]) -> None:
             within = emitter.inside(inner, inside)
-            zero = self.folding.neutral(inner, self.folding.element)
+            zero = self.reduction.neutral(inner, self.reduction.element)
             for point, slot in zip(*self._points(at), strict=True):
                 within.store(zero, self.sums, slot, point.lane)
 
@@ -216,8 +216,8 @@ class _Multiplication:
 
     def _add_up(self, emitter: ValueEmitter, block: Index) -> None:
         """Each item adds its share of a block's terms to the sums of its tile."""
-        count = self.of.room.staged // self.plan.ways
-        first = block * self.of.room.staged
+        count = self.of.stage_buffers.k_tile // self.plan.split_k
+        first = block * self.of.stage_buffers.k_tile
         self._add(emitter, self.plan.copies, self.plan.grid, block, Part(first, count))
 
     def _add_rest(self, emitter: ValueEmitter, blocks: int) -> None:
@@ -225,7 +225,7 @@ class _Multiplication:
 
         The items with the first share of each block add them up.
         """
-        first = blocks * self.of.room.staged
+        first = blocks * self.of.stage_buffers.k_tile
         rest = self.of.stage.extents[-1] - first
         if not rest:
             return
@@ -259,7 +259,7 @@ class _Multiplication:
                 for point, slot in zip(points, slots, strict=True)
             ]
             terms = Terms(Part(part.start + at[0] * part.size, part.size))
-            totals = self.of.folds.totals(within, self.folding, points, terms, before)
+            totals = self.of.reductions.totals(within, self.reduction, points, terms, before)
             for point, slot, total in zip(points, slots, totals, strict=True):
                 within.store(total, self.sums, slot, point.lane)
 
@@ -294,7 +294,7 @@ class _Multiplication:
         self, way: Index, n: Sequence[Index], tile: Sequence[Index], taken: Sequence[int]
     ) -> Index:
         """Where a partial sum of a vector of the round lies in the memory of the group."""
-        layout = Dense((self.plan.ways, *taken, *self.tiling.tiles, self.tiling.width))
+        layout = Dense((self.plan.split_k, *taken, *self.tiling.tiles, self.tiling.width))
         return layout.position([way, *n, *tile, Index()])
 
     def _hand_over(self, emitter: ValueEmitter, first: Sequence[int], taken: Sequence[int]) -> None:
@@ -327,11 +327,11 @@ class _Multiplication:
                     self._partial(Index.constant(way), n, tile, taken) + _along(point.lane),
                     point.lane,
                 )
-                for way in range(self.plan.ways)
+                for way in range(self.plan.split_k)
             ]
             total = parts[0]
             for part in parts[1:]:
-                total = self.folding.combine(inner, total, part)
+                total = self.reduction.combine(inner, total, part)
             self._finish(within, [point], [total])
 
         share(emitter.block, emitter.loops, self.of.names, counts, body)

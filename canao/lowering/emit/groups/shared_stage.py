@@ -1,8 +1,8 @@
 """Emits a stage whose tiles the work-items of a group share.
 
 The loops over tiles become one parallel loop, at whose end the items wait for
-each other. A fold that has few results is itself shared: each item folds some
-of its terms, and the partial results, in local memory, are folded at the end.
+each other. A reduction that has few results is itself shared: each item takes some
+of its terms, and the partial results, in local memory, are reduced at the end.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from xdsl.ir import Block, SSAValue
 
 from canao.dialects.canao.types import element_of
 from canao.dialects.interfaces import Indexed
-from canao.lowering.emit.groups.stage_buffers import Room
-from canao.lowering.emit.loops import Loops, Names, fold_loop, share
-from canao.lowering.emit.reduction import Folding
+from canao.lowering.emit.groups.stage_buffers import StageBuffers
+from canao.lowering.emit.loops import Loops, Names, carrying_loop, share
+from canao.lowering.emit.reduction import Reduction
 from canao.lowering.emit.stage_emitter import StageEmitter
 from canao.lowering.emit.tile import Point, Terms
 from canao.lowering.emit.value_emitter import Buffer, ValueEmitter
@@ -37,19 +37,19 @@ class SharedStageEmitter(StageEmitter):
         lanes: int,
         buffers: Mapping[SSAValue, Buffer],
         names: Names,
-        room: Room,
+        stage_buffers: StageBuffers,
         sums: Buffer | None = None,
     ) -> None:
         super().__init__(stage, schedule, lanes, buffers, names, sums)
-        self.room = room
+        self.stage_buffers = stage_buffers
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
-        if self.room.shared is not None:
-            self._fold_together(emitter, parts, self.room.shared)
+        if self.stage_buffers.shared is not None:
+            self._reduce_together(emitter, parts, self.stage_buffers.shared)
             return
-        folded = self.stage.extents[self.stage.parallel :]
-        self._share(emitter, parts, Terms(Part(Index(), folded[0])) if folded else None)
+        reduced = self.stage.extents[self.stage.parallel :]
+        self._share(emitter, parts, Terms(Part(Index(), reduced[0])) if reduced else None)
 
     # ----------------------------------------------------------------- tiles
 
@@ -79,29 +79,29 @@ class SharedStageEmitter(StageEmitter):
             return tuple(split_by_width(size, tile, self.lanes))
         return tuple(split_evenly(size, tile))
 
-    # ----------------------------------------------------------------- folds
+    # ----------------------------------------------------------------- reductions
 
-    def _fold_together(
+    def _reduce_together(
         self, emitter: ValueEmitter, parts: Sequence[Part], partials: SSAValue
     ) -> None:
         """Partial results first, then the whole of each point."""
-        stage, ways = self.stage, self.room.ways
+        stage, split_k = self.stage, self.stage_buffers.split_k
         assert stage.anchor is not None
         anchor: Indexed = stage.anchor
-        folding = Folding(anchor, element_of(anchor.results[0]))
+        reduction = Reduction(anchor, element_of(anchor.results[0]))
         counts = [part.size for part in parts] or [1]
-        layout = Dense((*counts, ways))
-        folded = (Index(),) * (len(stage.extents) - stage.parallel)
+        layout = Dense((*counts, split_k))
+        reduced = (Index(),) * (len(stage.extents) - stage.parallel)
 
         def point(at: Sequence[Index]) -> Point:
             dims = tuple(part.start + n for part, n in zip(parts, at, strict=False))
-            return Point(dims + folded, None)
+            return Point(dims + reduced, None)
 
-        def fold(inner: Block, inside: Loops, at: Sequence[Index]) -> None:
+        def reduce(inner: Block, inside: Loops, at: Sequence[Index]) -> None:
             within = emitter.inside(inner, inside)
-            size = stage.extents[stage.parallel] // ways
-            terms = Terms(Part(at[-1], size, stride=ways))
-            (total,) = self.folds.totals(within, folding, [point(at)], terms)
+            size = stage.extents[stage.parallel] // split_k
+            terms = Terms(Part(at[-1], size, stride=split_k))
+            (total,) = self.reductions.totals(within, reduction, [point(at)], terms)
             within.store(total, partials, layout.position(at), None)
 
         def finish(inner: Block, inside: Loops, at: Sequence[Index]) -> None:
@@ -111,10 +111,10 @@ class SharedStageEmitter(StageEmitter):
                 block: Block, now: Loops, way: Index, carried: Sequence[SSAValue]
             ) -> Sequence[SSAValue]:
                 loaded = within.inside(block, now).load(partials, layout.position([*at, way]), None)
-                return [folding.combine(block, carried[0], loaded)]
+                return [reduction.combine(block, carried[0], loaded)]
 
-            start = [folding.neutral(inner, folding.element)]
-            (total,) = fold_loop(inner, inside, self.names, ways, start, add_up)
+            start = [reduction.neutral(inner, reduction.element)]
+            (total,) = carrying_loop(inner, inside, self.names, split_k, start, add_up)
             here = point(at)
             key = (anchor.results[0], apply_map(anchor.iteration_space().result, here.dims))
             within.known[key] = total
@@ -122,5 +122,5 @@ class SharedStageEmitter(StageEmitter):
             position = target.layout.position(apply_map(stage.target_map, here.dims))
             self.store(within, [here], [position])
 
-        share(emitter.block, emitter.loops, self.names, [*counts, ways], fold)
+        share(emitter.block, emitter.loops, self.names, [*counts, split_k], reduce)
         share(emitter.block, emitter.loops, self.names, counts, finish)

@@ -1,4 +1,4 @@
-"""What a stage has room for in a group of work-items beside its target."""
+"""The buffers of a stage beside its target: copied operands and partial sums."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ from xdsl.ir import SSAValue
 
 
 @dataclass(frozen=True)
-class Room:
-    """Buffers of a stage, and into how many parts its terms are cut."""
+class StageBuffers:
+    """Buffers of a stage, and into how many parts its terms are cut.
 
-    ways: int = 1
-    """Items that share each fold."""
+    Each is of the element that is summed up or copied; sizes are those of a work-group
+    (`shared`) or of a work-item (the others).
+    """
+
+    split_k: int = 1
+    """Items that share each reduction."""
     shared: SSAValue | None = None
-    """Memory of the group: partial results of folds, and before them the blocks of operands."""
-    staged: int = 0
+    """Memory of the group: blocks of operands, then partial results of the reduction."""
+    k_tile: int = 0
     """Terms of a product whose operands are copied at once; 0 if they are read where they are."""
     items: int = 1
     """Work-items of the group."""
@@ -23,5 +27,5 @@ class Room:
     """Memory of each item for the sums of its tile of a product."""
     fetched: tuple[SSAValue, ...] = ()
     """Memory of each item for what it copies of each operand."""
-    waiting: SSAValue | None = None
-    """Where sums wait between blocks of terms; in the target if None."""
+    partial_sums: SSAValue | None = None
+    """Sums between blocks of terms; kept in the target if None."""

@@ -73,7 +73,7 @@ def test_chosen_schedules_are_legal(unit: VectorUnit, threads: int, graph: Graph
 
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(graphs())
-def test_any_split_of_the_shared_band_is_legal_and_of_a_fold_never(graph: Graph):
+def test_any_split_of_the_shared_band_is_legal_and_of_a_reduction_never(graph: Graph):
     lanes = UNITS[1].lanes_f32
     for stages, schedule in layers(graph.module, UNITS[1], 2):
         band = shared_band(stages)
@@ -108,8 +108,8 @@ def layer() -> Layer:
 def test_the_proof_names_what_it_reorders(layer: Layer):
     stages, schedule = layer
     proof = prove_schedule(stages, schedule, 16)
-    folds = [stage for stage in stages if stage.anchor is not None]
-    assert len(proof.reassociated) == len(folds) >= 3
+    reductions = [stage for stage in stages if stage.anchor is not None]
+    assert len(proof.reassociated) == len(reductions) >= 3
 
 
 def test_swapped_stages(layer: Layer):
@@ -128,7 +128,7 @@ def test_band_over_the_columns_that_a_reduction_needs(layer: Layer):
         prove_schedule(stages, replace(schedule, band=(2, 4)), 16)
 
 
-def test_band_over_a_folded_dimension(layer: Layer):
+def test_band_over_a_reduced_dimension(layer: Layer):
     stages, schedule = layer
     product = replace(schedule, band=(2, 4, 5), stages=schedule.stages[:1])
     with pytest.raises(IllegalScheduleError, match=r"kernel_0 is .*: the reduction .* crosses"):

@@ -107,7 +107,7 @@ TWO_PRODUCTS = layer(
     [
         pytest.param(PRODUCT, 2, id="one stage shares all that is parallel"),
         pytest.param(SOFTMAX, 2, id="rows are independent"),
-        pytest.param(SOFTMAX_OF_COLUMNS, 1, id="only batches are, where columns are folded"),
+        pytest.param(SOFTMAX_OF_COLUMNS, 1, id="only batches are, where columns are reduced"),
         pytest.param(PRODUCT_AND_NORM, 1, id="rows of a product and its norm"),
         pytest.param(ATTENTION, 2, id="heads and rows of attention"),
         pytest.param(TWO_PRODUCTS, 0, id="a product of all rows shares none"),

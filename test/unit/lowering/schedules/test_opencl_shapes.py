@@ -209,17 +209,17 @@ def softmax_schedule(changes: Changes) -> tuple[tuple[Stage, ...], Schedule]:
     (schedule, *_) = variants(task)
     group = schedule.group
     assert group is not None
-    ways, staged = changes.get("ways", group.ways), changes.get("staged", group.staged)
-    return task.stages, replace(schedule, group=Group(group.items, ways, staged))
+    split_k, k_tile = changes.get("split_k", group.split_k), changes.get("k_tile", group.k_tile)
+    return task.stages, replace(schedule, group=Group(group.items, split_k, k_tile))
 
 
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"ways": (1,)}, "shares 1 stages"),
-        ({"ways": (7, 1, 1, 1)}, "cannot share stage 0: 7 items a fold of 19 terms"),
-        ({"ways": (1, 19, 1, 1)}, "cannot share stage 1: 19 items a fold of 0 terms"),
-        ({"staged": (99, 0, 0, 0)}, "99 terms in local memory"),
+        ({"split_k": (1,)}, "shares 1 stages"),
+        ({"split_k": (7, 1, 1, 1)}, "cannot share stage 0: 7 items a reduction of 19 terms"),
+        ({"split_k": (1, 19, 1, 1)}, "cannot share stage 1: 19 items a reduction of 0 terms"),
+        ({"k_tile": (99, 0, 0, 0)}, "99 terms in local memory"),
     ],
 )
 def test_groups_that_make_no_sense(changes: Changes, what: str) -> None:
@@ -229,7 +229,7 @@ def test_groups_that_make_no_sense(changes: Changes, what: str) -> None:
 
 
 def test_groups_as_text() -> None:
-    _, schedule = softmax_schedule({"ways": (19, 1, 1, 1)})
+    _, schedule = softmax_schedule({"split_k": (19, 1, 1, 1)})
     device = model_of("gpu")
     assert device is not None
     assert schedule.name.endswith(f"/g{min(256, device.most_items)}w0.19")

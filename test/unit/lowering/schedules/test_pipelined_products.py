@@ -15,7 +15,7 @@ from unit.lowering.test_whole_road import SLOW
 
 from canao.interpreters.canao import evaluate
 from canao.lowering.choose.choose_group import choose_group, local_bytes
-from canao.lowering.choose.choose_schedule import choose_level
+from canao.lowering.choose.choose_schedule import choose_column_lanes
 from canao.lowering.choose.group_shapes import Shape
 from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.pipeline import lower
@@ -39,7 +39,7 @@ def multiply(rows: int, terms: int, columns: int, shape: Shape) -> Program:
     model = device()
 
     def choose(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
-        base = choose_level(task.stages, task.weights, task.unit, task.threads)
+        base = choose_column_lanes(task.stages, task.weights, task.unit, task.threads)
         schedule = choose_group(task.stages, base, model, shape)
         assert local_bytes(task.stages, schedule) <= model.local_bytes
         return schedule, ()

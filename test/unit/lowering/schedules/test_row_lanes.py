@@ -1,4 +1,4 @@
-"""Upright layers: attention with the rows of its scores in vectors, and layers that cannot be."""
+"""Row-lane layers: attention with the rows of its scores in vectors, and layers that cannot be."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from canao.lowering.emit.transposed_tile import transpose_vectors
 from canao.lowering.schedules.check_schedule import prove_schedule
 from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.stages.form_stages import form_stages
-from canao.lowering.stages.row_lanes import Upright
+from canao.lowering.stages.row_lanes import RowLanes
 from canao.lowering.standalone import standalone_program
 from canao.machine.processor import vector_unit
 from canao.transforms.expand_composites import ExpandCompositesPass
@@ -146,9 +146,9 @@ def test_interpreted(batch: int, heads: int, rows: int, size: int, unit: str) ->
 
 def test_rows_are_in_vectors_and_only_copies_are_turned() -> None:
     task = task_of(attention(1, 2, 128, 64), "avx512")
-    upright = Upright.of(task.stages)
-    assert upright is not None
-    assert upright.lane == 2
+    row_lanes = RowLanes.of(task.stages)
+    assert row_lanes is not None
+    assert row_lanes.lane == 2
     schedule, _ = choose_by_model(task)
     turned = [s for s in schedule.stages if s.across is not None]
     assert [(s.vector, s.across) for s in turned] == [(3, 2), (2, 3)]
@@ -167,8 +167,8 @@ def test_blocks_of_rows_are_whole(rows: int, block: int) -> None:
     [attention(1, 2, 1, 32), attention(1, 2, 32, 16, bias="1x2x32x32")],
     ids=["one row", "bias along rows"],
 )
-def test_not_upright(text: str, tmp_path: Path) -> None:
-    assert Upright.of(task_of(text, "avx512").stages) is None
+def test_columns_in_vectors(text: str, tmp_path: Path) -> None:
+    assert RowLanes.of(task_of(text, "avx512").stages) is None
     check(text, "avx512", 1, tmp_path)
 
 
@@ -228,7 +228,7 @@ def test_what_is_read_later_is_not_overwritten() -> None:
     refused(task, replace(schedule, stages=tuple(stages)), message)
 
 
-def test_folds_are_not_transposed(layer: tuple[LayerTask, Schedule]) -> None:
+def test_reductions_are_not_transposed(layer: tuple[LayerTask, Schedule]) -> None:
     task, schedule = layer
     first, product, *others = schedule.stages
     wrong = replace(schedule, stages=(first, replace(product, across=3), *others))

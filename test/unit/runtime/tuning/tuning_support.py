@@ -86,7 +86,7 @@ def tune(tuner: Tuner, text: str) -> Program:
         target_unit=unit,
         threads=1,
         chooser=tuner.chooser,
-        foresee=tuner.foresee,
+        prepare_tasks=tuner.prepare_tasks,
     )
 
 

@@ -1,11 +1,11 @@
-"""OpenCL C as a flavour of C: vectors are types of the language."""
+"""OpenCL C as a dialect of C: vectors are types of the language."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
 
-from canao.lowering.c.language.language import Flavour, Types
+from canao.lowering.c.language.dialect import CDialect, Types
 from canao.lowering.c.language.types import CType, Element
 
 _NAMES = {
@@ -31,7 +31,7 @@ def type_name(ctype: CType) -> str:
     return f"{name}{ctype.lanes}" if ctype.is_vector else name
 
 
-class OpenCLFlavour(Flavour):
+class OpenCLDialect(CDialect):
     """OpenCL C 1.2, by operators of the language wherever there are some.
 
     Drivers for CPUs may have built-in functions as calls, each of which spills
@@ -128,7 +128,7 @@ def _kind(ctype: CType, aligned: bool) -> str:
     return f"{'a' if aligned else ''}_half{ctype.lanes}" if ctype.is_vector else "_half"
 
 
-class LanesFlavour(OpenCLFlavour):
+class LanesDialect(OpenCLDialect):
     """For devices whose lanes are work-items, which read whole vectors where they are aligned.
 
     Buffers, their parts and arrays are.
@@ -155,5 +155,5 @@ def _in_memory(ctype: CType) -> str:
     return type_name(ctype.of("u8") if ctype.element.is_bool else ctype)
 
 
-FLAVOURS = {"cpu": OpenCLFlavour(), "gpu": LanesFlavour()}
+DIALECTS = {"cpu": OpenCLDialect(), "gpu": LanesDialect()}
 """By the kind of device."""

@@ -1,6 +1,6 @@
 """The words in which C and its relatives differ: types of vectors, casts, lanes, memory.
 
-Printers of expressions ask the flavour of their unit for these and write the
+Printers of expressions ask the dialect of their unit for these and write the
 rest themselves. This one is GNU C, with the vector extensions of gcc and clang.
 """
 
@@ -33,7 +33,7 @@ class Types(Protocol):
         ...
 
 
-class Flavour:
+class CDialect:
     """GNU C."""
 
     most_lanes = MAX_LANES
@@ -166,4 +166,4 @@ class Flavour:
         raise Unprintable(_NO_HALVES)
 
 
-GNU_C = Flavour()
+GNU_C = CDialect()
