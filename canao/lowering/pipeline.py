@@ -86,7 +86,7 @@ def lower(
 
     The text is C for `threads` threads, or OpenCL C if there is a `device`.
     With `fusion="exact"`, only laws are used that keep every rounding; with
-    "fast", large products with weights are multiplied in seven; without
+    "fast", large products with weights are multiplied by Strassen-Winograd; without
     fusion, every operation is a layer. `dtype` is that of the weights and of what
     lies between layers: "float32" or, for a device, "float16". `chooser` picks the
     schedule of every distinct layer, after `prepare_tasks` was called with all of them.

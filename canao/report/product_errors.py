@@ -72,7 +72,7 @@ def _both_forms(rows: int, inner: int, columns: int) -> tuple[ModuleOp, ModuleOp
 
     from canao.dialects.canao import MatmulOp, WeightOp
     from canao.transforms.lp_fusion.laws.apply import Constants
-    from canao.transforms.lp_fusion.laws.fast.strassen_winograd import MultiplyInSevenProducts
+    from canao.transforms.lp_fusion.laws.fast.strassen_winograd import MultiplyByStrassenWinograd
 
     def build(rewrite: Callable[[Block], object]) -> ModuleOp:
         block = Block(arg_types=[TensorType(f32, [rows, inner])])
@@ -83,5 +83,5 @@ def _both_forms(rows: int, inner: int, columns: int) -> tuple[ModuleOp, ModuleOp
         signature = (block.arg_types, [TensorType(f32, [rows, columns])])
         return ModuleOp([func.FuncOp("main", signature, Region(block))])
 
-    law = MultiplyInSevenProducts(lambda *_: True)
+    law = MultiplyByStrassenWinograd(lambda *_: True)
     return build(lambda _: None), build(lambda block: law.split(block, Constants(block)))

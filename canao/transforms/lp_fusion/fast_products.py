@@ -14,7 +14,7 @@ from canao.transforms.law_uses import Use, Uses
 from canao.transforms.lp_fusion.laws.apply import Constants
 from canao.transforms.lp_fusion.laws.fast.product_time import ProductTimes
 from canao.transforms.lp_fusion.laws.fast.strassen_winograd import (
-    MultiplyInSevenProducts,
+    MultiplyByStrassenWinograd,
     SplitProduct,
 )
 
@@ -23,7 +23,7 @@ LEAST_GAIN = 1.03
 
 
 @dataclass(frozen=True)
-class SevenProducts:
+class StrassenWinogradProduct:
     """A product that is computed as seven, and what its weight is made of."""
 
     rows: int
@@ -41,7 +41,7 @@ class FastLayers:
     """What became of the products of a block."""
 
     used: Uses = field(default_factory=Uses)
-    products: Sequence[SevenProducts] = ()
+    products: Sequence[StrassenWinogradProduct] = ()
     layers: Sequence[Sequence[Operation]] = ()
     """The operations of each layer that was made."""
     cuts: Collection[Operation] = ()
@@ -60,7 +60,7 @@ class FastLaw:
         def pays(rows: int, inner: int, columns: int) -> bool:
             return self.times.gain(rows, inner, columns) >= LEAST_GAIN
 
-        law = MultiplyInSevenProducts(pays)
+        law = MultiplyByStrassenWinograd(pays)
         found = law.split(block, Constants(block))
         return FastLayers(
             used=Uses({Use(law.name, True): len(found)}),
@@ -69,10 +69,10 @@ class FastLaw:
             cuts={cut for p in found for cut in p.cuts},
         )
 
-    def _note(self, product: SplitProduct) -> SevenProducts:
+    def _note(self, product: SplitProduct) -> StrassenWinogradProduct:
         text, names = _weight_module(product.weight)
         size = (product.rows, product.inner, product.columns)
-        return SevenProducts(*size, self.times.gain(*size), names, text)
+        return StrassenWinogradProduct(*size, self.times.gain(*size), names, text)
 
 
 def _weight_module(value: SSAValue) -> tuple[str, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from canao.dialects.canao import ConstantOp, LayerOp, ReshapeOp, YieldOp
 from canao.dialects.canao.types import shape_of
 from canao.transforms.constants import is_constant_expression
 from canao.transforms.law_uses import Uses
-from canao.transforms.lp_fusion.fast_products import FastLaw, FastLayers, SevenProducts
+from canao.transforms.lp_fusion.fast_products import FastLaw, FastLayers, StrassenWinogradProduct
 from canao.transforms.lp_fusion.grouping import Group, Grouping, is_move
 from canao.transforms.lp_fusion.laws.apply import apply_laws
 from canao.transforms.lp_fusion.laws.fast.product_time import ProductTimes
@@ -44,8 +44,8 @@ class LPFusionPass(ModulePass):
     narrow_tasks: bool = False
     used: Uses = field(default_factory=Counter, init=False, compare=False)
     """How often each law was used."""
-    products: list[SevenProducts] = field(
-        default_factory=list[SevenProducts], init=False, compare=False
+    products: list[StrassenWinogradProduct] = field(
+        default_factory=list[StrassenWinogradProduct], init=False, compare=False
     )
     """The products that `fast` changed."""
 

@@ -120,7 +120,7 @@ def test_long_products(target: str, terms: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
-def test_seven_products(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strassen_winograd(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fast_products, "LEAST_GAIN", 0.0)
     graph = dense((1, 16), 30, 34)
     device = model_of(target)

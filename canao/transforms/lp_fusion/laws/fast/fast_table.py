@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from canao.transforms.lp_fusion.laws.fast.strassen_winograd import MultiplyInSevenProducts
+from canao.transforms.lp_fusion.laws.fast.strassen_winograd import MultiplyByStrassenWinograd
 from canao.transforms.lp_fusion.laws.law import LawEntry, Proof
 
 _M, _K, _N = 16, 20, 24
@@ -21,7 +21,7 @@ def _quarters(value: Any, rows: int, columns: int) -> tuple[Any, Any, Any, Any]:
     )
 
 
-def _seven_products(x: Any, w: Any) -> tuple[Any, Any, Any, Any]:
+def _strassen_winograd(x: Any, w: Any) -> tuple[Any, Any, Any, Any]:
     """The quarters of `x @ w`, as Winograd has them."""
     a11, a12, a21, a22 = _quarters(x, _M, _K)
     b11, b12, b21, b22 = _quarters(w, _K, _N)
@@ -41,14 +41,14 @@ def _seven_products(x: Any, w: Any) -> tuple[Any, Any, Any, Any]:
 
 FAST: tuple[LawEntry, ...] = (
     LawEntry(
-        name=MultiplyInSevenProducts.name,
-        rewrite=MultiplyInSevenProducts,
+        name=MultiplyByStrassenWinograd.name,
+        rewrite=MultiplyByStrassenWinograd,
         condition="finite operands; a constant matrix; even rows, inner terms and columns",
         exact=False,
         on_request=True,
         proof=Proof(
             lambda x, w: _quarters(x @ w, _M, _N),
-            _seven_products,
+            _strassen_winograd,
             ((2 * _M, 2 * _K), (2 * _K, 2 * _N)),
             constants=(1,),
             scalars=False,
@@ -59,7 +59,7 @@ FAST: tuple[LawEntry, ...] = (
                 lambda x, w, b, r: tuple(
                     (part + bias) * factor
                     for part, bias, factor in zip(
-                        _seven_products(x, w),
+                        _strassen_winograd(x, w),
                         (b[:_N], b[_N:], b[:_N], b[_N:]),
                         _quarters(r, _M, _N),
                         strict=True,

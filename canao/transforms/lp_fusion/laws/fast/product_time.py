@@ -29,7 +29,7 @@ class ProductTimes:
         """Cycles of one product, its weight read from memory."""
         return self._products(1, rows, inner, columns)
 
-    def seven(self, rows: int, inner: int, columns: int) -> float:
+    def strassen_winograd(self, rows: int, inner: int, columns: int) -> float:
         """Cycles of seven products of half the size, and of the sums around them."""
         quarter_in, quarter_out = rows * inner // 4, rows * columns // 4
         # Four sums of two operands each; seven sums of partial results, stored and read again.
@@ -40,7 +40,7 @@ class ProductTimes:
 
     def gain(self, rows: int, inner: int, columns: int) -> float:
         """How many times as fast seven products are."""
-        return self.plain(rows, inner, columns) / self.seven(rows, inner, columns)
+        return self.plain(rows, inner, columns) / self.strassen_winograd(rows, inner, columns)
 
     def _products(self, count: int, rows: int, inner: int, columns: int) -> float:
         arithmetic = rows * inner * columns / (_MULTIPLY_ADDS * self.lanes * self.threads)

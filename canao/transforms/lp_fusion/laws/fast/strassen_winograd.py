@@ -1,4 +1,4 @@
-"""The law of opt-in products: seven of half the size in place of eight (Strassen-Winograd)."""
+"""The law of opt-in products, Strassen-Winograd: seven of half the size in place of eight."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Quarters(NamedTuple):
     a22: SSAValue
 
 
-class MultiplyInSevenProducts(BlockLaw):
+class MultiplyByStrassenWinograd(BlockLaw):
     """`x @ w -> the quarters of x @ w from 7 products of quarters`, if `w` is constant.
 
     Strassen's algorithm in Winograd's form, one level. With `x` and `w` cut in
@@ -66,7 +66,7 @@ class MultiplyInSevenProducts(BlockLaw):
     Elementwise operations that follow are done to each quarter.
     """
 
-    name = "multiply-in-seven-products"
+    name = "multiply-by-strassen-winograd"
     exact = False
 
     def __init__(self, pays: Pays) -> None:

@@ -23,9 +23,9 @@ from canao.transforms.law_uses import Use
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.lp_fusion.laws.apply import Constants
 from canao.transforms.lp_fusion.laws.fast.product_time import ProductTimes
-from canao.transforms.lp_fusion.laws.fast.strassen_winograd import MultiplyInSevenProducts
+from canao.transforms.lp_fusion.laws.fast.strassen_winograd import MultiplyByStrassenWinograd
 
-ALWAYS = MultiplyInSevenProducts(lambda *_: True)
+ALWAYS = MultiplyByStrassenWinograd(lambda *_: True)
 BERT = [(768, 768), (768, 2304), (768, 3072), (3072, 768)]
 
 
@@ -221,7 +221,7 @@ def test_becomes_a_layer_of_sums_and_one_of_products():
     assert len(ops_of(products, canao.GeluOp)) == 4
     assert [shape_of(v) for v in products.outs] == [(128, 768)]
     assert ops_of(rows, canao.SoftmaxOp)
-    assert fusion.used[Use("multiply-in-seven-products", True)] == 1
+    assert fusion.used[Use("multiply-by-strassen-winograd", True)] == 1
     (product,) = fusion.products
     assert (product.rows, product.inner, product.columns) == (128, 768, 768)
     assert product.weights == ("w1",)
