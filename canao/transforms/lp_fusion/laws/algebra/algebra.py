@@ -24,6 +24,7 @@ from canao.transforms.lp_fusion.laws.algebra.distributivity import (
     Factored,
     best_form_of_sum,
 )
+from canao.transforms.lp_fusion.laws.algebra.monoids import rounds
 from canao.transforms.lp_fusion.laws.algebra.read import (
     Reader,
     Reading,
@@ -32,7 +33,6 @@ from canao.transforms.lp_fusion.laws.algebra.read import (
     monoid_of,
 )
 from canao.transforms.lp_fusion.laws.algebra.reductions import REDUCTION_LAWS, Reduction
-from canao.transforms.lp_fusion.laws.algebra.rings import rounds
 from canao.transforms.lp_fusion.laws.algebra.share import ShareEqualOperations
 from canao.transforms.lp_fusion.laws.algebra.terms import Bag, Image
 

@@ -12,7 +12,7 @@ from canao.dialects.canao import BroadcastOp
 from canao.dialects.canao.types import shape_of
 from canao.transforms.constants import build_splat
 from canao.transforms.lp_fusion.laws.algebra.cost import plan_bag
-from canao.transforms.lp_fusion.laws.algebra.rings import monoids
+from canao.transforms.lp_fusion.laws.algebra.monoids import monoids
 from canao.transforms.lp_fusion.laws.algebra.terms import (
     Bag,
     Image,

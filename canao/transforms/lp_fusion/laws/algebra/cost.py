@@ -17,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from canao.dialects.canao.elementwise import BinaryOp
 from canao.dialects.canao.types import broadcast_shapes, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed
-from canao.transforms.lp_fusion.laws.algebra.rings import monoids
+from canao.transforms.lp_fusion.laws.algebra.monoids import monoids
 from canao.transforms.lp_fusion.laws.algebra.terms import Bag, Image, Node, Shape, Terms
 
 

@@ -14,7 +14,7 @@ from xdsl.ir import Operation
 
 from canao.dialects.interfaces import CanaoOp
 from canao.transforms.lp_fusion.laws.algebra.cost import Cost
-from canao.transforms.lp_fusion.laws.algebra.rings import Monoid, monoids, times_over
+from canao.transforms.lp_fusion.laws.algebra.monoids import Monoid, monoids, times_over
 from canao.transforms.lp_fusion.laws.algebra.terms import Image, Node, Terms
 
 Member = tuple[Node, bool]

@@ -13,7 +13,7 @@ from canao.dialects.canao import BroadcastOp, ConstantOp
 from canao.dialects.canao.types import is_float, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
 from canao.transforms.constants import splat_value
-from canao.transforms.lp_fusion.laws.algebra.rings import Monoid, laws_hold_for, role_of, rounds
+from canao.transforms.lp_fusion.laws.algebra.monoids import Monoid, laws_hold_for, role_of, rounds
 from canao.transforms.lp_fusion.laws.algebra.terms import Leaf, Node, Number, Terms
 
 _DEEPEST = 12

@@ -8,7 +8,7 @@ from math import prod
 
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import broadcast_shapes
-from canao.transforms.lp_fusion.laws.algebra.rings import Monoid, monoids, times_over
+from canao.transforms.lp_fusion.laws.algebra.monoids import Monoid, monoids, times_over
 from canao.transforms.lp_fusion.laws.algebra.terms import Image, Node, Shape, Terms
 
 

@@ -18,7 +18,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 
 from canao.dialects.canao.elementwise import BinaryOp
 from canao.dialects.canao.types import broadcast_shapes, shape_of
-from canao.transforms.lp_fusion.laws.algebra.rings import monoids, plus_under
+from canao.transforms.lp_fusion.laws.algebra.monoids import monoids, plus_under
 
 Node = int
 """A number that stands for an expression: equal expressions have equal numbers."""
