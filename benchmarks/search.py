@@ -57,7 +57,9 @@ ENTRIES = (
     Entry("canao, no policy learned", settings=partial(_one_phase, updates=0)),
     Entry("canao, no neighbours", settings=partial(Settings, neighbours=0)),
     Entry("canao, REINFORCE alone", settings=partial(Settings, **_UNAIDED)),
-    Entry("canao, opening, then random", settings=partial(_one_phase, updates=0, **_UNAIDED)),
+    Entry(
+        "canao, initial designs, then random", settings=partial(_one_phase, updates=0, **_UNAIDED)
+    ),
     Entry("canao, FLOPs for latency", front=FRONT_OF_FLOPS, budgeted=False),
     Entry("TPE", "tpe"),
     Entry("NSGA-II", "nsgaii"),

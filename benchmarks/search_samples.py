@@ -25,12 +25,12 @@ _SHARES = (0.25, 0.35, 0.45, 0.6, 0.8)
 
 
 def samples(count: int, space: SearchSpace = SPACE) -> list[Architecture]:
-    """The corners of a space, what searches with a budget open with, then random ones.
+    """The corners of a space, the initial designs of searches with a budget, then random ones.
 
     The random ones are spread over the numbers of blocks, twice as many have one of the
     two highest: there accuracies differ most. A longer list begins with the shorter ones.
     """
-    named = dict.fromkeys((*_corners(space), *_openings(space)))
+    named = dict.fromkeys((*_corners(space), *_initial_designs(space)))
     return list(islice(chain(named, _random(space)), count))
 
 
@@ -43,7 +43,7 @@ def _corners(space: SearchSpace) -> list[Architecture]:
     ]
 
 
-def _openings(space: SearchSpace) -> list[Architecture]:
+def _initial_designs(space: SearchSpace) -> list[Architecture]:
     return [found for share in _SHARES for found in shrunk(space, share)]
 
 

@@ -120,7 +120,7 @@ def _left_out(work: Vector, values: Vector) -> Vector:
 class Accuracies:
     """Accuracy after a short training: extremely randomised trees over depth and widths.
 
-    The controller's own predictors are Gaussian processes; to judge it by one would favour
+    The controller's own surrogates are Gaussian processes; to judge it by one would favour
     it. `chance` is the standard deviation between trainings from different seeds.
     """
 

@@ -211,7 +211,7 @@ def _make(directory: Path) -> None:
         ) from error
 
 
-# ------------------------------------------------------------------ opening a study
+# ------------------------------------------------------------------ making a study
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from canao.measuring.quiet import QuietProbe
 from canao.peers.models import prepare_case
 from canao.peers.table import VECTOR_FLAGS, count, markdown_table, number
 from canao.program import Program
-from canao.tuning.runner import ContestProcess, Entry, Result, hold_contest
+from canao.tuning.runner import Entry, Result, RunnerProcess, run_entries
 
 if TYPE_CHECKING:
     from canao.peers.compare import Progress
@@ -172,7 +172,7 @@ def measure_kernels(
     kernels = _kernels(models, home, progress, sequence, threads, target)
     probe = QuietProbe.of(compilers[0], target, cache)
     rows: list[KernelRow] = []
-    with ContestProcess(cache) as process:
+    with RunnerProcess(cache) as process:
         for n, kernel in enumerate(kernels, start=1):
             progress(f"kernel {n} of {len(kernels)}: {kernel.shapes}")
             rows += _measure(kernel, compilers, target, process, probe, rounds)
@@ -269,7 +269,7 @@ def _measure(
     kernel: Kernel,
     compilers: Sequence[Compiler],
     target: Target,
-    process: ContestProcess,
+    process: RunnerProcess,
     probe: QuietProbe,
     rounds: int,
 ) -> Iterator[KernelRow]:
@@ -278,7 +278,7 @@ def _measure(
     libraries = [build_library(program.source, c, target, cache).path for c in compilers]
     entries = {path: Entry(hash_of_file(path), program, path) for path in libraries}
     results: dict[str, Result] = {}
-    hold_contest(
+    run_entries(
         list(entries.values()),
         process,
         lambda result: results.update({result.name: result}),

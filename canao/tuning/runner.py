@@ -73,10 +73,10 @@ class Result:
 OnResult = Callable[[Result], None]
 
 
-class ContestProcess:
-    """A child process that holds contests, one after another.
+class RunnerProcess:
+    """A child process that measures entries, one job after another.
 
-    It starts with the first contest, or before that by `start`, and again
+    It starts with the first job, or before that by `start`, and again
     after a program ended it.
     """
 
@@ -85,7 +85,7 @@ class ContestProcess:
         self._child: subprocess.Popen[str] | None = None
         self._errors: IO[str] | None = None
 
-    def __enter__(self) -> ContestProcess:
+    def __enter__(self) -> RunnerProcess:
         return self
 
     def __exit__(
@@ -134,7 +134,7 @@ class ContestProcess:
         if errors is not None:
             errors.close()
 
-    def hold(self, job: dict[str, Any], on_message: Callable[[dict[str, Any]], None]) -> str | None:
+    def do(self, job: dict[str, Any], on_message: Callable[[dict[str, Any]], None]) -> str | None:
         """Have the child do one job; None, or how it ended before the job was done."""
         child = self.start()
         assert child.stdin is not None
@@ -181,9 +181,9 @@ def _message(line: str) -> dict[str, Any] | None:
     return message if isinstance(message, dict) else None
 
 
-def hold_contest(
+def run_entries(
     entries: Sequence[Entry],
-    process: ContestProcess,
+    process: RunnerProcess,
     on_result: OnResult,
     *,
     best: tuple[Entry, float] | None = None,
@@ -195,7 +195,7 @@ def hold_contest(
 ) -> None:
     """Measure `entries` and tell `on_result` of each as soon as it is known.
 
-    `best` is the fastest entry of an earlier contest with its milliseconds. It
+    `best` is the fastest entry measured before with its milliseconds. It
     runs along, and all times are scaled by how it runs now: a machine that is
     busier today does not favour what was measured yesterday. An entry that
     computes something else than `reference` (or than the first that runs) is
@@ -204,20 +204,20 @@ def hold_contest(
     `pace` has the rate of multiply-adds alone measured in each of the `rounds`.
     """
     left = {entry.name: entry for entry in entries}
-    reigning, standard = best, reference
-    # One contest at a time: two would measure each other.
+    incumbent, standard = best, reference
+    # One job at a time: two would measure each other.
     with process.cache.lock("measuring"):
         while left:
             running = ""
 
             def took(result: Result) -> None:
-                nonlocal reigning
+                nonlocal incumbent
                 entry = left.pop(result.name, None)
                 if entry is None:
                     return
                 if result.outcome is Outcome.ok:
-                    rivals = [reigning, (entry, result.ms or 0.0)]
-                    reigning = min(filter(None, rivals), key=lambda rival: rival[1])
+                    rivals = [incumbent, (entry, result.ms or 0.0)]
+                    incumbent = min(filter(None, rivals), key=lambda rival: rival[1])
                 on_result(result)
 
             def hear(message: dict[str, Any]) -> None:
@@ -227,12 +227,12 @@ def hold_contest(
                     message["outcome"] = Outcome(message["outcome"])
                     took(Result(**message))
 
-            job = _job(list(left.values()), reigning, standard, time_limit)
+            job = _job(list(left.values()), incumbent, standard, time_limit)
             job |= {"probe": _job_probe(probe), "rounds": rounds, "pace": pace}
-            reason = process.hold(job, hear)
+            reason = process.do(job, hear)
             if reason is None:
                 return
-            known = [e for e in (standard, reigning and reigning[0]) if e is not None]
+            known = [e for e in (standard, incumbent and incumbent[0]) if e is not None]
             if running in left:
                 outcome = Outcome.timeout if reason == _HUNG else Outcome.crashed
                 took(Result(running, outcome, reason=reason))
@@ -243,7 +243,7 @@ def hold_contest(
                 )
             # What ended the process is not run again.
             standard = None if standard is None or standard.name == running else standard
-            reigning = None if reigning is None or reigning[0].name == running else reigning
+            incumbent = None if incumbent is None or incumbent[0].name == running else incumbent
 
 
 def _job(

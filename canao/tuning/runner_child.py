@@ -33,13 +33,13 @@ from canao.runtime.weights import prepare_arrays
 from canao.tuning.agreement import disagreement
 from canao.tuning.database import Outcome
 
-HOPELESS = 1.5
+EARLY_STOP = 1.5
 """A program this many times slower than the best one is stopped early."""
 _TRIAL_ROUNDS = 3
-"""Rounds after which hopeless programs are told."""
+"""Rounds after which programs that cannot win are stopped."""
 _FEW_QUIET = 5
 """Quiet samples of each program that suffice; with fewer there are up to twice as many rounds."""
-_HEAT = 4
+_BATCH = 4
 """Programs that are loaded and run in turn at once, besides the best so far."""
 _SAMPLE_SECONDS = 1e-3
 """A sample repeats the call for about this long."""
@@ -78,7 +78,7 @@ class _Sample:
 
 
 @dataclass
-class _Runner:
+class _Loaded:
     """A loaded program with its arguments."""
 
     name: str
@@ -132,8 +132,8 @@ class _Runner:
         return (self.clock() - start) / 1e6 / (self.repeats * len(self.calls))
 
 
-class _Contest:
-    """One job."""
+class _Runner:
+    """Measures the programs of one job, batch after batch."""
 
     def __init__(self, job: dict[str, Any], out: TextIO) -> None:
         self.job = job
@@ -166,23 +166,23 @@ class _Contest:
         best_ms: float | None = self.job["best_ms"]
         best = self.load(self.job["best"]) if best_ms is not None else None
         entries: list[dict[str, Any]] = self.job["entries"]
-        for start in range(0, len(entries), _HEAT):
-            loaded = [self.load(entry) for entry in entries[start : start + _HEAT]]
-            heat = [runner for runner in loaded if runner is not None]
-            if heat:
-                best, best_ms = self.hold_heat(heat, best, best_ms)
+        for start in range(0, len(entries), _BATCH):
+            loaded = [self.load(entry) for entry in entries[start : start + _BATCH]]
+            batch = [program for program in loaded if program is not None]
+            if batch:
+                best, best_ms = self.run_batch(batch, best, best_ms)
         if best is not None:
             best.module.close()
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         self.say(finished=True)
 
-    def hold_heat(
-        self, heat: list[_Runner], best: _Runner | None, best_ms: float | None
-    ) -> tuple[_Runner, float]:
+    def run_batch(
+        self, batch: list[_Loaded], best: _Loaded | None, best_ms: float | None
+    ) -> tuple[_Loaded, float]:
         """Measure some programs and the best so far; the best of all of them."""
-        live = [best, *heat] if best else list(heat)
-        for runner in live:
-            runner.samples.clear()
+        live = [best, *batch] if best else list(batch)
+        for program in live:
+            program.samples.clear()
         rounds: int = self.job["rounds"]
         for number in range(2 * rounds):
             if number >= rounds and all(len(r.quiet) >= _FEW_QUIET for r in live):
@@ -190,63 +190,63 @@ class _Contest:
             if self.job["pace"]:
                 self.paces.append(self.pace(live[0].threads))
             turn = number % len(live)
-            for runner in (*live[turn:], *live[:turn]):
-                self.announce(runner.name)
-                runner.samples.append(self.sample(runner))
+            for program in (*live[turn:], *live[:turn]):
+                self.announce(program.name)
+                program.samples.append(self.sample(program))
             if number + 1 == _TRIAL_ROUNDS:
-                live = self.drop_hopeless(live, best, best_ms)
+                live = self.stop_early(live, best, best_ms)
         scale = best_ms / best.median if best and best_ms else 1.0
-        for runner in live:
-            if runner is not best:
-                self.tell(runner, Outcome.ok, scale)
-        winner = min(live, key=lambda runner: runner.median)
-        for runner in {id(r): r for r in live}.values():
-            if runner is not winner:
-                runner.module.close()
+        for program in live:
+            if program is not best:
+                self.tell(program, Outcome.ok, scale)
+        winner = min(live, key=lambda program: program.median)
+        for program in {id(r): r for r in live}.values():
+            if program is not winner:
+                program.module.close()
         return winner, winner.median * scale
 
     def pace(self, threads: int) -> float:
         """The rate of multiply-adds alone, in GFLOP/s."""
         return 0.0 if self.probe is None else self.probe.gflops(threads)
 
-    def sample(self, runner: _Runner) -> _Sample:
-        quiet = self.is_quiet(runner.threads)
-        ms = runner.sample()
-        return _Sample(ms, self.is_quiet(runner.threads) and quiet)
+    def sample(self, program: _Loaded) -> _Sample:
+        quiet = self.is_quiet(program.threads)
+        ms = program.sample()
+        return _Sample(ms, self.is_quiet(program.threads) and quiet)
 
     def is_quiet(self, threads: int) -> bool:
         """Whether nothing else runs where a program does; taken for granted without a probe."""
         return self.probe is None or self.probe.is_quiet(threads)
 
-    def drop_hopeless(
-        self, live: list[_Runner], best: _Runner | None, best_ms: float | None
-    ) -> list[_Runner]:
-        limit = HOPELESS * min(runner.least for runner in live)
+    def stop_early(
+        self, live: list[_Loaded], best: _Loaded | None, best_ms: float | None
+    ) -> list[_Loaded]:
+        limit = EARLY_STOP * min(program.least for program in live)
         scale = best_ms / best.median if best and best_ms else 1.0
-        kept: list[_Runner] = []
-        for runner in live:
-            if runner is best or runner.least <= limit:
-                kept.append(runner)
+        kept: list[_Loaded] = []
+        for program in live:
+            if program is best or program.least <= limit:
+                kept.append(program)
                 continue
-            self.tell(runner, Outcome.slow, scale)
-            runner.module.close()
+            self.tell(program, Outcome.slow, scale)
+            program.module.close()
         return kept
 
-    def tell(self, runner: _Runner, outcome: Outcome, scale: float) -> None:
-        ms = max(runner.median * scale, 1e-6)
+    def tell(self, program: _Loaded, outcome: Outcome, scale: float) -> None:
+        ms = max(program.median * scale, 1e-6)
         self.say(
-            name=runner.name,
+            name=program.name,
             outcome=outcome.value,
             ms=ms,
-            error_ms=runner.error * scale,
-            median_ms=statistics.median(sample.ms for sample in runner.samples),
-            least_ms=runner.least,
-            quiet=len(runner.quiet) / len(runner.samples),
+            error_ms=program.error * scale,
+            median_ms=statistics.median(sample.ms for sample in program.samples),
+            least_ms=program.least,
+            quiet=len(program.quiet) / len(program.samples),
             pace_gflops=statistics.median(self.paces) if self.paces else 0.0,
-            runs=runner.runs,
+            runs=program.runs,
         )
 
-    def load(self, entry: dict[str, Any]) -> _Runner | None:
+    def load(self, entry: dict[str, Any]) -> _Loaded | None:
         """Load a program, run it once, and find how many calls make a sample.
 
         None for a program that does not compute what the first one did.
@@ -269,11 +269,11 @@ class _Contest:
             self.say(name=entry["name"], outcome=Outcome.wrong.value, reason=wrong)
             return None
         kept = [inputs, outputs, *sets]
-        runner = _Runner(entry["name"], entry["threads"], module, calls, clock, kept)
-        seconds = min(runner.sample(), runner.sample()) / 1e3 * len(sets)
+        program = _Loaded(entry["name"], entry["threads"], module, calls, clock, kept)
+        seconds = min(program.sample(), program.sample()) / 1e3 * len(sets)
         wanted = ceil(_SAMPLE_SECONDS / max(seconds, 1e-9))
-        runner.repeats = max(1, min(wanted, _MOST_CALLS // len(sets)))
-        return runner
+        program.repeats = max(1, min(wanted, _MOST_CALLS // len(sets)))
+        return program
 
     def weights(self, entry: dict[str, Any]) -> list[list[Array]]:
         """Copies of the weights, the same numbers for every program, each in its layout."""
@@ -316,11 +316,11 @@ def _open(
     """A program, a call of it for each copy of the weights, and the clock that times them."""
     path = Path(entry["library"])
     if entry["opencl"]:
-        from canao.tuning.opencl_contestant import Contestant
+        from canao.tuning.opencl_runner import OpenCLRunner
 
         text = path.read_text(encoding="utf-8")
-        contestant = Contestant(Job.from_json(entry["opencl"]), text, sets)
-        return contestant, contestant.calls(inputs, outputs), contestant.clock
+        program = OpenCLRunner(Job.from_json(entry["opencl"]), text, sets)
+        return program, program.calls(inputs, outputs), program.clock
     module = NativeModule(path, sets[0], entry["arena_bytes"], entry["threads"], entry["calls"])
     calls = [module.bind(inputs, outputs, weights=_addresses(arrays)) for arrays in sets]
     return module, calls, time.perf_counter_ns
@@ -344,7 +344,7 @@ def main() -> int:
     """Does the jobs that come on standard input, until it ends."""
     for line in sys.stdin:
         try:
-            _Contest(json.loads(line), sys.stdout).run()
+            _Runner(json.loads(line), sys.stdout).run()
         except CanaoError as error:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             print(error, file=sys.stderr)

@@ -29,7 +29,7 @@ from canao.tuning.database import (
     TuningKey,
     lowering_digest,
 )
-from canao.tuning.runner import TIME_LIMIT, ContestProcess, Entry, Result, hold_contest
+from canao.tuning.runner import TIME_LIMIT, Entry, Result, RunnerProcess, run_entries
 from canao.tuning.schedule_builder import Built, Refused, ScheduleBuilder
 from canao.tuning.transfer import Relatives, nearest
 from canao.tuning.tuning_file import parse_schedule
@@ -99,7 +99,7 @@ class Tuner:
         self._progress = progress or (lambda text: None)
         self.candidates = candidates
         self._time_limit = time_limit
-        self._process = ContestProcess(cache)
+        self._process = RunnerProcess(cache)
         self._found: dict[LayerTask, dict[str, Schedule]] = {}
         self._plans: dict[LayerTask, list[Schedule]] = {}
         self._related: dict[int, Relatives] = {}
@@ -297,7 +297,7 @@ class Tuner:
         champion = self._again(task, parse_schedule(best.schedule)) if best else None
         reference = self._again(task, choose_by_model(task)[0])
         self._progress(f"measuring {len(entries)} schedules of {_ops(task)}")
-        hold_contest(
+        run_entries(
             [built.entry for built in entries.values()],
             self._process,
             on_result,

@@ -14,7 +14,7 @@ _CLOSER = 0.99
 """Of the budget, once an architecture of that size has been measured."""
 
 
-def opening(
+def initial_design(
     index: int,
     space: SearchSpace,
     goal: Goal,

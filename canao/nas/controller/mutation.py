@@ -13,7 +13,7 @@ _MOST_CHANGES = 3
 _FARTHEST = 3
 
 
-def neighbour(
+def mutated(
     parent: Architecture, space: SearchSpace, generator: np.random.Generator
 ) -> Architecture:
     """An architecture of the space that differs from one of it in one to three decisions.
@@ -34,15 +34,15 @@ def neighbour(
     return Architecture(hidden, space.heads(hidden), tuple(sizes))
 
 
-def neighbours(
+def mutations(
     parents: Sequence[Architecture],
     space: SearchSpace,
     count: int,
     generator: np.random.Generator,
 ) -> list[Architecture]:
-    """So many neighbours of parents that are chosen at random."""
+    """`count` mutations of parents that are chosen at random."""
     chosen = generator.integers(0, len(parents), count)
-    return [neighbour(parents[place], space, generator) for place in chosen]
+    return [mutated(parents[place], space, generator) for place in chosen]
 
 
 def _change_depth(sizes: list[int], blocks: Sizes, generator: np.random.Generator) -> None:

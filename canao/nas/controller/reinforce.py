@@ -5,7 +5,7 @@ few and dear, so each is used again at every step, weighted by how much
 likelier it has become since it was drawn (truncated importance weights), and
 under every preference: what a candidate is worth follows from its values. A
 part of each step is imagined: candidates that the controller draws, judged by
-predictors of accuracy and latency fitted to the finished ones.
+surrogates of accuracy and latency fitted to the finished ones.
 
 Phase one learns the number of blocks alone, for it affects accuracy most;
 phase two keeps what was learned of it and learns the sizes.
@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from canao.nas.controller.controller import BLOCKS, Controller, Decided
-from canao.nas.controller.initial_designs import opening
-from canao.nas.controller.mutation import neighbours
+from canao.nas.controller.initial_designs import initial_design
+from canao.nas.controller.mutation import mutations
 from canao.nas.controller.replay import Experience, Settings
-from canao.nas.controller.surrogate import Features, Predictor, Vector, features
+from canao.nas.controller.surrogate import Features, Surrogate, Vector, features
 from canao.nas.space.architecture import Architecture
 from canao.nas.space.objectives import (
     ACCURACY,
@@ -70,7 +70,7 @@ class _Lesson:
 
 
 @dataclass
-class _Memory:
+class _ReplayBuffer:
     """Experiences as arrays, made once for all steps that use them."""
 
     experiences: list[Experience]
@@ -79,7 +79,7 @@ class _Memory:
     finished: list[int]
     losses: Matrix
     excess: Vector
-    predictors: dict[str, Predictor] = field(default_factory=dict[str, Predictor])
+    surrogates: dict[str, Surrogate] = field(default_factory=dict[str, Surrogate])
 
 
 class Reinforce:
@@ -142,15 +142,15 @@ class Reinforce:
         self.optimiser = self._new_optimiser()
 
     def _learn(self, past: list[Experience]) -> None:
-        memory = self._memory(past)
+        replay = self._buffer(past)
         for number in range(self.settings.updates):
             generator = self._generator(len(self.absorbed), number + 1)
-            lessons = [self._replay(memory, self._weights(generator))]
-            if self.settings.imagined and memory.predictors:
-                lessons += self._imagine(memory, generator, number + len(self.absorbed))
+            lessons = [self._replayed(replay, self._weights(generator))]
+            if self.settings.imagined and replay.surrogates:
+                lessons += self._imagine(replay, generator, number + len(self.absorbed))
             self._update(lessons)
 
-    def _memory(self, past: list[Experience]) -> _Memory:
+    def _buffer(self, past: list[Experience]) -> _ReplayBuffer:
         decisions = torch.zeros((len(past), self.controller.steps), dtype=torch.int64)
         drawn = torch.full((len(past), self.controller.steps), math.nan)
         for row, experience in enumerate(past):
@@ -161,38 +161,38 @@ class Reinforce:
         finished = [row for row, e in enumerate(past) if e.finished(self.goal)]
         losses = self.goal.losses([past[row].values for row in finished])
         excess = np.array([self.goal.excess(e.values) for e in past])
-        memory = _Memory(past, decisions, drawn, finished, losses, excess)
+        replay = _ReplayBuffer(past, decisions, drawn, finished, losses, excess)
         if self.settings.imagined and len(finished) >= _FEWEST_TO_IMAGINE:
-            memory.predictors = self._predictors(past)
-        return memory
+            replay.surrogates = self._surrogates(past)
+        return replay
 
-    def _predictors(self, past: Sequence[Experience]) -> dict[str, Predictor]:
-        found: dict[str, Predictor] = {}
+    def _surrogates(self, past: Sequence[Experience]) -> dict[str, Surrogate]:
+        found: dict[str, Surrogate] = {}
         rows = features([e.architecture for e in past], self.space)
         for number, name in enumerate(self.goal.names):
             known = [row for row, e in enumerate(past) if name in e.values]
             values = [past[row].values[name] for row in known]
             seed = self.settings.seed + number
-            found[name] = Predictor(rows[known], values, seed, cost=name != ACCURACY)
+            found[name] = Surrogate(rows[known], values, seed, cost=name != ACCURACY)
         return found
 
-    def _replay(self, memory: _Memory, weights: Tensor) -> _Lesson:
+    def _replayed(self, replay: _ReplayBuffer, weights: Tensor) -> _Lesson:
         """Finished candidates again, with what they are worth under these preferences."""
-        rewards = np.where(memory.excess > 0, -1.0 - np.minimum(memory.excess, 1.0), -1.0)
-        if memory.finished:
-            rewards[memory.finished] = self._rewards(memory, memory.losses, weights)
+        rewards = np.where(replay.excess > 0, -1.0 - np.minimum(replay.excess, 1.0), -1.0)
+        if replay.finished:
+            rewards[replay.finished] = self._rewards(replay, replay.losses, weights)
         ages = np.arange(len(rewards) - 1, -1, -1)
         baseline = float(np.average(rewards, weights=self.settings.baseline_decay**ages))
         asked = weights.expand(len(rewards), -1)
-        return _Lesson(memory.decisions, asked, _scaled(rewards, baseline), memory.drawn)
+        return _Lesson(replay.decisions, asked, _scaled(rewards, baseline), replay.drawn)
 
-    def _rewards(self, memory: _Memory, losses: Matrix, weights: Tensor) -> Vector:
+    def _rewards(self, replay: _ReplayBuffer, losses: Matrix, weights: Tensor) -> Vector:
         """Rewards of losses, measured between the best and the worst that was seen."""
         if self.goal.pareto:
-            low, high = memory.losses.min(0), memory.losses.max(0)
+            low, high = replay.losses.min(0), replay.losses.max(0)
             scaled = (losses - low) / np.where(high > low, high - low, 1.0)
             return scalarise(scaled, weights.numpy())
-        seen = self._single(memory.losses)
+        seen = self._single(replay.losses)
         best, worst = float(seen.max()), float(seen.min())
         return (self._single(losses) - best) / (best - worst if best > worst else 1.0)
 
@@ -206,7 +206,9 @@ class Reinforce:
         ]
         return np.array(parts).sum(axis=1)
 
-    def _imagine(self, memory: _Memory, generator: torch.Generator, draw: int) -> list[_Lesson]:
+    def _imagine(
+        self, replay: _ReplayBuffer, generator: torch.Generator, draw: int
+    ) -> list[_Lesson]:
         """Candidates drawn now, a group for each of some preferences, judged by one draw."""
         groups = torch.stack([self._weights(generator) for _ in range(_GROUPS)])
         size = self.settings.imagined
@@ -217,7 +219,7 @@ class Reinforce:
         lessons: list[_Lesson] = []
         for number, weights in enumerate(groups):
             part = slice(number * size, (number + 1) * size)
-            rewards = self._predicted(memory, rows[part], weights, draw)
+            rewards = self._predicted(replay, rows[part], weights, draw)
             advantages = _scaled(rewards, float(rewards.mean()))
             drawn = torch.full(decisions[part].shape, math.nan)
             lessons.append(_Lesson(decisions[part], asked[part], advantages, drawn))
@@ -225,21 +227,21 @@ class Reinforce:
 
     def _predicted(
         self,
-        memory: _Memory,
+        replay: _ReplayBuffer,
         rows: Features,
         weights: Tensor,
         draw: int,
     ) -> Vector:
-        """The rewards of rows of features under one draw of the predictors."""
-        table = self._expected(memory, rows, draw)
-        rewards = self._rewards(memory, self.goal.losses(table), weights)
+        """The rewards of rows of features under one draw of the surrogates."""
+        table = self._expected(replay, rows, draw)
+        rewards = self._rewards(replay, self.goal.losses(table), weights)
         excess = np.array([self.goal.excess(row) for row in table])
         return np.where(excess > 0, -1.0 - np.minimum(excess, 1.0), rewards)
 
     @staticmethod
-    def _expected(memory: _Memory, rows: Features, draw: int) -> list[Values]:
-        """The values under one draw of the predictors."""
-        values = {name: found.draw(rows, draw) for name, found in memory.predictors.items()}
+    def _expected(replay: _ReplayBuffer, rows: Features, draw: int) -> list[Values]:
+        """The values under one draw of the surrogates."""
+        values = {name: found.draw(rows, draw) for name, found in replay.surrogates.items()}
         return [{name: float(values[name][row]) for name in values} for row in range(len(rows))]
 
     def _architecture(self, row: list[int]) -> Architecture:
@@ -280,14 +282,14 @@ class Reinforce:
     ) -> Proposal:
         """The candidate number `index`: none of `avoid` (keys), if others are likely at all.
 
-        It is the best of a shortlist under functions drawn from the predictors:
+        It is the best of a shortlist under functions drawn from the surrogates:
         others each time, so that what is uncertain is tried.
-        The first ones are those of `opening.py`.
+        The first ones are those of `initial_designs.py`.
         """
         latencies = [
             (e.architecture, e.values[LATENCY]) for e in experiences if LATENCY in e.values
         ]
-        first = opening(index, self.space, self.goal, latencies)
+        first = initial_design(index, self.space, self.goal, latencies)
         if first is not None and first.key not in avoid:
             return Proposal(Decided(first, ()), ())
         generator = self._generator(index, 0)
@@ -298,25 +300,25 @@ class Reinforce:
             drawn |= {p.decided.architecture.key: p for p in new}
             if len(drawn) >= self.settings.shortlist:
                 break
-        memory = self._memory(list(experiences)[-_MOST_REPLAYED:])
-        near = [a for a in self._near(memory, index) if a.key not in avoid]
+        replay = self._buffer(list(experiences)[-_MOST_REPLAYED:])
+        near = [a for a in self._near(replay, index) if a.key not in avoid]
         drawn |= {a.key: Proposal(Decided(a, ()), ()) for a in near if a.key not in drawn}
         shortlist = list(drawn.values()) or self._draw(generator)[:1]
-        if len(shortlist) == 1 or not memory.predictors:
+        if len(shortlist) == 1 or not replay.surrogates:
             return shortlist[0]
-        return shortlist[int(self._merits(memory, shortlist, index).argmax())]
+        return shortlist[int(self._merits(replay, shortlist, index).argmax())]
 
-    def _near(self, memory: _Memory, index: int) -> list[Architecture]:
-        """Neighbours of the front, or of the few with the best reward."""
-        if not self.settings.neighbours or not memory.finished:
+    def _near(self, replay: _ReplayBuffer, index: int) -> list[Architecture]:
+        """Mutations of the front, or of the few with the best reward."""
+        if not self.settings.neighbours or not replay.finished:
             return []
         if self.goal.pareto:
-            best = front(memory.losses)
+            best = front(replay.losses)
         else:
-            best = np.argsort(-self._single(memory.losses), kind="stable")[:_PARENTS].tolist()
-        parents = [memory.experiences[memory.finished[row]].architecture for row in best]
+            best = np.argsort(-self._single(replay.losses), kind="stable")[:_PARENTS].tolist()
+        parents = [replay.experiences[replay.finished[row]].architecture for row in best]
         chance = np.random.default_rng([self.settings.seed, index])
-        return neighbours(parents, self.space, self.settings.neighbours, chance)
+        return mutations(parents, self.space, self.settings.neighbours, chance)
 
     def _draw(self, generator: torch.Generator) -> list[Proposal]:
         """A draw for each of some preferences, and as many that only explore.
@@ -332,16 +334,16 @@ class Reinforce:
         rows = asked.tolist()
         return [Proposal(d, tuple(row)) for d, row in zip(decided, rows, strict=True)]
 
-    def _merits(self, memory: _Memory, shortlist: Sequence[Proposal], draw: int) -> Vector:
+    def _merits(self, replay: _ReplayBuffer, shortlist: Sequence[Proposal], draw: int) -> Vector:
         """What is expected of proposals: their reward, or what they add to the front."""
         rows = features([p.decided.architecture for p in shortlist], self.space)
         if not self.goal.pareto:
-            return self._predicted(memory, rows, torch.zeros(0), draw)
-        table = self._expected(memory, rows, draw)
-        low, high = memory.losses.min(0), memory.losses.max(0)
+            return self._predicted(replay, rows, torch.zeros(0), draw)
+        table = self._expected(replay, rows, draw)
+        low, high = replay.losses.min(0), replay.losses.max(0)
         unit = np.where(high > low, high - low, 1.0)
         scaled = (self.goal.losses(table) - low) / unit
-        added = volume_added((memory.losses - low) / unit, scaled, self.settings.seed + draw)
+        added = volume_added((replay.losses - low) / unit, scaled, self.settings.seed + draw)
         excess = np.array([self.goal.excess(row) for row in table])
         # Where nothing is added, what is nearest to the ideal.
         return np.where(excess > 0, -1.0 - excess, added - 1e-3 * scaled.sum(axis=1))

@@ -27,9 +27,9 @@ class Settings:
     explore: bool = True
     """Whether half of the shortlist is drawn with all sizes equally likely."""
     shortlist: int = 64
-    """Draws that the predictors choose a proposal from; 1 takes the first."""
+    """Draws that the surrogates choose a proposal from; 1 takes the first."""
     neighbours: int = 64
-    """Architectures like the best so far that the predictors choose from besides."""
+    """Architectures like the best so far that the surrogates choose from besides."""
 
 
 @dataclass(frozen=True)

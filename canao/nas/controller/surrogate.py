@@ -43,7 +43,7 @@ class Features:
 
 
 def features(architectures: Sequence[Architecture], space: SearchSpace) -> Features:
-    """What predictors know of architectures of a space."""
+    """What surrogates know of architectures of a space."""
     sizes: list[list[float]] = []
     work: list[list[float]] = []
     for architecture in architectures:
@@ -69,7 +69,7 @@ class _Fit:
     likelihood: float
 
 
-class Predictor:
+class Surrogate:
     """Predicts one value of architectures; `cost` is for values that are positive and grow as work.
 
     Costs are predicted by their logarithms, as what is not linear in the logarithms of the work.

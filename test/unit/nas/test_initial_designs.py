@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canao.nas.controller.initial_designs import multiply_adds, opening, shrunk
+from canao.nas.controller.initial_designs import initial_design, multiply_adds, shrunk
 from canao.nas.space.objectives import default_goal
 from canao.nas.space.space import SearchSpace, Sizes
 
@@ -15,15 +15,15 @@ BUDGET = default_goal(10.0)
 
 def test_a_front_begins_at_its_ends() -> None:
     goal = default_goal()
-    found = [opening(number, SPACE, goal, []) for number in range(3)]
+    found = [initial_design(number, SPACE, goal, []) for number in range(3)]
     assert found == [SPACE.largest, SPACE.smallest, None]
 
 
 def test_with_a_budget_the_largest_tells_how_far_to_shrink() -> None:
-    assert opening(0, SPACE, BUDGET, []) == SPACE.largest
-    assert opening(1, SPACE, BUDGET, []) is None, "its latency is not known"
+    assert initial_design(0, SPACE, BUDGET, []) == SPACE.largest
+    assert initial_design(1, SPACE, BUDGET, []) is None, "its latency is not known"
     measured = [(SPACE.smallest, 1.0), (SPACE.largest, 20.0)]
-    found = [opening(number, SPACE, BUDGET, measured) for number in range(1, 6)]
+    found = [initial_design(number, SPACE, BUDGET, measured) for number in range(1, 6)]
     assert found[-1] is None
     keys = [architecture.key for architecture in found if architecture]
     assert keys == [
@@ -37,7 +37,7 @@ def test_with_a_budget_the_largest_tells_how_far_to_shrink() -> None:
 def test_one_that_is_still_too_slow_tells_how_much_smaller_they_have_to_be() -> None:
     first = SPACE.uniform(6, 320, 576)
     measured = [(SPACE.largest, 20.0), (first, 10.1)]
-    found = [opening(number, SPACE, BUDGET, measured) for number in range(1, 7)]
+    found = [initial_design(number, SPACE, BUDGET, measured) for number in range(1, 7)]
     assert found[0] == first
     assert found[-1] is None
     keys = [architecture.key for architecture in found[1:] if architecture]
@@ -47,12 +47,15 @@ def test_one_that_is_still_too_slow_tells_how_much_smaller_they_have_to_be() -> 
         "h256-a8-f960.960.960.960.960.960",
         "h384-a12-f1536.1536",
     ]
-    assert opening(2, SPACE, BUDGET, [(SPACE.largest, 20.0), (first, 10.0)]) not in (None, first)
+    assert initial_design(2, SPACE, BUDGET, [(SPACE.largest, 20.0), (first, 10.0)]) not in (
+        None,
+        first,
+    )
     # Far too slow: all others shrink as much.
     sizes = [
         multiply_adds(a)
         for n in range(2, 6)
-        if (a := opening(n, SPACE, BUDGET, [(SPACE.largest, 20.0), (first, 20.0)]))
+        if (a := initial_design(n, SPACE, BUDGET, [(SPACE.largest, 20.0), (first, 20.0)]))
     ]
     assert max(sizes) <= 0.5 * multiply_adds(first)
 

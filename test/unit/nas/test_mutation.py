@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canao.nas.controller.mutation import neighbour, neighbours
+from canao.nas.controller.mutation import mutated, mutations
 from canao.nas.space.space import SearchSpace, Sizes
 
 SPACES = (
@@ -21,7 +21,7 @@ def test_all_are_in_the_space(space: SearchSpace, seed: int, walk: int) -> None:
     chance = np.random.default_rng(seed)
     found = space.largest if seed % 2 else space.smallest
     for _ in range(walk):
-        found = neighbour(found, space, chance)
+        found = mutated(found, space, chance)
         assert found in space
 
 
@@ -29,7 +29,7 @@ def test_all_are_in_the_space(space: SearchSpace, seed: int, walk: int) -> None:
 def test_they_are_near(seed: int) -> None:
     space = SPACES[0]
     parent = space.uniform(4, 224, 768)
-    for found in neighbours([parent], space, 20, np.random.default_rng(seed)):
+    for found in mutations([parent], space, 20, np.random.default_rng(seed)):
         assert abs(found.num_blocks - 4) <= 3
         assert abs(found.hidden_size - 224) <= 9 * 32
         changed = sum(size != 768 for size in found.intermediate_sizes)
@@ -41,7 +41,7 @@ def test_they_are_near(seed: int) -> None:
 def test_every_decision_changes_in_time() -> None:
     space = SPACES[0]
     parent = space.uniform(4, 224, 768)
-    found = neighbours([parent], space, 300, np.random.default_rng(0))
+    found = mutations([parent], space, 300, np.random.default_rng(0))
     assert {a.num_blocks for a in found} >= {3, 4, 5}
     assert len({a.hidden_size for a in found}) > 3
     same_depth = [a.intermediate_sizes for a in found if a.num_blocks == 4]

@@ -13,7 +13,7 @@ from canao.measuring.peak import find_probe
 from canao.measuring.quiet import QuietProbe
 from canao.program import Program
 from canao.tuning.database import Outcome
-from canao.tuning.runner import ContestProcess, Entry, Result, hold_contest
+from canao.tuning.runner import Entry, Result, RunnerProcess, run_entries
 
 _SLEEP = "for (long long t = canao_nanoseconds(); canao_nanoseconds() - t < 20000000;);"
 
@@ -35,8 +35,8 @@ def _hold(
     cache: Cache, entries: list[Entry], best: tuple[Entry, float] | None = None
 ) -> dict[str, Result]:
     results: list[Result] = []
-    with ContestProcess(cache) as process:
-        hold_contest(entries, process, results.append, best=best, time_limit=10.0)
+    with RunnerProcess(cache) as process:
+        run_entries(entries, process, results.append, best=best, time_limit=10.0)
     assert len({r.name for r in results}) == len(results)
     return {r.name: r for r in results}
 
@@ -69,8 +69,8 @@ def test_samples_on_quiet_cores_are_told_apart(
     # Every core is quiet if it issues no more than next to nothing, none if it is to issue more.
     probe = QuietProbe(find_probe(compiler, host, cache).path, best, host.vector_unit.lanes_f32)
     results: list[Result] = []
-    with ContestProcess(cache) as process:
-        hold_contest([entry("one")], process, results.append, probe=probe, rounds=4, pace=True)
+    with RunnerProcess(cache) as process:
+        run_entries([entry("one")], process, results.append, probe=probe, rounds=4, pace=True)
     (result,) = results
     # The best known rate rises with what is seen, so that a quiet core need not stay so.
     assert result.quiet <= quiet
@@ -109,5 +109,5 @@ def test_a_child_that_cannot_start(
     cache: Cache, entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with ContestProcess(cache) as process, pytest.raises(ExecutionError, match="ended early"):
-        hold_contest([entry("one")], process, lambda result: None)
+    with RunnerProcess(cache) as process, pytest.raises(ExecutionError, match="ended early"):
+        run_entries([entry("one")], process, lambda result: None)

@@ -14,7 +14,7 @@ from canao.lowering.choose.variants import variants
 from canao.lowering.schedules.schedule import Schedule
 from canao.tuning import tuner as tuner_module
 from canao.tuning.database import Outcome
-from canao.tuning.runner import ContestProcess, Entry, OnResult, Result
+from canao.tuning.runner import Entry, OnResult, Result, RunnerProcess
 from canao.tuning.tuner import Mode, Tuner
 
 FIGURE_4 = """
@@ -47,16 +47,16 @@ def versions(task: LayerTask) -> list[Schedule]:
 
 
 def give_times(monkeypatch: pytest.MonkeyPatch, milliseconds: dict[str, float]) -> None:
-    """Have every contest find these times, by the name of the schedule."""
+    """Have every measurement find these times, by the name of the schedule."""
 
     def hold(
-        entries: Sequence[Entry], process: ContestProcess, on_result: OnResult, **_: object
+        entries: Sequence[Entry], process: RunnerProcess, on_result: OnResult, **_: object
     ) -> None:
         for entry in entries:
             ms = milliseconds.get(entry.program.kernels[0].variant, 9.0)
             on_result(Result(entry.name, Outcome.ok, ms, runs=1))
 
-    monkeypatch.setattr(tuner_module, "hold_contest", hold)
+    monkeypatch.setattr(tuner_module, "run_entries", hold)
 
 
 @pytest.mark.parametrize("faster", [0, 1], ids=["fuse_add", "fuse_add_permuted"])

@@ -117,7 +117,7 @@ def test_the_model_wins_a_tie(tuner: Tuner, monkeypatch: pytest.MonkeyPatch) -> 
         for n, entry in enumerate(entries):
             on_result(Result(entry.name, Outcome.ok, 1.0 - n / 1000, 1))
 
-    monkeypatch.setattr("canao.tuning.tuner.hold_contest", even)
+    monkeypatch.setattr("canao.tuning.tuner.run_entries", even)
     program = tune(tuner, ELEMENTWISE)
     assert program.kernels[0].variant == program.kernels[0].variants_tried[0]
 
@@ -134,6 +134,6 @@ def test_the_model_wins_where_noise_could_explain_the_difference(
             ms = 1.0 if n == 1 else 1.2
             on_result(Result(entry.name, Outcome.ok, ms, 1, error_ms=error_ms))
 
-    monkeypatch.setattr("canao.tuning.tuner.hold_contest", uneven)
+    monkeypatch.setattr("canao.tuning.tuner.run_entries", uneven)
     (kernel,) = tune(tuner, ELEMENTWISE).kernels
     assert (kernel.variant == kernel.variants_tried[0]) is usual_wins

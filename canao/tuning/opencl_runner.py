@@ -9,14 +9,14 @@ from canao.runtime.opencl.job import Job
 from canao.runtime.opencl.module import OpenCLModule
 
 
-class Contestant:
+class OpenCLRunner:
     """A program built once, with several copies of its weights."""
 
     def __init__(self, job: Job, source: str, sets: Sequence[Sequence[Array]]) -> None:
         first = OpenCLModule(job, sets[0], source=source)
         self._modules = [first, *(OpenCLModule(job, s, like=first) for s in sets[1:])]
         for module in self._modules:
-            # the numbers of a contest are no inputs of the model: a check may fail
+            # the numbers of a measurement are no inputs of the model: a check may fail
             module.reports_checks = False
         self._nanoseconds = 0
 
