@@ -121,7 +121,8 @@ class CanaoOp(Operation, ABC):
     def decides_by(self, operand: int) -> bool:
         """Whether a tiny change of an operand may change the result by far more than that.
 
-        As rounding to integers, comparing and converting do; see `transforms/decisions.py`.
+        As rounding to integers, comparing and converting do, and functions at the edge of
+        their domain or at a pole; see `transforms/decisions.py`.
         """
         return False
 

@@ -2,8 +2,10 @@
 
 A difference in the last place of a number stays one through arithmetic. It becomes a
 difference of 1, or another choice, where the number is rounded to an integer, compared or
-converted: `floor(41 * (1 / 41))` is 0. What operations decide by, they say themselves
-(`CanaoOp.decides_by`); here their operands are followed back to what is asked about.
+converted: `floor(41 * (1 / 41))` is 0. So it does at the edge of a function's domain: the
+root of 0 is 0, that of what a multiply-add leaves of `x * x - x * x` may be NaN. What
+operations decide by, they say themselves (`CanaoOp.decides_by`); here their operands are
+followed back to what is asked about.
 
 Sums whose order is free, products and composites (`CanaoOp.sums_up`) have no fixed last
 digits to begin with, whatever laws do. So nothing is followed through them, and a value that

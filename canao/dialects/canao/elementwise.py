@@ -92,6 +92,13 @@ class UnaryOp(ElementwiseOp, ABC):
         super().__init__(operands=[operand], result_types=[TensorType(element, shape_of(operand))])
 
 
+class PartialOp(UnaryOp, ABC):
+    """A function with an edge or a pole: past it the result is NaN, there it is infinite or 0."""
+
+    def decides_by(self, operand: int) -> bool:
+        return True
+
+
 class BinaryOp(ElementwiseOp, ABC):
     """An elementwise operation of two operands of one element type."""
 
@@ -155,6 +162,9 @@ class DivOp(BinaryOp):
     name = "canao.div"
     LAWS: ClassVar[Laws] = Laws(linear_in=(0,), identity=1.0, inverts=MulOp)
 
+    def decides_by(self, operand: int) -> bool:
+        return operand == 1  # 1 / 0 is infinite, with the sign of the zero
+
 
 @irdl_op_definition
 class PowOp(BinaryOp, TranscendentalOp):
@@ -164,7 +174,7 @@ class PowOp(BinaryOp, TranscendentalOp):
     LAWS: ClassVar[Laws] = Laws(identity=1.0)
 
     def decides_by(self, operand: int) -> bool:
-        return operand == 1  # a whole exponent takes a negative base, and has a sign by its parity
+        return True  # a base below 0 is a pole or needs a whole exponent, whose parity is the sign
 
 
 @irdl_op_definition
@@ -273,7 +283,7 @@ class ExpOp(UnaryOp, TranscendentalOp):
 
 
 @irdl_op_definition
-class LogOp(UnaryOp, TranscendentalOp):
+class LogOp(PartialOp, TranscendentalOp):
     """The natural logarithm."""
 
     name = "canao.log"
@@ -301,21 +311,21 @@ class SigmoidOp(UnaryOp, TranscendentalOp):
 
 
 @irdl_op_definition
-class SqrtOp(UnaryOp):
+class SqrtOp(PartialOp):
     """The square root."""
 
     name = "canao.sqrt"
 
 
 @irdl_op_definition
-class RsqrtOp(UnaryOp):
+class RsqrtOp(PartialOp):
     """`1 / sqrt(a)`."""
 
     name = "canao.rsqrt"
 
 
 @irdl_op_definition
-class ReciprocalOp(UnaryOp):
+class ReciprocalOp(PartialOp):
     """`1 / a`."""
 
     name = "canao.reciprocal"

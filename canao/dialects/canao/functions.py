@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.irdl import irdl_op_definition
 
-from canao.dialects.canao.elementwise import BinaryOp, TranscendentalOp, UnaryOp
+from canao.dialects.canao.elementwise import BinaryOp, PartialOp, TranscendentalOp, UnaryOp
 
 
 class FunctionOp(UnaryOp, TranscendentalOp):
@@ -12,21 +12,21 @@ class FunctionOp(UnaryOp, TranscendentalOp):
 
 
 @irdl_op_definition
-class AcosOp(FunctionOp):
+class AcosOp(PartialOp, FunctionOp):
     """The angle in [0, pi] whose cosine is `a`."""
 
     name = "canao.acos"
 
 
 @irdl_op_definition
-class AcoshOp(FunctionOp):
+class AcoshOp(PartialOp, FunctionOp):
     """The number from 0 on whose hyperbolic cosine is `a`."""
 
     name = "canao.acosh"
 
 
 @irdl_op_definition
-class AsinOp(FunctionOp):
+class AsinOp(PartialOp, FunctionOp):
     """The angle in [-pi/2, pi/2] whose sine is `a`."""
 
     name = "canao.asin"
@@ -47,7 +47,7 @@ class AtanOp(FunctionOp):
 
 
 @irdl_op_definition
-class AtanhOp(FunctionOp):
+class AtanhOp(PartialOp, FunctionOp):
     """The number whose hyperbolic tangent is `a`."""
 
     name = "canao.atanh"
@@ -75,21 +75,21 @@ class Expm1Op(FunctionOp):
 
 
 @irdl_op_definition
-class Log10Op(FunctionOp):
+class Log10Op(PartialOp, FunctionOp):
     """The logarithm to base 10."""
 
     name = "canao.log10"
 
 
 @irdl_op_definition
-class Log1pOp(FunctionOp):
+class Log1pOp(PartialOp, FunctionOp):
     """`log(1 + a)`, accurate near 0."""
 
     name = "canao.log1p"
 
 
 @irdl_op_definition
-class Log2Op(FunctionOp):
+class Log2Op(PartialOp, FunctionOp):
     """The logarithm to base 2."""
 
     name = "canao.log2"
@@ -115,12 +115,18 @@ class Atan2Op(BinaryOp, TranscendentalOp):
 
     name = "canao.atan2"
 
+    def decides_by(self, operand: int) -> bool:
+        return True  # across the negative half of the axis the angle jumps from pi to -pi
+
 
 @irdl_op_definition
 class CopysignOp(BinaryOp):
     """`|a|` with the sign of `b`, that of a zero too."""
 
     name = "canao.copysign"
+
+    def decides_by(self, operand: int) -> bool:
+        return operand == 1
 
 
 FUNCTION_OPS = (

@@ -24,9 +24,9 @@ from canao.dialects.canao import (
     SelectOp,
 )
 from canao.dialects.canao.elementwise import BinaryOp, Predicate
+from canao.dialects.canao.rounding import RoundingOp
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, i1, is_float, shape_of
-from canao.dialects.interfaces import CanaoOp
 from canao.transforms.constants import build_splat, has_normal_product, is_splat_of, splat_value
 
 
@@ -171,9 +171,8 @@ class FoldCasts(RewritePattern):
 
 
 def _is_rounded(value: SSAValue) -> bool:
-    """Whether a floating-point number is what one operand was rounded to."""
-    owner = value.owner
-    return isinstance(owner, CanaoOp) and len(owner.operands) == 1 and owner.decides_by(0)
+    """Whether a floating-point number was just made a whole one."""
+    return isinstance(value.owner, RoundingOp)
 
 
 class DivideByMultiplying(RewritePattern):

@@ -89,6 +89,36 @@ def test_decisions_stay(tmp_path: Path, fusion: Any, target: str) -> None:
     assert not any(rewrite.changes_rounding for rewrite in model.report.rewrites)
 
 
+EDGES: dict[str, Callable[[Tensor], Tensor]] = {
+    "root": lambda d: d.sqrt(),
+    "inverse root": lambda d: d.rsqrt(),
+    "power": lambda d: d**0.25,
+    "logarithms": lambda d: d.log() + d.log2() + d.log10() + (d - 1).log1p(),
+    "angles": lambda d: (d + 1).acos() + (1 - d).asin() + (d + 1).acosh(),
+    "pole of atanh": lambda d: (d - 1).atanh(),
+    "turn": lambda d: torch.atan2(d, d - 1),
+    "sign": lambda d: torch.copysign(d + 1, d),
+    "pole": lambda d: 1 / d,
+    "inverse": lambda d: d.reciprocal(),
+}
+
+
+@TARGETS
+@pytest.mark.parametrize("fusion", [True, "exact"])
+def test_differences_of_equal_products_are_zero(tmp_path: Path, fusion: Any, target: str) -> None:
+    """A multiply-add leaves the rounding of one product: roots were NaN, signs negative."""
+
+    def every(*pairs: Tensor) -> list[Tensor]:
+        numbers = zip(pairs[::2], pairs[1::2], strict=True)
+        return [edge(x * x - y * y) for edge, (x, y) in zip(EDGES.values(), numbers, strict=True)]
+
+    x = torch.rand(64, generator=torch.Generator().manual_seed(1)) + 0.5
+    pairs = [x.clone() for _ in range(2 * len(EDGES))]
+    model = compiled(tmp_path, every, *pairs, fusion=fusion, target=target)
+    for name, found, expected in zip(EDGES, model(*pairs), every(*pairs), strict=True):
+        torch.testing.assert_close(found, expected, msg=lambda text, name=name: f"{name}: {text}")
+
+
 @pytest.mark.parametrize(
     "function", [lambda x: x / 41, lambda x: (x / 41).reshape(64, 64).sum(1).floor()]
 )
