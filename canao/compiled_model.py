@@ -24,6 +24,7 @@ from canao.exporting.c_program import export_program
 from canao.exporting.opencl_program import export_opencl
 from canao.frontend.convention import CallConvention
 from canao.frontend.dtypes import computed_dtype
+from canao.machine.processors import VECTOR_FEATURES
 from canao.measuring.measure import Latency, time_calls
 from canao.program import Program
 from canao.report.execution_report import ExecutionReport, fused_layers, kernel_rows, total_flops
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from canao.frontend.state import ModelState
 
-_VECTOR_FEATURES = ("avx512f", "avx2", "fma", "asimd", "neon", "sse2")
 _REPORT_RUNS = 20
 
 
@@ -96,7 +96,7 @@ class CompiledModel:
         """The vector features that C may use; for an OpenCL device its driver decides."""
         if self.build.target.device is not None:
             return ()
-        return tuple(f for f in _VECTOR_FEATURES if f in self.build.target.features)
+        return tuple(f for f in VECTOR_FEATURES if f in self.build.target.features)
 
     @property
     def compile_seconds(self) -> Mapping[str, float]:
@@ -197,9 +197,8 @@ class CompiledModel:
             self.program,
             self._module.weights,
             Path(directory),
-            lanes=target.vector_unit.lanes_f32,
             threads=self.threads,
-            arm=target.architecture == "aarch64",
+            unit=target.vector_unit,
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:

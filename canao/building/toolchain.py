@@ -29,6 +29,12 @@ _FLAGS = (
     "-fno-trapping-math",
 )
 
+GCC_OPTIONS = ("-fno-tree-coalesce-vars",)
+"""Options without which gcc moves the sums of products over the stack.
+
+Where all registers are in use, variables that it makes one leave another without a register.
+"""
+
 
 @dataclass(frozen=True)
 class Compiler:
@@ -52,20 +58,10 @@ class Compiler:
         march = target.march.replace("-", "_") if self.kind == "zig" else target.march
         flags = (*_FLAGS, f"-march={march}") if march not in ("", "armv8_a") else _FLAGS
         if self.kind == "gcc":
-            flags += gcc_options(target.architecture)
+            flags += (*GCC_OPTIONS, *target.vector_unit.gcc_options)
         if self.kind == "zig":
             flags += ("-fno-sanitize=undefined",)
         return flags
-
-
-def gcc_options(architecture: str) -> tuple[str, ...]:
-    """Options without which gcc moves the sums of products over the stack.
-
-    Where all registers are in use, variables that it makes one leave another without a
-    register; on AArch64 its first scheduling pass does the same.
-    """
-    scheduling = ("-fno-schedule-insns",) if architecture == "aarch64" else ()
-    return ("-fno-tree-coalesce-vars", *scheduling)
 
 
 def compiler_for(target: Target, cc: str | None = None) -> Compiler:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from canao.building.support import support_text
-from canao.building.toolchain import gcc_options
+from canao.building.toolchain import GCC_OPTIONS
 from canao.files import replace_text, replacing
+from canao.machine.processor import VectorUnit
 from canao.program import Program, TensorSpec
 from canao.runtime.memory import ALIGNMENT
 from canao.runtime.module import Array
@@ -58,13 +59,13 @@ def export_program(
     weights: Sequence[Array],
     directory: Path,
     *,
-    lanes: int,
     threads: int,
-    arm: bool = False,
+    unit: VectorUnit,
 ) -> Path:
     """Write model.c, weights.bin, metadata.json, a Makefile and a README.
 
-    The program runs with `threads` threads unless it is told otherwise.
+    The code was made for the vectors of `unit`, and runs with `threads` threads
+    unless it is told otherwise.
     """
     offsets = weight_offsets(weights)
     size = write_weights(directory / "weights.bin", weights, offsets)
@@ -72,11 +73,11 @@ def export_program(
     replace_text(directory / "metadata.json", metadata_text(program, offsets, threads))
     replace_text(
         directory / "Makefile",
-        _MAKEFILE.format(options=" ".join(gcc_options("aarch64" if arm else ""))),
+        _MAKEFILE.format(options=" ".join((*GCC_OPTIONS, *unit.gcc_options))),
     )
     inputs = [f"in{n}.bin" for n in range(len(program.inputs))]
     outputs = [f"out{n}.bin" for n in range(len(program.outputs))]
-    readme = _README.format(arguments=" ".join(inputs + outputs), lanes=lanes)
+    readme = _README.format(arguments=" ".join(inputs + outputs), lanes=unit.lanes_f32)
     replace_text(directory / "README.md", readme)
     return directory
 

@@ -27,6 +27,7 @@ from canao.lowering.stages.form_stages import form_stages
 from canao.lowering.stages.layout import Dense, Layout, Panels, Window
 from canao.lowering.stages.stage import Part, Stage
 from canao.lowering.stages.words import FETCHED, OUTPUT, PACKED, PARTIAL, SHARED
+from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, split_with_rest
 from canao.transforms.halve_storage import halves_of
@@ -41,10 +42,11 @@ def flat_memref(value: SSAValue, elements: int | None = None, *, half: bool = Fa
 class KernelEmitter:
     """Emits a layer, its composites already expanded, as a `func.func`."""
 
-    def __init__(self, layer: LayerOp, schedule: Schedule, lanes: int) -> None:
+    def __init__(self, layer: LayerOp, schedule: Schedule, unit: VectorUnit) -> None:
         self.layer = layer
         self.schedule = schedule
-        self.lanes = lanes
+        self.unit = unit
+        self.lanes = unit.lanes_f32
         self.names = Names()
         self.body = layer.body.block
         self.stages = form_stages(self.body, grouped=schedule.group is not None)
@@ -305,9 +307,9 @@ class KernelEmitter:
         if stage_buffers.partial_sums is not None:
             sums = Buffer(stage_buffers.partial_sums, self._window(stage, schedule, parts))
         if self.schedule.group is None:
-            return StageEmitter(stage, schedule, self.lanes, buffers, self.names, sums)
+            return StageEmitter(stage, schedule, self.unit, buffers, self.names, sums)
         kind = PipelinedProductEmitter if stage_buffers.k_tile else SharedStageEmitter
-        return kind(stage, schedule, self.lanes, buffers, self.names, stage_buffers, sums)
+        return kind(stage, schedule, self.unit, buffers, self.names, stage_buffers, sums)
 
 
 def _allocate(block: Block, element: Attribute, size: int) -> SSAValue:

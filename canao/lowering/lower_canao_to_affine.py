@@ -59,7 +59,8 @@ from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.stages.form_stages import form_stages
 from canao.lowering.stages.layout import Panels
 from canao.machine.opencl_device import DeviceKind, DeviceModel
-from canao.machine.processor import VectorUnit, vector_unit
+from canao.machine.processor import VectorUnit
+from canao.machine.processors import vector_unit
 from canao.transforms.halve_storage import LARGEST_HALF, half_values, halves_of
 from canao.transforms.name_layers import layer_name
 from canao.transforms.outline_weights import WEIGHT_NAMES
@@ -289,7 +290,7 @@ def _as_halves(value: SSAValue, before: Operation) -> SSAValue:
 
 def emit_kernel(task: LayerTask, schedule: Schedule, unit: VectorUnit, name: str) -> func.FuncOp:
     """The function of a layer under a schedule, with what it does for people."""
-    emitter = KernelEmitter(task.layer, schedule, unit.lanes_f32)
+    emitter = KernelEmitter(task.layer, schedule, unit)
     function = emitter.emit(name)
     function.attributes["canao.schedule"] = StringAttr(schedule.name)
     describe(function, task, schedule, emitter.roles)

@@ -112,7 +112,7 @@ def lower(
         fuse=fusion is not False,
         exact=exact,
         fast=fusion == "fast",
-        lanes=target_unit.lanes_f32,
+        unit=target_unit,
         threads=threads,
         narrow_tasks=device is not None and device.kind is DeviceKind.gpu,
     )
@@ -133,7 +133,8 @@ def lower(
     lowering = ModuleLowering(target_unit, threads, chooser, prepare_tasks, device=device)
     lowering.run(module)
     look(LowerCanaoToAffinePass.name, module)
-    run("affine", ApproximateMathPass(), plan_memory(device))
+    approximate = ApproximateMathPass(target_unit.side_by_side.chains)
+    run("affine", approximate, plan_memory(device))
     unit = print_unit(module, threads, device)
     stages.done("c" if device is None else "opencl", lambda: unit.source)
     prepare = _function(module, "prepare")

@@ -40,7 +40,7 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
         task.unit, task.threads, lambda _: (schedule, (schedule.name,)), device=task.device
     )
     lowering.run(module)
-    ApproximateMathPass().apply(ctx, module)
+    ApproximateMathPass(task.unit.side_by_side.chains).apply(ctx, module)
     plan_memory(task.device).apply(ctx, module)
     unit = print_unit(module, task.threads, task.device)
     functions = {f.sym_name.data: f for f in module.ops if isinstance(f, func.FuncOp)}

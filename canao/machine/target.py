@@ -11,26 +11,11 @@ from pathlib import Path
 from canao.errors import ToolchainError
 from canao.machine.device_record import OpenCLDevice
 from canao.machine.opencl_device import DeviceModel
-from canao.machine.processor import VectorUnit, vector_unit
+from canao.machine.processor import VectorUnit
+from canao.machine.processors import LEVELS, vector_unit
 
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 _OPERATING_SYSTEMS = {"linux": "linux-gnu", "darwin": "apple-darwin"}
-
-# Machine options for a processor described by its vector unit alone.
-_MARCH = {
-    "avx512": "x86-64-v4",
-    "avx2": "x86-64-v3",
-    "sse": "x86-64",
-    "neon": "armv8-a",
-}
-
-
-# The levels of the x86-64 psABI, by the names that Linux gives their features.
-_SSE = frozenset({"sse2"})
-_V2 = _SSE | {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
-_AVX2 = _V2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
-_AVX512 = _AVX2 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
-_FEATURES = {"sse": _SSE, "avx2": _AVX2, "avx512": _AVX512}
 
 
 @dataclass(frozen=True)
@@ -94,7 +79,7 @@ class Target:
     @property
     def march(self) -> str:
         """The value of `-march` that selects this processor; empty if none is known."""
-        return "native" if self == Target.host() else _MARCH.get(self.vector_unit.name, "")
+        return "native" if self == Target.host() else self.vector_unit.march
 
     def runs_on(self, host: Target) -> bool:
         """Whether code for this target can run on `host`."""
@@ -103,11 +88,11 @@ class Target:
 
 
 def _limited(host: Target, vectors: str) -> Target:
-    if vectors not in _FEATURES:
+    if vectors not in LEVELS:
         raise ToolchainError(
-            f"there are no vector registers '{vectors}'; choose one of {', '.join(_FEATURES)}"
+            f"there are no vector registers '{vectors}'; choose one of {', '.join(LEVELS)}"
         )
-    features = _FEATURES[vectors]
+    features = LEVELS[vectors]
     missing = sorted(features - set(host.features))
     if host.architecture != "x86_64" or missing:
         lacking = " ".join(missing) or f"it is {host.architecture}"

@@ -45,8 +45,6 @@ _FEW, _LONG_SECONDS = 3, 100e-6
 A layer of which less was measured says nothing about layers of other sizes."""
 _WORTH_SECONDS = 20e-6
 """A layer that runs shorter than this is not worth measuring."""
-_FLOPS_A_SECOND, _BYTES_A_SECOND = 50e9, 30e9
-"""Rates of a core and of memory that decide what is worth measuring; nothing else."""
 TIE = 1.02
 """Times whose ratio is below this are the same."""
 _ERRORS = 2.0
@@ -62,8 +60,8 @@ def model_seconds(task: LayerTask) -> float:
         # Of a table, only the rows that are looked up are read.
         elements = min(prod(shape_of(value)), points)
         traffic += elements * bytes_in_memory(value, half)
-    arithmetic = task.layer.flops() / (_FLOPS_A_SECOND * task.threads)
-    return max(arithmetic, traffic / _BYTES_A_SECOND)
+    arithmetic = task.layer.flops() / (task.unit.flops_a_second * task.threads)
+    return max(arithmetic, traffic / task.unit.bytes_a_second)
 
 
 class Tuner:

@@ -18,9 +18,7 @@ from xdsl.traits import SymbolTable
 from canao.errors import VerificationError
 from canao.lowering.approximate_math.arithmetic import Arithmetic, F32Type
 from canao.lowering.approximate_math.functions import APPROXIMATIONS, Approximation
-
-_MAX_RUN = 4
-"""Evaluations side by side: enough to keep the multipliers busy, few enough for the registers."""
+from canao.machine.processor import SideBySide
 
 
 def _as_f32(value_type: Attribute) -> F32Type | None:
@@ -50,12 +48,15 @@ def _build_helper(name: str, approximation: Approximation, value_type: F32Type) 
     return FuncOp(name, ([value_type], [value_type]), Region(block), visibility="private")
 
 
-def _run(op: Operation) -> list[Operation]:
-    """An operation and those of its kind and type right after it that do not need its result."""
+def _run(op: Operation, most: int) -> list[Operation]:
+    """An operation and those of its kind and type right after it that do not need its result.
+
+    There are `most` of them at most.
+    """
     run = [op]
     following = op.next_op
     while (
-        len(run) < _MAX_RUN
+        len(run) < most
         and following is not None
         and type(following) is type(op)
         and following.results[0].type == op.results[0].type
@@ -76,6 +77,8 @@ class CallApproximation(RewritePattern):
     """
 
     module: ModuleOp
+    together: int = SideBySide().chains
+    """Evaluations that are expanded side by side at most."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
         approximation = APPROXIMATIONS.get(type(op))
@@ -84,7 +87,7 @@ class CallApproximation(RewritePattern):
         value_type = _as_f32(op.results[0].type)
         if value_type is None:
             return
-        run = _run(op) if isinstance(value_type, VectorType) else [op]
+        run = _run(op, self.together) if isinstance(value_type, VectorType) else [op]
         if len(run) > 1:
             arithmetic = Arithmetic(Builder(InsertPoint.before(op)), value_type, len(run))
             results = approximation.build(arithmetic, tuple(each.operands[0] for each in run))
@@ -109,6 +112,7 @@ class CallApproximation(RewritePattern):
             )
 
 
+@dataclass(frozen=True)
 class ApproximateMathPass(ModulePass):
     """Calls short float32 forms of exp, erf and tanh in place of those of libm.
 
@@ -118,5 +122,9 @@ class ApproximateMathPass(ModulePass):
 
     name = "approximate-math"
 
+    together: int = SideBySide().chains
+    """Evaluations for vectors that are expanded side by side at most."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(CallApproximation(op), apply_recursively=False).rewrite_module(op)
+        pattern = CallApproximation(op, self.together)
+        PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)

@@ -11,8 +11,6 @@ from canao.lowering.stages.row_lanes import RowLanes, is_product
 from canao.lowering.stages.stage import Stage
 from canao.machine.processor import VectorUnit
 
-_ROWS_A_TASK = 64
-"""Rows whose scores stay in the nearest caches, and that fill the widest register tile."""
 _REGISTERS_A_VECTOR = 8
 """Registers for each vector of a column that an elementwise or reducing loop handles
 together: exponentials need some for the vectors, and as many for their coefficients."""
@@ -27,7 +25,7 @@ def choose_row_lanes(row_lanes: RowLanes, unit: VectorUnit) -> Schedule:
     block of rows of one head.
     """
     rows = row_lanes.stages[0].extents[row_lanes.lane]
-    tasks = ceil(rows / _ROWS_A_TASK)
+    tasks = ceil(rows / unit.caches.attention_rows)
     block = min(rows, unit.lanes_f32 * ceil(rows / tasks / unit.lanes_f32))
     band = tuple(block if b == row_lanes.lane else 1 for b in range(row_lanes.lane + 1))
     stages = (

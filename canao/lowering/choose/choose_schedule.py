@@ -17,31 +17,15 @@ from canao.lowering.stages.packed_source import packed_source
 from canao.lowering.stages.reads import point_variables, shared_band, stage_reads
 from canao.lowering.stages.row_lanes import RowLanes
 from canao.lowering.stages.stage import Stage
-from canao.machine.processor import VectorUnit
+from canao.machine.processor import Caches, VectorUnit
 from canao.polyhedral.index import Index, apply_map, linearise
 
-_ROWS_AT_ONCE = 4
-"""Rows that a reduction along its rows takes side by side."""
-_VECTORS_AT_ONCE = 2
-"""Vectors of a row that an elementwise or reducing loop handles together."""
 _ROW_TASKS_A_THREAD = 2
 """Tasks per thread where each reads all weights: enough for one slow core to matter less."""
 _TASKS_A_THREAD = 4
 """Tasks per thread where splitting finer costs nothing."""
-_POINTS_A_TASK = 32768
-"""Points of a task that reads no weights: what stays in the nearest cache."""
 _TERMS_A_SUM = 256
 """Longest chain of additions in a product: rounding as small as that of other libraries."""
-_STEPS_A_FETCH = 4
-"""Terms that a product adds between two fetches of what comes next."""
-_PREFETCH_BYTES = 6144
-"""How far ahead of its use a weight is fetched that one tile of rows reads as a stream."""
-_NEAREST_CACHE = 32768
-"""Bytes of the nearest cache; what is larger is worth fetching ahead."""
-_MIN_ROWS_A_TASK = 8
-"""Fewer rows than this do not pay for reading a weight once more."""
-_MOST_ROWS_A_TASK = 144
-"""Rows of a block of a product whose left operand and result stay in the second cache."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +67,10 @@ def _choose_stage(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageS
     vector = _vector_dimension(choice, stage)
     tile = [1] * len(stage.extents)
     if vector is not None:
-        tile[vector] = choice.unit.lanes_f32 * _VECTORS_AT_ONCE
+        tile[vector] = choice.unit.lanes_f32 * choice.unit.side_by_side.vectors
         rows = [d for d in range(stage.parallel) if stage.extents[d] > 1 and d != vector]
         if vector >= stage.parallel and rows:
-            tile[rows[-1]] = _ROWS_AT_ONCE
+            tile[rows[-1]] = choice.unit.side_by_side.rows
     return StageSchedule(_order(stage, vector), tuple(tile), vector)
 
 
@@ -138,8 +122,8 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
         fallback = _vector_dimension(choice, stage)
         if fallback is not None and fallback >= stage.parallel:
             tile = [1] * len(stage.extents)
-            tile[fallback] = choice.unit.lanes_f32 * _VECTORS_AT_ONCE
-            tile[rows] = _ROWS_AT_ONCE
+            tile[fallback] = choice.unit.lanes_f32 * choice.unit.side_by_side.vectors
+            tile[rows] = choice.unit.side_by_side.rows
             return StageSchedule(_order(stage, fallback), tuple(tile), fallback)
     height, width = register_tile(stage.extents[rows], stage.extents[columns], choice.unit)
     tile = [1] * len(stage.extents)
@@ -152,18 +136,19 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
     block = _choose_block(stage)
     keep = vector is not None and is_held(height, width, choice.unit)
     how = StageSchedule(order, tuple(tile), vector, block, keep=keep)
-    if pack is None or vector is None or not _is_large(stage.anchor):
+    if pack is None or vector is None or not _is_large(choice, stage.anchor):
         return how
     terms = block or stage.extents[-1]
-    tile[-1] = min(_STEPS_A_FETCH, terms)
-    distance = terms if stage.extents[rows] > height else min(terms, _PREFETCH_BYTES // (4 * width))
+    tile[-1] = min(choice.unit.prefetch.terms, terms)
+    stream = choice.unit.prefetch.bytes_ahead // (4 * width)
+    distance = terms if stage.extents[rows] > height else min(terms, stream)
     return replace(how, tile=tuple(tile), prefetch=distance)
 
 
-def _is_large(anchor: Indexed | None) -> bool:
+def _is_large(choice: _Choice, anchor: Indexed | None) -> bool:
     """Whether the right operand of a product comes from afar each time it is read."""
     assert anchor is not None
-    return prod(shape_of(anchor.operands[1])) * 4 > _NEAREST_CACHE
+    return prod(shape_of(anchor.operands[1])) * 4 > choice.unit.caches.nearest_bytes
 
 
 def _choose_block(stage: Stage) -> int | None:
@@ -198,12 +183,12 @@ def _choose_band(
     if not streams_weights:
         return _small_tasks(choice, chosen, extents)
     if band == stages[0].parallel and sum(packed_source(s) is not None for s in stages) > 1:
-        return _panel_tasks(extents, chosen[0].tile[band - 1], choice.threads)
+        return _panel_tasks(choice, extents, chosen[0].tile[band - 1])
     if len(stages) > 1:
         wanted = 1 if choice.threads == 1 else choice.threads * _ROW_TASKS_A_THREAD
-        return _row_tasks(extents, wanted, choice.threads)
+        return _row_tasks(choice.unit.caches, extents, wanted, choice.threads)
     # Tasks of other columns read other panels: each comes into one processor's cache only.
-    rows = _row_tasks(extents[:-1], 1, 1)
+    rows = _row_tasks(choice.unit.caches, extents[:-1], 1, 1)
     tasks = prod(ceil(e / t) for e, t in zip(extents[:-1], rows, strict=True))
     width = chosen[0].tile[band - 1]
     panels = ceil(extents[-1] / width)
@@ -212,16 +197,18 @@ def _choose_band(
     return (*rows, min(extents[-1], ceil(panels / groups) * width))
 
 
-def _panel_tasks(extents: Sequence[int], width: int, threads: int) -> tuple[int, ...]:
+def _panel_tasks(choice: _Choice, extents: Sequence[int], width: int) -> tuple[int, ...]:
     """One panel of columns a task: what one product hands to the next stays in cache."""
-    panels = ceil(extents[-1] / width)
+    panels, threads = ceil(extents[-1] / width), choice.threads
     enough = threads == 1 or panels >= threads * _TASKS_A_THREAD
     wanted = 1 if enough else threads * _ROW_TASKS_A_THREAD
-    rows = _row_tasks(extents[:-1], wanted, 1 if enough else threads)
+    rows = _row_tasks(choice.unit.caches, extents[:-1], wanted, 1 if enough else threads)
     return (*rows, min(extents[-1], width))
 
 
-def _row_tasks(extents: Sequence[int], wanted: int, threads: int) -> tuple[int, ...]:
+def _row_tasks(
+    caches: Caches, extents: Sequence[int], wanted: int, threads: int
+) -> tuple[int, ...]:
     """About as many tasks as wanted, since every task reads all weights.
 
     There are more where the rows of one would not stay in the cache.
@@ -230,9 +217,9 @@ def _row_tasks(extents: Sequence[int], wanted: int, threads: int) -> tuple[int, 
     for d, extent in enumerate(extents):
         pieces = wanted
         if d == len(extents) - 1:
-            pieces = max(pieces, threads * ceil(extent / (_MOST_ROWS_A_TASK * threads)))
-            pieces = min(pieces, max(1, extent // _MIN_ROWS_A_TASK))
-            pieces = max(pieces, ceil(extent / _MOST_ROWS_A_TASK))
+            pieces = max(pieces, threads * ceil(extent / (caches.most_rows * threads)))
+            pieces = min(pieces, max(1, extent // caches.least_rows))
+            pieces = max(pieces, ceil(extent / caches.most_rows))
         pieces = min(pieces, extent)
         tiles[d] = ceil(extent / pieces)
         wanted = ceil(wanted / pieces)
@@ -245,7 +232,7 @@ def _small_tasks(
     """Tasks that fit the cache and are several a thread."""
     inner = max(prod(s.extents[len(extents) :]) for s in choice.stages)
     points = inner * prod(extents)
-    budget = min(_POINTS_A_TASK, ceil(points / (choice.threads * _TASKS_A_THREAD)))
+    budget = min(choice.unit.caches.task_points, ceil(points / (choice.threads * _TASKS_A_THREAD)))
     tiles = list(extents)
     for d in reversed(range(len(extents))):
         grain = max((s.tile[d] for s in chosen if s.vector == d), default=1)

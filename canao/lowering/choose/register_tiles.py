@@ -5,13 +5,6 @@ from __future__ import annotations
 from canao.machine.processor import VectorUnit
 from canao.polyhedral.split import split_by_width, split_evenly, vector_pieces
 
-_LATENCY = 4.0
-"""Cycles until a multiply-add can use the sum of the one before it."""
-_TILE_OVERHEAD, _LOAD_SHARE = 0.3, 0.1
-"""Cycles a step that a tile costs beside its arithmetic, and a load beside the others."""
-_MAX_ROWS, _MAX_VECTORS = 14, 8
-"""Largest register tile considered for a product."""
-
 
 def register_tile(rows: int, columns: int, unit: VectorUnit) -> tuple[int, int]:
     """The best of `register_tiles`."""
@@ -27,11 +20,11 @@ def register_tiles(rows: int, columns: int, unit: VectorUnit) -> list[tuple[int,
     one for the number of a row that is multiplied with them.
     """
     found: list[tuple[float, tuple[int, int]]] = []
-    for vectors in range(1, _MAX_VECTORS + 1):
+    for vectors in range(1, unit.tiles.most_vectors + 1):
         width = vectors * unit.lanes_f32
         if vectors > 1 and width - unit.lanes_f32 >= columns:
             break
-        for height in range(1, min(_MAX_ROWS, rows) + 1):
+        for height in range(1, min(unit.tiles.most_rows, rows) + 1):
             if vectors * height + vectors + 1 > unit.registers:
                 break
             found.append((_product_time(rows, columns, height, width, unit), (height, width)))
@@ -55,7 +48,8 @@ def _product_time(rows: int, columns: int, height: int, width: int, unit: Vector
         for down in split_evenly(rows, height):
             multiplies = vectors * down.size / unit.multiply_adds
             loads = load_cycles(vectors, down.size, unit)
-            tile = max(multiplies, loads, _LATENCY) + _TILE_OVERHEAD + _LOAD_SHARE * loads
+            busy = max(multiplies, loads, unit.latency)
+            tile = busy + unit.tiles.tile_cycles + unit.tiles.load_share * loads
             total += across.count * down.count * tile
     return total
 

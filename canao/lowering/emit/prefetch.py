@@ -10,12 +10,8 @@ from xdsl.ir import SSAValue
 
 from canao.dialects.canao.source import dtype_of_element
 from canao.lowering.emit.value_emitter import ValueEmitter
+from canao.machine.processor import Caches
 from canao.polyhedral.index import Index
-
-_LINE = 64
-"""Bytes that are fetched at once."""
-_NEAR = 8192
-"""Bytes that the nearest cache takes in beside what a tile of a product uses."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,7 @@ class Prefetch:
         tile: Index,
         tiles: int,
         trips: int,
+        caches: Caches,
     ) -> Prefetch | None:
         """Spreads as many elements as a block has over `tiles` tiles of `trips` trips.
 
@@ -54,11 +51,11 @@ class Prefetch:
             return None
         assert isinstance(memory.type, MemRefType)
         size = dtype_of_element(memory.type.element_type).itemsize
-        line = _LINE // size
+        line = caches.line_bytes // size
         share = ceil(ceil(elements / line) / tiles)
         start = block + distance + tile * (share * line)
-        in_flight = min(share * _LINE, distance * size)
-        return Prefetch(memory, start, ceil(share / trips), line, in_flight <= _NEAR)
+        in_flight = min(share * caches.line_bytes, distance * size)
+        return Prefetch(memory, start, ceil(share / trips), line, in_flight <= caches.spare_bytes)
 
     def fetch(self, emitter: ValueEmitter, trip: Index) -> None:
         """Emits what trip number `trip` fetches."""

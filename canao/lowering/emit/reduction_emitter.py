@@ -21,6 +21,7 @@ from canao.lowering.schedules.schedule import StageSchedule
 from canao.lowering.stages.layout import Panels
 from canao.lowering.stages.stage import Part, Stage
 from canao.lowering.stages.words import TERM, tile_word
+from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_by_width, vector_pieces
 
@@ -50,7 +51,7 @@ class ReductionEmitter:
 
     stage: Stage
     schedule: StageSchedule
-    lanes: int
+    unit: VectorUnit
     buffers: Mapping[SSAValue, Buffer]
     names: Names
 
@@ -157,6 +158,7 @@ class ReductionEmitter:
                 terms.tile,
                 terms.tiles,
                 trips,
+                self.unit.caches,
             )
         return None
 
@@ -234,8 +236,10 @@ class ReductionEmitter:
     ) -> Sequence[SSAValue]:
         """Reduces the vector dimension: vectors first, their lanes at the end."""
         running = list(totals)
-        for segment in split_by_width(self.stage.extents[d], self.schedule.tile[d], self.lanes):
-            pieces = vector_pieces(segment.size, self.lanes)
+        for segment in split_by_width(
+            self.stage.extents[d], self.schedule.tile[d], self.unit.lanes_f32
+        ):
+            pieces = vector_pieces(segment.size, self.unit.lanes_f32)
             wide: list[Point] = []
             for point in points:
                 for first, width in pieces:

@@ -26,11 +26,9 @@ from canao.lowering.schedules.schedule import StageSchedule
 from canao.lowering.stages.reads import invariants
 from canao.lowering.stages.stage import Part, Stage
 from canao.lowering.stages.words import TERM, tile_word
+from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_by_width, split_evenly, vector_pieces
-
-_SIDE_BY_SIDE = 4
-"""Vectors whose values are computed step by step together."""
 
 
 class StageEmitter:
@@ -40,17 +38,18 @@ class StageEmitter:
         self,
         stage: Stage,
         schedule: StageSchedule,
-        lanes: int,
+        unit: VectorUnit,
         buffers: Mapping[SSAValue, Buffer],
         names: Names,
         sums: Buffer | None = None,
     ) -> None:
         self.stage = stage
         self.schedule = schedule
-        self.lanes = lanes
+        self.unit = unit
+        self.lanes = unit.lanes_f32
         self.buffers = buffers
         self.names = names
-        self.reductions = ReductionEmitter(stage, schedule, lanes, buffers, names)
+        self.reductions = ReductionEmitter(stage, schedule, unit, buffers, names)
         self.sums = sums
         """Where sums wait between blocks of terms, if not in the target."""
 
@@ -204,7 +203,8 @@ class StageEmitter:
             if not terms.last:
                 return
         # Long chains of operations wait for each other, so some run side by side.
-        together = _SIDE_BY_SIDE if stage.anchor is None and emitter.is_long(stage.value) else 1
+        long = stage.anchor is None and emitter.is_long(stage.value)
+        together = self.unit.side_by_side.chains if long else 1
         for first in range(0, len(points), together):
             some = slice(first, first + together)
             self.store(emitter, points[some], stored_at[some])

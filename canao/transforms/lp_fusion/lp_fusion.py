@@ -15,6 +15,8 @@ from xdsl.passes import ModulePass
 
 from canao.dialects.canao import ConstantOp, LayerOp, ReshapeOp, YieldOp
 from canao.dialects.canao.types import shape_of
+from canao.machine.processor import VectorUnit
+from canao.machine.processors import vector_unit
 from canao.transforms.constants import is_constant_expression
 from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion.fast_products import FastLaw, FastLayers, StrassenWinogradProduct
@@ -29,9 +31,10 @@ class LPFusionPass(ModulePass):
 
     `exact=true` uses only laws that keep every rounding; `fuse=false` uses none
     and makes a layer of each operation. `fast=true` also multiplies in seven
-    products where that is faster with `threads` cores and vectors of `lanes`
-    float32 numbers. `narrow_tasks=true` is for devices of many units, whose tasks
-    are too small to make whole rows of a product.
+    products where that is faster with `threads` cores of a processor that has
+    `features`, as Linux names them, or is `unit`.
+    `narrow_tasks=true` is for devices of many units, whose tasks are too small to
+    make whole rows of a product.
     """
 
     name = "lp-fusion"
@@ -39,9 +42,11 @@ class LPFusionPass(ModulePass):
     fuse: bool = True
     exact: bool = False
     fast: bool = False
-    lanes: int = 4
+    features: tuple[str, ...] = ()
     threads: int = 1
     narrow_tasks: bool = False
+    unit: VectorUnit | None = None
+    """The processor, in place of `features`: not said in a text of passes."""
     used: Uses = field(default_factory=Counter, init=False, compare=False)
     """How often each law was used."""
     products: list[StrassenWinogradProduct] = field(
@@ -59,7 +64,9 @@ class LPFusionPass(ModulePass):
         if self.fuse:
             self.used.update(apply_laws(block, self.exact))
         if self.fuse and self.fast:
-            fast = FastLaw(ProductTimes(self.lanes, self.threads)).apply(block)
+            fast = FastLaw(
+                ProductTimes(self.unit or vector_unit(self.features), self.threads)
+            ).apply(block)
             self.used.update(fast.used)
             self.products.extend(fast.products)
         kept = {*_copy_results(block), *fast.cuts}

@@ -31,7 +31,7 @@ from canao.dialects.canao import Canao, ConstantOp
 from canao.dialects.canao.source import dense_elements
 from canao.dialects.mlir_parser import MlirParser
 from canao.lowering.pipeline import lower
-from canao.machine.processor import GENERIC
+from canao.machine.processors import GENERIC
 
 # Whole numbers that MLIR writes as bits, some of them no numbers at all.
 AWKWARD = (inf, -inf, nan, 12583039.0, 16777217.0, -8388609.0, 1e300, 1e-40, -0.0, 0.1)

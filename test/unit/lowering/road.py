@@ -23,7 +23,7 @@ from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass
 from canao.lowering.pipeline import lower
 from canao.lowering.plan_memory import PlanMemoryPass
 from canao.machine.opencl_device import DeviceModel
-from canao.machine.processor import vector_unit
+from canao.machine.processors import vector_unit
 from canao.program import Program
 from canao.runtime.memory import aligned
 from canao.runtime.weights import prepare_weights

@@ -10,7 +10,7 @@ from unit.lowering.c_support import Array, parse
 from unit.lowering.road import UNITS, fuse, interpret, run_compiled
 
 from canao.lowering.pipeline import lower
-from canao.machine.processor import vector_unit
+from canao.machine.processors import vector_unit
 
 # One term, one below and above one, two and four blocks of 256, and primes.
 TERMS = (1, 255, 256, 257, 512, 513, 769, 1024)

@@ -16,7 +16,7 @@ from canao.lowering.c.names import Names, readable, unused_name
 from canao.lowering.pipeline import lower
 from canao.lowering.stages.words import dimension_names
 from canao.machine.opencl_device import POCL, DeviceKind, DeviceModel
-from canao.machine.processor import vector_unit
+from canao.machine.processors import vector_unit
 from canao.program import Program
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.name_layers import NameLayersPass, layer_name

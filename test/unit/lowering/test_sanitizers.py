@@ -15,7 +15,7 @@ from unit.lowering.road import UNITS
 
 from canao.frontend.torch_import import import_model
 from canao.lowering.pipeline import lower
-from canao.machine.processor import vector_unit
+from canao.machine.processors import vector_unit
 from canao.machine.target import Target
 from canao.program import Program, TensorSpec
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from canao.errors import SearchError
 from canao.lowering.choose.register_tiles import column_cost
-from canao.machine.processor import GENERIC, VectorUnit, vector_unit
+from canao.machine.processor import VectorUnit
+from canao.machine.processors import GENERIC, vector_unit
 from canao.nas.space.architecture import Architecture
 from canao.nas.space.objectives import (
     Goal,

@@ -19,12 +19,14 @@ from xdsl.ir import Block, SSAValue
 from canao.dialects import canao
 from canao.dialects.canao.types import shape_of
 from canao.interpreters.canao import evaluate
+from canao.machine.processors import vector_unit
 from canao.transforms.law_uses import Use
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.lp_fusion.laws.apply import Constants
 from canao.transforms.lp_fusion.laws.fast.product_time import ProductTimes
 from canao.transforms.lp_fusion.laws.fast.strassen_winograd import MultiplyByStrassenWinograd
 
+AVX512 = vector_unit({"avx512f"})
 ALWAYS = MultiplyByStrassenWinograd(lambda *_: True)
 BERT = [(768, 768), (768, 2304), (768, 3072), (3072, 768)]
 
@@ -46,7 +48,7 @@ def fused(
 ) -> tuple[LPFusionPass, list[canao.LayerOp]]:
     """The layers of a function of an input and weights on a machine with AVX-512."""
     graph = build(function, shapes, constants=range(1, len(shapes)))
-    fusion = LPFusionPass(fast=fast, lanes=16)
+    fusion = LPFusionPass(fast=fast, features=("avx512f",))
     fusion.apply(Context(), graph.module)
     graph.module.verify()
     return fusion, [op for op in main_block(graph).ops if isinstance(op, canao.LayerOp)]
@@ -193,7 +195,7 @@ def test_an_operand_repeated_along_a_batch_ends_the_chain():
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(("inner", "columns"), BERT)
 def test_pays_for_products_of_bert(inner: int, columns: int, threads: int):
-    times = ProductTimes(16, threads)
+    times = ProductTimes(AVX512, threads)
     assert times.gain(128, inner, columns) > 1.03
     assert times.gain(128, inner, columns) < 8 / 7
 
@@ -202,12 +204,12 @@ def test_pays_for_products_of_bert(inner: int, columns: int, threads: int):
 @pytest.mark.parametrize("rows", [2, 8, 32])
 @pytest.mark.parametrize(("inner", "columns"), BERT)
 def test_does_not_pay_where_memory_binds(rows: int, inner: int, columns: int, threads: int):
-    assert ProductTimes(16, threads).gain(rows, inner, columns) < 1
+    assert ProductTimes(AVX512, threads).gain(rows, inner, columns) < 1
 
 
 @pytest.mark.parametrize("size", [16, 64, 128])
 def test_does_not_pay_for_small_products(size: int):
-    assert ProductTimes(16, 1).gain(size, size, size) < 1.03
+    assert ProductTimes(AVX512, 1).gain(size, size, size) < 1.03
 
 
 def test_becomes_a_layer_of_sums_and_one_of_products():

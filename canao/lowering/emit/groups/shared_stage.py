@@ -23,6 +23,7 @@ from canao.lowering.emit.value_emitter import Buffer, ValueEmitter
 from canao.lowering.schedules.schedule import StageSchedule
 from canao.lowering.stages.layout import Dense
 from canao.lowering.stages.stage import Part, Stage
+from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, apply_map
 from canao.polyhedral.split import Segment, split_by_width, split_evenly
 
@@ -34,13 +35,13 @@ class SharedStageEmitter(StageEmitter):
         self,
         stage: Stage,
         schedule: StageSchedule,
-        lanes: int,
+        unit: VectorUnit,
         buffers: Mapping[SSAValue, Buffer],
         names: Names,
         stage_buffers: StageBuffers,
         sums: Buffer | None = None,
     ) -> None:
-        super().__init__(stage, schedule, lanes, buffers, names, sums)
+        super().__init__(stage, schedule, unit, buffers, names, sums)
         self.stage_buffers = stage_buffers
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:

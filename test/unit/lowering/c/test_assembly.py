@@ -23,7 +23,7 @@ from canao.lowering.choose.layer_task import LayerTask, choose_by_model
 from canao.lowering.choose.register_tiles import is_held, loads_a_term, register_tile
 from canao.lowering.pipeline import lower
 from canao.lowering.schedules.schedule import Schedule
-from canao.machine.processor import vector_unit
+from canao.machine.processors import vector_unit
 from canao.machine.target import Target
 from canao.measuring.assembly import InnerLoop, assembly, busiest_loop, inner_loops
 

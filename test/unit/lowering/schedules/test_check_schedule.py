@@ -25,7 +25,8 @@ from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.stages.form_stages import form_stages
 from canao.lowering.stages.reads import shared_band
 from canao.lowering.stages.stage import Stage
-from canao.machine.processor import VectorUnit, vector_unit
+from canao.machine.processor import VectorUnit
+from canao.machine.processors import vector_unit
 from canao.transforms.canao_simplify import CanaoSimplifyPass
 from canao.transforms.expand_composites import ExpandCompositesPass
 from canao.transforms.lp_fusion import LPFusionPass

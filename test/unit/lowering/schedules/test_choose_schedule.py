@@ -15,7 +15,8 @@ from canao.lowering.choose.register_tiles import register_tile
 from canao.lowering.stages.form_stages import form_stages
 from canao.lowering.stages.reads import shared_band, stage_reads
 from canao.lowering.stages.stage import Stage
-from canao.machine.processor import GENERIC, VectorUnit, vector_unit
+from canao.machine.processor import VectorUnit
+from canao.machine.processors import GENERIC, vector_unit
 from canao.transforms.expand_composites import ExpandCompositesPass
 
 UNITS = (GENERIC, *map(vector_unit, (["avx512f"], ["avx2", "fma"], ["asimd"])))

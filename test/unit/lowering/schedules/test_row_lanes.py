@@ -30,7 +30,7 @@ from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.stages.form_stages import form_stages
 from canao.lowering.stages.row_lanes import RowLanes
 from canao.lowering.standalone import standalone_program
-from canao.machine.processor import vector_unit
+from canao.machine.processors import vector_unit
 from canao.transforms.expand_composites import ExpandCompositesPass
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.outline_weights import OutlineWeightsPass

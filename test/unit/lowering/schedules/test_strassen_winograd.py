@@ -20,7 +20,7 @@ from canao.lowering.choose.variants import variants
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.pipeline import Fusion, lower
 from canao.lowering.schedules.schedule import Schedule
-from canao.machine.processor import vector_unit
+from canao.machine.processors import vector_unit
 from canao.program import Program
 from canao.report.product_errors import measure_errors
 from canao.transforms.expand_composites import ExpandCompositesPass

@@ -20,7 +20,7 @@ from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.standalone import standalone_program
 from canao.machine.opencl_device import DeviceModel
-from canao.machine.processor import vector_unit
+from canao.machine.processors import vector_unit
 from canao.transforms.expand_composites import ExpandCompositesPass
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.outline_weights import OutlineWeightsPass

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from canao.errors import ToolchainError
-from canao.machine.processor import GENERIC, vector_unit
+from canao.machine.processors import GENERIC, LEVELS, vector_unit
 from canao.building import toolchain
 from canao.machine.target import Target, available_cores
 from canao.building.toolchain import Compiler, find_compiler
@@ -82,6 +82,12 @@ def test_vector_units(features: set[str], name: str, lanes: int, registers: int)
     unit = vector_unit(features)
     assert (unit.name, unit.lanes_f32, unit.registers) == (name, lanes, registers)
     assert unit.bytes == 4 * lanes
+
+
+def test_what_is_asked_for_by_name_has_its_row() -> None:
+    assert list(LEVELS) == ["sse", "avx2", "avx512"]
+    for name, features in LEVELS.items():
+        assert vector_unit(features).name == name
 
 
 def test_host(host: Target) -> None:

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_MULTIPLY_ADDS = 2
-"""Vectors of multiply-adds that a core does in a cycle."""
-_MEMORY_BYTES = 5.0
-"""Bytes that all cores together read from memory in a cycle."""
-_CACHE_BYTES = 16.0
-"""Bytes that a core reads and writes in its larger cache in a cycle."""
-_LAYER_CYCLES = 4000.0
-"""Cycles of one layer more: its loops, and threads that wait for each other."""
+from canao.machine.processor import VectorUnit
+
 _FLOAT_BYTES = 4
 
 
@@ -19,10 +13,10 @@ _FLOAT_BYTES = 4
 class ProductTimes:
     """The time of a product with a constant weight, plain and as seven products.
 
-    For `threads` cores with vectors of `lanes` float32 numbers.
+    For `threads` cores of a processor.
     """
 
-    lanes: int
+    unit: VectorUnit
     threads: int
 
     def plain(self, rows: int, inner: int, columns: int) -> float:
@@ -34,14 +28,15 @@ class ProductTimes:
         quarter_in, quarter_out = rows * inner // 4, rows * columns // 4
         # Four sums of two operands each; seven sums of partial results, stored and read again.
         moved = (12 * quarter_in + 14 * quarter_out) * _FLOAT_BYTES
-        sums = moved / (_CACHE_BYTES * self.threads)
+        sums = moved / (self.unit.traffic.cache_bytes * self.threads)
         products = self._products(7, rows // 2, inner // 2, columns // 2)
-        return products + sums + _LAYER_CYCLES
+        return products + sums + self.unit.traffic.layer_cycles
 
     def gain(self, rows: int, inner: int, columns: int) -> float:
         """How many times as fast seven products are."""
         return self.plain(rows, inner, columns) / self.strassen_winograd(rows, inner, columns)
 
     def _products(self, count: int, rows: int, inner: int, columns: int) -> float:
-        arithmetic = rows * inner * columns / (_MULTIPLY_ADDS * self.lanes * self.threads)
-        return count * max(arithmetic, _FLOAT_BYTES * inner * columns / _MEMORY_BYTES)
+        a_cycle = self.unit.multiply_adds * self.unit.lanes_f32 * self.threads
+        reading = _FLOAT_BYTES * inner * columns / self.unit.traffic.memory_bytes
+        return count * max(rows * inner * columns / a_cycle, reading)

@@ -1,4 +1,4 @@
-// RUN: canao-opt %s --split-input-file -p "lp-fusion{fast=true lanes=16},outline-weights" | filecheck %s
+// RUN: canao-opt %s --split-input-file -p "lp-fusion{fast=true features=avx512f},outline-weights" | filecheck %s
 // RUN: canao-opt %s --split-input-file -p lp-fusion | filecheck %s --check-prefix PLAIN
 // RUN: canao-opt %s --split-input-file -p "lp-fusion{exact=true}" | filecheck %s --check-prefix PLAIN
 

@@ -1,0 +1,73 @@
+"""The table of processors: whoever makes code asks a row of it, never for a name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from canao.machine.processor import Traffic, VectorUnit
+
+GENERIC = VectorUnit("generic", lanes_f32=4, registers=16, fma=False)
+"""A processor of which nothing is known; the compiler splits what it lacks."""
+
+# The levels of the x86-64 psABI, by the names that Linux gives their features.
+_V1 = frozenset({"sse2"})
+_V2 = _V1 | {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
+_V3 = _V2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
+_V4 = _V3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
+
+# On AArch64 the first scheduling pass of gcc moves the sums of products over the stack.
+_ARM_OPTIONS = ("-fno-schedule-insns",)
+
+# Rates are those of Zen 4 for AVX-512 and of Zen 3 for AVX2; Intel's cores of these years
+# differ by a factor that multiply-adds and loads share.
+_AVX512 = VectorUnit("avx512", 16, 32, fma=True, holds=True, march="x86-64-v4")
+_AVX2 = VectorUnit(
+    "avx2",
+    lanes_f32=8,
+    registers=16,
+    fma=True,
+    multiply_adds=2,
+    loads=2,
+    holds=True,
+    traffic=Traffic(memory_bytes=5.0, cache_bytes=16.0, layer_cycles=4000.0),
+    march="x86-64-v3",
+)
+_SSE = VectorUnit("sse", lanes_f32=4, registers=16, fma=False, march="x86-64")
+_NEON = VectorUnit(
+    "neon", lanes_f32=4, registers=32, fma=True, march="armv8-a", gcc_options=_ARM_OPTIONS
+)
+_NEON_OF_32_BITS = replace(_NEON, gcc_options=())
+
+
+@dataclass(frozen=True)
+class Row:
+    """A processor, how it is recognised, and what one asks for by its name."""
+
+    unit: VectorUnit
+    needed: frozenset[str]
+    """Features that it has, by the names that Linux gives them."""
+    level: frozenset[str] = frozenset()
+    """Features that code for its name may use; none if nobody can ask for it by name."""
+
+
+PROCESSORS: tuple[Row, ...] = (
+    Row(_AVX512, frozenset({"avx512f"}), _V4),
+    Row(_AVX2, frozenset({"avx2", "fma"}), _V3),
+    Row(_NEON, frozenset({"asimd"})),
+    Row(_NEON_OF_32_BITS, frozenset({"neon"})),
+    Row(_SSE, _V1, _V1),
+)
+"""The best first: the first row that fits a processor is its row."""
+
+LEVELS = {row.unit.name: row.level for row in reversed(PROCESSORS) if row.level}
+"""Features by the names that one may ask for, the narrowest first."""
+
+VECTOR_FEATURES = tuple(name for row in PROCESSORS for name in sorted(row.needed))
+"""The features that tell processors apart."""
+
+
+def vector_unit(features: Collection[str]) -> VectorUnit:
+    """The row of a processor that has these features: avx512f, avx2, fma, sse2, asimd, neon."""
+    present = frozenset(features)
+    return next((row.unit for row in PROCESSORS if row.needed <= present), GENERIC)
