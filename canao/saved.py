@@ -30,6 +30,7 @@ from canao.errors import DeviceError, InputFileError
 from canao.files import replacing
 from canao.frontend.convention import CallConvention
 from canao.machine.device_record import device_of
+from canao.machine.processor import CpuModel
 from canao.machine.target import Target, available_cores
 from canao.package import VERSION
 from canao.program import Program, TensorSpec
@@ -180,12 +181,13 @@ def _read(path: Path) -> _Read:
 
 
 def _target(data: Mapping[str, Any]) -> Target:
-    device = data["device"]
+    device, design = data["device"], data.get("design")
     return Target(
         data["triple"],
         tuple(data["features"]),
         data["cpu"],
         None if device is None else device_of(device),
+        None if design is None else CpuModel(**design),
     )
 
 

@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class CpuModel:
+    """What an x86 processor says of itself: its maker, and the numbers of its design."""
+
+    vendor: str
+    """As the processor writes it: "AuthenticAMD", "GenuineIntel"."""
+    family: int
+    model: int
+
+
+@dataclass(frozen=True)
 class RegisterTiles:
     """Which register tiles of a product are considered, and what one costs beside its work."""
 

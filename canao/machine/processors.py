@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from canao.machine.processor import Traffic, VectorUnit
+from canao.machine.processor import CpuModel, Traffic, VectorUnit
 
 GENERIC = VectorUnit("generic", lanes_f32=4, registers=16, fma=False)
 """A processor of which nothing is known; the compiler splits what it lacks."""
@@ -49,6 +49,20 @@ class Row:
     """Features that it has, by the names that Linux gives them."""
     level: frozenset[str] = frozenset()
     """Features that code for its name may use; none if nobody can ask for it by name."""
+    design: tuple[str, int] | None = None
+    """The maker and the family of its design; None if any processor with these features fits."""
+    models: tuple[range, ...] = ()
+    """The models of that family that it is: all of them if there are no ranges."""
+
+    def fits(self, features: frozenset[str], cpu: CpuModel | None) -> bool:
+        """Whether it is the row of a processor, if none before it is."""
+        if not self.needed <= features:
+            return False
+        if self.design is None:
+            return True
+        if cpu is None or (cpu.vendor, cpu.family) != self.design:
+            return False
+        return not self.models or any(cpu.model in models for models in self.models)
 
 
 PROCESSORS: tuple[Row, ...] = (
@@ -67,7 +81,10 @@ VECTOR_FEATURES = tuple(name for row in PROCESSORS for name in sorted(row.needed
 """The features that tell processors apart."""
 
 
-def vector_unit(features: Collection[str]) -> VectorUnit:
-    """The row of a processor that has these features: avx512f, avx2, fma, sse2, asimd, neon."""
+def vector_unit(features: Collection[str], cpu: CpuModel | None = None) -> VectorUnit:
+    """The row of a processor that has these features: avx512f, avx2, fma, sse2, asimd, neon.
+
+    Rows of one design are found only where `cpu` tells it.
+    """
     present = frozenset(features)
-    return next((row.unit for row in PROCESSORS if row.needed <= present), GENERIC)
+    return next((row.unit for row in PROCESSORS if row.fits(present, cpu)), GENERIC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from canao.errors import ToolchainError
 from canao.machine.device_record import OpenCLDevice
 from canao.machine.opencl_device import DeviceModel
-from canao.machine.processor import VectorUnit
+from canao.machine.processor import CpuModel, VectorUnit
 from canao.machine.processors import LEVELS, vector_unit
 
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -28,6 +29,8 @@ class Target:
     cpu: str = ""
     device: OpenCLDevice | None = None
     """The OpenCL device that runs the code; the processor itself, in C, if None."""
+    design: CpuModel | None = None
+    """The numbers of the processor's design, where they are known."""
 
     @staticmethod
     def host(vectors: str | None = None) -> Target:
@@ -74,7 +77,9 @@ class Target:
     @property
     def vector_unit(self) -> VectorUnit:
         """The vector registers that code for this target uses."""
-        return vector_unit(self.features) if self.device is None else self.device.model.unit
+        if self.device is not None:
+            return self.device.model.unit
+        return vector_unit(self.features, self.design)
 
     @property
     def march(self) -> str:
@@ -115,7 +120,15 @@ def _host() -> Target:
     elif architecture == "x86_64":
         features.add("sse2")
     name = fields.get("model name") or platform.processor() or architecture
-    return Target(triple, tuple(sorted(features)), name)
+    return Target(triple, tuple(sorted(features)), name, design=_design(fields))
+
+
+def _design(fields: Mapping[str, str]) -> CpuModel | None:
+    """What `/proc/cpuinfo` tells of a design; None if it has no numbers for it."""
+    vendor, family, model = (fields.get(n, "") for n in ("vendor_id", "cpu family", "model"))
+    if not (vendor and family.isdecimal() and model.isdecimal()):
+        return None
+    return CpuModel(vendor, int(family), int(model))
 
 
 def _cpu_fields(path: Path) -> dict[str, str]:

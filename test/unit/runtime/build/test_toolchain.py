@@ -6,13 +6,15 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from canao.errors import ToolchainError
-from canao.machine.processors import GENERIC, LEVELS, vector_unit
 from canao.building import toolchain
+from canao.machine.processor import CpuModel
+from canao.machine.processors import GENERIC, LEVELS, Row, vector_unit
 from canao.machine.target import Target, available_cores
 from canao.building.toolchain import Compiler, find_compiler
 
@@ -88,6 +90,17 @@ def test_what_is_asked_for_by_name_has_its_row() -> None:
     assert list(LEVELS) == ["sse", "avx2", "avx512"]
     for name, features in LEVELS.items():
         assert vector_unit(features).name == name
+
+
+def test_a_row_of_a_design_is_for_that_design_only() -> None:
+    row = Row(GENERIC, frozenset({"sse2"}), design=("Maker", 7), models=(range(16, 32),))
+    mine = CpuModel("Maker", 7, 20)
+    assert row.fits(frozenset({"sse2", "avx2"}), mine)
+    assert not row.fits(frozenset({"avx2"}), mine)
+    for other in (None, replace(mine, vendor="Other"), replace(mine, family=6)):
+        assert not row.fits(frozenset({"sse2"}), other)
+    assert not row.fits(frozenset({"sse2"}), replace(mine, model=32))
+    assert replace(row, models=()).fits(frozenset({"sse2"}), replace(mine, model=32))
 
 
 def test_host(host: Target) -> None:
