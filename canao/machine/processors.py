@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from canao.machine.processor import CpuModel, Traffic, VectorUnit
+from canao.machine.processor import Caches, CpuModel, Traffic, VectorUnit
 
 GENERIC = VectorUnit("generic", lanes_f32=4, registers=16, fma=False)
 """A processor of which nothing is known; the compiler splits what it lacks."""
@@ -22,6 +22,16 @@ _ARM_OPTIONS = ("-fno-schedule-insns",)
 # Rates are those of Zen 4 for AVX-512 and of Zen 3 for AVX2; Intel's cores of these years
 # differ by a factor that multiply-adds and loads share.
 _AVX512 = VectorUnit("avx512", 16, 32, fma=True, holds=True, march="x86-64-v4")
+# After AMD's optimisation guide: two 512-bit multiply-adds and two 512-bit loads a cycle,
+# 48 KiB of first cache; the second has 1 MiB, as that of Zen 4.
+_ZEN5 = replace(
+    _AVX512,
+    name="zen5",
+    multiply_adds=2,
+    loads=2,
+    caches=Caches(nearest_bytes=48 << 10),
+    traffic=Traffic(cache_bytes=16.0),
+)
 _AVX2 = VectorUnit(
     "avx2",
     lanes_f32=8,
@@ -66,6 +76,13 @@ class Row:
 
 
 PROCESSORS: tuple[Row, ...] = (
+    # Zen 5 with units of 512 bits: servers, desktops and the largest laptops; others halve them.
+    Row(
+        _ZEN5,
+        frozenset({"avx512f"}),
+        design=("AuthenticAMD", 0x1A),
+        models=(range(0x20), range(0x40, 0x50), range(0x70, 0x80)),
+    ),
     Row(_AVX512, frozenset({"avx512f"}), _V4),
     Row(_AVX2, frozenset({"avx2", "fma"}), _V3),
     Row(_NEON, frozenset({"asimd"})),
