@@ -245,7 +245,8 @@ class CanaoFunctions(_TableFunctions):
         self, interpreter: Interpreter, op: canao.LayerNormOp, args: PythonValues
     ) -> PythonValues:
         a, scale, shift = args
-        return (numerics.layer_norm(a, scale, shift, op.epsilon.value.data),)
+        overflowing = op.overflow_to_zero is not None
+        return (numerics.layer_norm(a, scale, shift, op.epsilon.value.data, overflowing),)
 
     @impl(canao.GeluOp)
     def run_gelu(

@@ -164,13 +164,19 @@ def softmax(a: Array, axis: int, masked_rows_to_zero: bool) -> Array:
     return result
 
 
-def layer_norm(a: Array, scale: Array, shift: Array, epsilon: float) -> Array:
-    """`(a - mean) / sqrt(variance + epsilon) * scale + shift` over the last dimension."""
+def layer_norm(
+    a: Array, scale: Array, shift: Array, epsilon: float, overflow_to_zero: bool
+) -> Array:
+    """`(a - mean) / sqrt(variance + epsilon) * scale + shift` over the last dimension.
+
+    NaN where the variance is beyond the type, unless `overflow_to_zero`.
+    """
     if not a.size:
         return a
     centred = a - a.mean(axis=-1, keepdims=True)
-    variance = (centred * centred).mean(axis=-1, keepdims=True)
-    centred /= np.sqrt(variance + epsilon)
+    shifted = (centred * centred).mean(axis=-1, keepdims=True) + epsilon
+    root = np.sqrt(shifted)
+    centred *= 1 / root if overflow_to_zero else root / shifted
     centred *= scale
     centred += shift
     return centred

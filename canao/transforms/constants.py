@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from math import isclose, prod
 from typing import Any
 
@@ -36,6 +37,19 @@ def constant_expressions(block: Block) -> set[SSAValue]:
         if isinstance(op, CanaoOp) and all(v in found for v in op.operands):
             found.update(op.results)
     return found
+
+
+def depends_on(values: Iterable[SSAValue], sources: Set[SSAValue]) -> bool:
+    """Whether one of the values is among the sources, or is computed from one of them."""
+    pending, seen = [*values], set[SSAValue]()
+    while pending:
+        value = pending.pop()
+        if value in sources:
+            return True
+        if value not in seen and isinstance(value, OpResult):
+            pending += value.op.operands
+        seen.add(value)
+    return False
 
 
 def constant_array(value: SSAValue) -> npt.NDArray[Any] | None:

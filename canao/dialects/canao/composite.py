@@ -29,6 +29,7 @@ from canao.dialects.canao.elementwise import (
     MaximumOp,
     MulOp,
     RsqrtOp,
+    SqrtOp,
     SubOp,
     TanhOp,
 )
@@ -114,7 +115,11 @@ class SoftmaxOp(CompositeOp):
 
 @irdl_op_definition
 class LayerNormOp(CompositeOp):
-    """`(a - mean) / sqrt(variance + epsilon) * scale + shift` over the last dimension."""
+    """`(a - mean) / sqrt(variance + epsilon) * scale + shift` over the last dimension.
+
+    A row whose variance is beyond the type is NaN, as in PyTorch's layer_norm; with
+    `overflow_to_zero`, its quotients by infinity are zeros, as in the formula written out.
+    """
 
     name = "canao.layer_norm"
     # Declared again: xDSL puts inherited operands last.
@@ -122,15 +127,27 @@ class LayerNormOp(CompositeOp):
     scale = operand_def(TensorType)
     shift = operand_def(TensorType)
     epsilon = prop_def(FloatAttr)
+    overflow_to_zero = opt_prop_def(UnitAttr)
     assembly_format = (
-        "$operand `,` $scale `,` $shift `epsilon` $epsilon attr-dict `:` "
+        "$operand `,` $scale `,` $shift `epsilon` $epsilon "
+        "(`overflow_to_zero` $overflow_to_zero^)? attr-dict `:` "
         "functional-type(operands, results)"
     )
 
-    def __init__(self, operand: SSAValue, scale: SSAValue, shift: SSAValue, epsilon: float) -> None:
+    def __init__(
+        self,
+        operand: SSAValue,
+        scale: SSAValue,
+        shift: SSAValue,
+        epsilon: float,
+        overflow_to_zero: bool = False,
+    ) -> None:
         super().__init__(
             operands=[operand, scale, shift],
-            properties={"epsilon": FloatAttr(epsilon, f64)},
+            properties={
+                "epsilon": FloatAttr(epsilon, f64),
+                "overflow_to_zero": UnitAttr() if overflow_to_zero else None,
+            },
             result_types=[operand.type],
         )
 
@@ -153,7 +170,11 @@ class LayerNormOp(CompositeOp):
         square = builder.insert(MulOp(centred, centred)).result
         squares = builder.insert(ReduceSumOp(square, axes)).result
         variance = builder.insert(MulOp(squares, share)).result
-        inverse = builder.insert(RsqrtOp(builder.insert(AddOp(variance, epsilon)).result)).result
+        shifted = builder.insert(AddOp(variance, epsilon)).result
+        if self.overflow_to_zero is not None:
+            inverse = builder.insert(RsqrtOp(shifted)).result
+        else:  # NaN of infinity
+            inverse = builder.insert(DivOp(builder.insert(SqrtOp(shifted)).result, shifted)).result
         normal = builder.insert(MulOp(centred, inverse)).result
         scaled = builder.insert(MulOp(normal, self.scale)).result
         return [builder.insert(AddOp(scaled, self.shift)).result]

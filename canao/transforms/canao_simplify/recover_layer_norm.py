@@ -135,7 +135,7 @@ class RecoverLayerNorm(RewritePattern):
             width = shape_of(operand)[-1:]
             one = build_splat(rewriter, 1.0, operand, width)
             zero = build_splat(rewriter, 0.0, operand, width)
-            value = rewriter.insert(LayerNormOp(operand, one, zero, epsilon)).result
+            value = rewriter.insert(LayerNormOp(operand, one, zero, epsilon, True)).result
             rebuild_product(op, value, Factors(factors.number, above, below), rewriter)
             return True
         return False
@@ -188,9 +188,9 @@ class ScaleLayerNorm(RewritePattern):
             if row is None:
                 continue
             scale, shift = (row, norm.shift) if scaling else (norm.scale, row)
-            epsilon = norm.epsilon.value.data
+            epsilon, zeros = norm.epsilon.value.data, norm.overflow_to_zero is not None
             # The row may come after the norm in the block: build at this operation.
-            rewriter.replace(op, LayerNormOp(norm.operand, scale, shift, epsilon))
+            rewriter.replace(op, LayerNormOp(norm.operand, scale, shift, epsilon, zeros))
             return
 
 

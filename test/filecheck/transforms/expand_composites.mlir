@@ -35,18 +35,19 @@ func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // CHECK-NEXT:      %10 = canao.reduce_sum %9 axes [1] : (tensor<4x8xf32>) -> tensor<4x1xf32>
 // CHECK-NEXT:      %11 = canao.mul %10, %4 : (tensor<4x1xf32>, tensor<f32>) -> tensor<4x1xf32>
 // CHECK-NEXT:      %12 = canao.add %11, %5 : (tensor<4x1xf32>, tensor<f32>) -> tensor<4x1xf32>
-// CHECK-NEXT:      %13 = canao.rsqrt %12 : (tensor<4x1xf32>) -> tensor<4x1xf32>
-// CHECK-NEXT:      %14 = canao.mul %8, %13 : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
-// CHECK-NEXT:      %15 = canao.mul %14, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
-// CHECK-NEXT:      %n = canao.add %15, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
-// CHECK-NEXT:      %16 = canao.constant dense<5.000000e-01> : tensor<f32>
-// CHECK-NEXT:      %17 = canao.constant dense<1.000000e+00> : tensor<f32>
-// CHECK-NEXT:      %18 = canao.constant dense<0.707106769> : tensor<f32>
-// CHECK-NEXT:      %19 = canao.mul %a, %18 : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
-// CHECK-NEXT:      %20 = canao.erf %19 : (tensor<4x8xf32>) -> tensor<4x8xf32>
-// CHECK-NEXT:      %21 = canao.add %20, %17 : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
-// CHECK-NEXT:      %22 = canao.mul %a, %16 : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
-// CHECK-NEXT:      %g = canao.mul %22, %21 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:      %13 = canao.sqrt %12 : (tensor<4x1xf32>) -> tensor<4x1xf32>
+// CHECK-NEXT:      %14 = canao.div %13, %12 : (tensor<4x1xf32>, tensor<4x1xf32>) -> tensor<4x1xf32>
+// CHECK-NEXT:      %15 = canao.mul %8, %14 : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:      %16 = canao.mul %15, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:      %n = canao.add %16, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:      %17 = canao.constant dense<5.000000e-01> : tensor<f32>
+// CHECK-NEXT:      %18 = canao.constant dense<1.000000e+00> : tensor<f32>
+// CHECK-NEXT:      %19 = canao.constant dense<0.707106769> : tensor<f32>
+// CHECK-NEXT:      %20 = canao.mul %a, %19 : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+// CHECK-NEXT:      %21 = canao.erf %20 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:      %22 = canao.add %21, %18 : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+// CHECK-NEXT:      %23 = canao.mul %a, %17 : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x8xf32>
+// CHECK-NEXT:      %g = canao.mul %23, %22 : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:      canao.yield %p, %n, %g : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>
 // CHECK-NEXT:    }
 // CHECK-NEXT:    func.return %r, %r_1, %r_2 : tensor<4x8xf32>, tensor<4x8xf32>, tensor<4x8xf32>

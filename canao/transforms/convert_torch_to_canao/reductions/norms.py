@@ -11,6 +11,7 @@ from canao.dialects.canao import (
     AbsOp,
     AddOp,
     CompareOp,
+    LayerNormOp,
     MulOp,
     PowOp,
     ReduceMaxOp,
@@ -111,13 +112,18 @@ def native_batch_norm(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
     return [_by_statistics(e, call, 3, call.number(6)), nothing, nothing]
 
 
+def _in_groups(e: Emitter, value: SSAValue, groups: int) -> SSAValue:
+    """`value` as rows, one for each group of channels of each element of the batch."""
+    shape = shape_of(value)
+    return e.reshape(value, [shape[0], groups, prod(shape[1:]) // groups])
+
+
 def _by_groups(e: Emitter, value: SSAValue, groups: int, epsilon: float) -> SSAValue:
     """Each group of channels less its mean, over its deviation."""
-    shape = shape_of(value)
-    flat = e.reshape(value, [shape[0], groups, prod(shape[1:]) // groups])
-    centred = e.emit(SubOp(flat, mean_of(e, flat, [2])))
-    variance = mean_of(e, e.emit(MulOp(centred, centred)), [2])
-    return e.reshape(e.emit(MulOp(centred, _inverse_deviation(e, variance, epsilon))), shape)
+    rows = _in_groups(e, value, groups)
+    width, element = shape_of(rows)[2], element_of(rows)
+    one, zero = (e.filled(number, element, [width]) for number in (1, 0))
+    return e.reshape(e.emit(LayerNormOp(rows, one, zero, epsilon)), shape_of(value))
 
 
 def group_norm(e: Emitter, call: TorchCall) -> SSAValue:
@@ -135,10 +141,18 @@ def native_group_norm(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
 
 
 def instance_norm(e: Emitter, call: TorchCall) -> SSAValue:
-    """`instance_norm(a, weight, bias, mean, variance, from_input, momentum, eps)`."""
+    """`instance_norm(a, weight, bias, mean, variance, from_input, momentum, eps)`.
+
+    Unlike `group_norm`, PyTorch's gives zeros where the variance is beyond the type.
+    """
     if not call.flag(5):
         return _by_statistics(e, call, 3, call.number(7))
-    normal = _by_groups(e, call.tensor(0), shape_of(call.tensor(0))[1], call.number(7))
+    value, epsilon = call.tensor(0), call.number(7)
+    rows = _in_groups(e, value, shape_of(value)[1])
+    centred = e.emit(SubOp(rows, mean_of(e, rows, [2])))
+    variance = mean_of(e, e.emit(MulOp(centred, centred)), [2])
+    normal = e.emit(MulOp(centred, _inverse_deviation(e, variance, epsilon)))
+    normal = e.reshape(normal, shape_of(value))
     return _scaled(e, normal, call.optional_tensor(1), call.optional_tensor(2))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, nan, prod
 
+from xdsl.dialects.builtin import f64
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import (
@@ -158,37 +159,41 @@ def index_of_extreme(kind: ReduceClass) -> Converter:
     return convert
 
 
-def _variance(e: Emitter, call: TorchCall, correction: float) -> SSAValue:
-    value = e.cast(call.tensor(0), call.element)
+def _spread(e: Emitter, call: TorchCall, correction: float) -> tuple[SSAValue, SSAValue]:
+    """The variance with a correction and the mean, as float64 of the result's shape.
+
+    PyTorch adds up in float64 too: a mean far from 0 costs no digits, and the
+    root of a variance beyond float32 is a number.
+    """
+    value = e.cast(call.tensor(0), f64)
     axes = axes_of(call, 1, value)
-    centred = e.emit(SubOp(value, mean_of(e, value, axes)))
+    mean = mean_of(e, value, axes)
+    centred = e.emit(SubOp(value, mean))
     total = reduced(e, ReduceSumOp, e.emit(MulOp(centred, centred)), axes)
     count = prod(shape_of(value)[axis] for axis in axes)
-    share = 1.0 / max(count - correction, 0) if count > correction else float("inf")
-    return e.reshape(e.emit(MulOp(total, e.scalar(share, call.element))), call.shape)
+    share = 1.0 / (count - correction) if count > correction else inf
+    variance = e.emit(MulOp(total, e.scalar(share, f64)))
+    return e.reshape(variance, call.shape), e.reshape(mean, call.shape)
 
 
 def variance(e: Emitter, call: TorchCall) -> SSAValue:
     """The variance with a correction (`var.correction`), 1 unless given."""
-    return _variance(e, call, call.number(2, 1))
+    return e.cast(_spread(e, call, call.number(2, 1))[0], call.element)
 
 
 def variance_unbiased(e: Emitter, call: TorchCall) -> SSAValue:
     """The variance with a flag for a correction of 1 (`var.dim`)."""
-    return _variance(e, call, float(call.flag(2, True)))
+    return e.cast(_spread(e, call, float(call.flag(2, True)))[0], call.element)
 
 
 def variance_and_mean(e: Emitter, call: TorchCall) -> list[SSAValue | None]:
     """The variance and the mean over axes."""
-    value = e.cast(call.tensor(0), call.element)
-    average = mean_of(e, value, axes_of(call, 1, value)) if call.used[1] else None
-    average = None if average is None else e.reshape(average, call.shape)
-    return [variance(e, call), average]
+    return [e.cast(part, call.element) for part in _spread(e, call, call.number(2, 1))]
 
 
 def deviation(e: Emitter, call: TorchCall) -> SSAValue:
     """The standard deviation with a correction."""
-    return e.emit(SqrtOp(variance(e, call)))
+    return e.cast(e.emit(SqrtOp(_spread(e, call, call.number(2, 1))[0])), call.element)
 
 
 def _finite_or_zero(e: Emitter, value: SSAValue) -> SSAValue:

@@ -201,7 +201,8 @@ LINEAR: tuple[LawEntry, ...] = (
     LawEntry(
         name=TakeTermOutOfReduction.name,
         rewrite=TakeTermOutOfReduction,
-        condition=f"{FINITE}; the term has length 1 along the reduced axes",
+        condition=f"{FINITE}; the term has length 1 along the reduced axes, "
+        "and does not come of what is left",
         exact=False,
         proof=Proof(
             lambda x, b: (x + b).sum(0),

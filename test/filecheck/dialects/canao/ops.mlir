@@ -70,6 +70,7 @@ func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> te
   %softmax = canao.softmax %x axis 1 : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %masked = canao.softmax %x axis 0 masked_rows_to_zero : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %norm = canao.layer_norm %x, %y, %y epsilon 1.000000e-05 : f64 : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+  %zeros = canao.layer_norm %x, %y, %y epsilon 1.000000e-05 : f64 overflow_to_zero : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
   %gelu = canao.gelu %x approximate "none" : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %fast = canao.gelu %x approximate "tanh" : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %layer = canao.layer(%a = %x, %b = %y) : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32> {
@@ -147,6 +148,7 @@ func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> te
 // CHECK-NEXT:   %softmax = canao.softmax %x axis 1 : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %masked = canao.softmax %x axis 0 masked_rows_to_zero : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %norm = canao.layer_norm %x, %y, %y epsilon 1.000000e-05 : f64 : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %zeros = canao.layer_norm %x, %y, %y epsilon 1.000000e-05 : f64 overflow_to_zero : (tensor<4x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %gelu = canao.gelu %x approximate "none" : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %fast = canao.gelu %x approximate "tanh" : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %layer = canao.layer(%a = %x, %b = %y) : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32> {

@@ -25,7 +25,7 @@ func.func @plain(%x: tensor<2x8xf32>) -> tensor<2x8xf32> {
 // CHECK-LABEL: func.func @plain(
 // CHECK-NEXT:   %g = canao.weight "g" : tensor<8xf32>
 // CHECK-NEXT:   %b = canao.weight "b" : tensor<8xf32>
-// CHECK-NEXT:   %r = canao.layer_norm %x, %g, %b epsilon 2.500000e-01 : f64 : (tensor<2x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<2x8xf32>
+// CHECK-NEXT:   %r = canao.layer_norm %x, %g, %b epsilon 2.500000e-01 : f64 overflow_to_zero : (tensor<2x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<2x8xf32>
 // CHECK-NEXT:   func.return %r : tensor<2x8xf32>
 
 // Divided by the root; the variance by a power, in f64; scaled before it is divided.
@@ -57,7 +57,7 @@ func.func @wide(%x: tensor<2x8xf32>) -> tensor<2x8xf32> {
 // CHECK-NEXT:   %g = canao.weight "g" : tensor<8xf32>
 // CHECK-NEXT:   %0 = canao.constant dense<0.000000e+00> : tensor<f32>
 // CHECK-NEXT:   %1 = canao.broadcast %0 : (tensor<f32>) -> tensor<8xf32>
-// CHECK-NEXT:   %r = canao.layer_norm %x, %g, %1 epsilon 2.500000e-01 : f64 : (tensor<2x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<2x8xf32>
+// CHECK-NEXT:   %r = canao.layer_norm %x, %g, %1 epsilon 2.500000e-01 : f64 overflow_to_zero : (tensor<2x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<2x8xf32>
 // CHECK-NEXT:   func.return %r : tensor<2x8xf32>
 
 // Over another dimension than the last it is no layer norm.

@@ -8,6 +8,7 @@ from math import prod
 
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import broadcast_shapes
+from canao.transforms.constants import depends_on
 from canao.transforms.lp_fusion.laws.algebra.monoids import Monoid, monoids, times_over
 from canao.transforms.lp_fusion.laws.algebra.terms import Image, Node, Shape, Terms
 
@@ -88,7 +89,11 @@ class TakeFactorOutOfReduction(ReductionLaw):
 
 
 class TakeTermOutOfReduction(ReductionLaw):
-    """`sum(x + b) -> sum(x) + n * b`, if `b` is the same all along the axes; `n` elements each."""
+    """`sum(x + b) -> sum(x) + n * b`, if `b` is the same all along the axes; `n` elements each.
+
+    Not if `b` is computed from `x`, as its mean or maximum is: the two sums would
+    cancel, which `x + b` does before its digits are lost.
+    """
 
     name = "take-term-out-of-reduction"
 
@@ -105,6 +110,9 @@ class TakeTermOutOfReduction(ReductionLaw):
         ]
         rest = [[n for n in side if not reduction.is_even(n)] for side in (plain, inverted)]
         if not (even[0] or even[1]) or not (rest[0] or rest[1]):
+            return
+        terms_out = [n for n in (*plain, *inverted) if reduction.is_even(n)]
+        if depends_on(terms.leaves(terms_out), terms.leaves((*rest[0], *rest[1]))):
             return
         core = reduction.of(terms.bag(plus.op, rest[0], rest[1]))
         yield terms.bag(plus.op, [core, *even[0]], even[1])

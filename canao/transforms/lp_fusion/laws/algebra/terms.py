@@ -148,6 +148,19 @@ class Terms:
             return form.plain, form.inverted
         return (node,), ()
 
+    def leaves(self, nodes: Iterable[Node]) -> set[SSAValue]:
+        """The values that expressions are made of."""
+        pending, found = [*nodes], set[SSAValue]()
+        while pending:
+            form = self.forms[pending.pop()]
+            if isinstance(form, Leaf):
+                found.add(form.value)
+            elif isinstance(form, Bag):
+                pending += (*form.plain, *form.inverted)
+            elif isinstance(form, Image):
+                pending += form.operands
+        return found
+
     def elements(self, node: Node) -> int:
         """How many elements a node has."""
         return prod(self.shapes[node])
