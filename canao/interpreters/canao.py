@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from xdsl.builder import Builder
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import (
@@ -27,8 +28,10 @@ from xdsl.interpreter import (
 )
 from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.rewriter import InsertPoint
 
 from canao.dialects import canao
+from canao.dialects.canao.defined import DefinedOp
 from canao.dialects.canao.elementwise import Predicate
 from canao.dialects.canao.reduce import ReduceOp, neutral_number
 from canao.dialects.canao.source import dtype_of_element
@@ -115,6 +118,21 @@ def _define_elementwise(op_type: type[Operation], function: Callable[..., Array]
     setattr(_TableFunctions, f"run_{op_type.__name__}", impl(op_type)(run))
 
 
+def _define_defined(op_type: type[DefinedOp]) -> None:
+    def run(
+        self: _TableFunctions, interpreter: Interpreter, op: DefinedOp, args: PythonValues
+    ) -> PythonValues:
+        block = Block(arg_types=[op.operand.type])
+        result = op_type.define(block.args[0], Builder(InsertPoint.at_end(block)))
+        values: dict[SSAValue, Any] = dict(zip(block.args, args, strict=True))
+        for inner in block.ops:
+            found = interpreter.run_op(inner, tuple(values[v] for v in inner.operands))
+            values.update(zip(inner.results, found, strict=True))
+        return (values[result],)
+
+    setattr(_TableFunctions, f"run_{op_type.__name__}", impl(op_type)(run))
+
+
 def _define_reduction(op_type: type[ReduceOp], function: Callable[..., Array]) -> None:
     def run(
         self: _TableFunctions, interpreter: Interpreter, op: ReduceOp, args: PythonValues
@@ -130,6 +148,8 @@ def _define_reduction(op_type: type[ReduceOp], function: Callable[..., Array]) -
 
 for _op_type, _function in _ELEMENTWISE.items():
     _define_elementwise(_op_type, _function)
+for _defined_type in canao.DEFINED_OPS:
+    _define_defined(_defined_type)
 for _reduce_type, _function in _REDUCTIONS.items():
     _define_reduction(_reduce_type, _function)
 

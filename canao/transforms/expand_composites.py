@@ -29,6 +29,7 @@ from canao.dialects.canao import (
     MulOp,
     ReciprocalOp,
 )
+from canao.dialects.canao.defined import DefinedOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import Decomposable
 from canao.transforms.law_uses import Recorded, Uses
@@ -38,12 +39,13 @@ class ExpandComposite(RewritePattern):
     """`softmax(a)` -> `e / reduce_sum(e)` with `e = exp(a - reduce_max(a))`, and the like."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
-        if not isinstance(op, Decomposable) or isinstance(op, LayerOp):
+        if isinstance(op, LayerOp) or not isinstance(op.parent_op(), LayerOp):
             return
-        if not isinstance(op.parent_op(), LayerOp):
-            return
-        results = op.decompose(Builder(InsertPoint.before(op)))
-        rewriter.replace(op, [], list(results))
+        builder = Builder(InsertPoint.before(op))
+        if isinstance(op, Decomposable):
+            rewriter.replace(op, [], list(op.decompose(builder)))
+        elif isinstance(op, DefinedOp):
+            rewriter.replace(op, [], [op.define(op.operand, builder)])
 
 
 class DivideAfterProduct(RewritePattern):
@@ -94,7 +96,7 @@ def _is_normal(value: SSAValue) -> bool:
 
 @dataclass(frozen=True)
 class ExpandCompositesPass(ModulePass):
-    """Expands softmax, layer_norm and gelu inside `canao.layer` regions.
+    """Expands softmax, layer_norm, gelu and defined operations inside `canao.layer` regions.
 
     With `exact=true`, divisions stay where they are written.
     """

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from xdsl.ir import Dialect
 
+from canao.dialects.canao import conversion, defined, elementwise, functions, rounding
 from canao.dialects.canao.composite import GeluOp, LayerNormOp, SoftmaxOp
 from canao.dialects.canao.contract import MatmulOp
 from canao.dialects.canao.conversion import CastOp, WrapOp
+from canao.dialects.canao.defined import DefinedOp
 from canao.dialects.canao.elementwise import (
     AbsOp,
     AddOp,
@@ -14,6 +18,7 @@ from canao.dialects.canao.elementwise import (
     CompareOp,
     CosOp,
     DivOp,
+    ElementwiseOp,
     ErfOp,
     ExpOp,
     LogOp,
@@ -34,7 +39,6 @@ from canao.dialects.canao.elementwise import (
     TanhOp,
 )
 from canao.dialects.canao.functions import (
-    FUNCTION_OPS,
     AcoshOp,
     AcosOp,
     AsinhOp,
@@ -73,41 +77,23 @@ from canao.dialects.canao.rounding import (
 )
 from canao.dialects.canao.source import ConstantOp, WeightOp
 
-ELEMENTWISE_OPS = (
-    AbsOp,
-    AddOp,
-    AndOp,
-    CastOp,
-    CeilOp,
-    CompareOp,
-    CosOp,
-    DivOp,
-    ErfOp,
-    ExpOp,
-    FloorOp,
-    FmodOp,
-    KeepRoundingOp,
-    LogOp,
-    MaximumOp,
-    MinimumOp,
-    MulOp,
-    NegOp,
-    NotOp,
-    OrOp,
-    PowOp,
-    ReciprocalOp,
-    RoundOp,
-    RsqrtOp,
-    SelectOp,
-    SigmoidOp,
-    SinOp,
-    SqrtOp,
-    SubOp,
-    TanhOp,
-    TruncOp,
-    WrapOp,
-    *FUNCTION_OPS,
-)
+
+def _operations(*modules: ModuleType) -> tuple[type[ElementwiseOp], ...]:
+    """The elementwise operations that some modules define, by name: all that have one."""
+    found = [
+        op
+        for module in modules
+        for op in vars(module).values()
+        if isinstance(op, type) and op.__module__ == module.__name__
+        if issubclass(op, ElementwiseOp) and "name" in vars(op)
+    ]
+    return tuple(sorted(found, key=lambda op: op.__name__))
+
+
+ELEMENTWISE_OPS = _operations(conversion, defined, elementwise, functions, rounding)
+"""Every elementwise operation: a class with a name in one of these modules is one."""
+DEFINED_OPS = tuple(op for op in ELEMENTWISE_OPS if issubclass(op, DefinedOp))
+"""Those that are said in simpler ones."""
 
 Canao = Dialect(
     "canao",
@@ -136,6 +122,7 @@ Canao = Dialect(
 )
 
 __all__ = [
+    "DEFINED_OPS",
     "ELEMENTWISE_OPS",
     "AbsOp",
     "AcosOp",

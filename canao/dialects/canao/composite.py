@@ -34,15 +34,9 @@ from canao.dialects.canao.elementwise import (
     TanhOp,
 )
 from canao.dialects.canao.reduce import ReduceMaxOp, ReduceSumOp
-from canao.dialects.canao.source import ConstantOp, dtype_of_element
+from canao.dialects.canao.source import dtype_of_element, scalar
 from canao.dialects.canao.types import element_of, normalise_axis, shape_of
 from canao.dialects.interfaces import Decomposable
-
-
-def scalar(builder: Builder, value: float, like: SSAValue) -> SSAValue:
-    """A rank-0 constant of the element type of `like`."""
-    dtype = dtype_of_element(element_of(like))
-    return builder.insert(ConstantOp.from_array(np.array(value, dtype=dtype))).result
 
 
 class CompositeOp(IRDLOperation, Decomposable):

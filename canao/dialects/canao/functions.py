@@ -127,24 +127,3 @@ class CopysignOp(BinaryOp):
 
     def decides_by(self, operand: int) -> bool:
         return operand == 1
-
-
-FUNCTION_OPS = (
-    AcosOp,
-    AcoshOp,
-    AsinOp,
-    AsinhOp,
-    Atan2Op,
-    AtanOp,
-    AtanhOp,
-    CopysignOp,
-    CoshOp,
-    Exp2Op,
-    Expm1Op,
-    Log10Op,
-    Log1pOp,
-    Log2Op,
-    SinhOp,
-    TanOp,
-)
-"""Every operation of this file."""

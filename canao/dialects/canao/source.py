@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from xdsl.builder import Builder
 from xdsl.dialects.builtin import (
     AnyFloat,
     DenseIntOrFPElementsAttr,
@@ -19,14 +20,14 @@ from xdsl.dialects.builtin import (
     f32,
     f64,
 )
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, prop_def, result_def, traits_def
 from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from canao.dialects.canao.types import i1, i8, i16, i32, i64, ui8
+from canao.dialects.canao.types import element_of, i1, i8, i16, i32, i64, ui8
 from canao.dialects.interfaces import AccessPattern, CanaoOp
 from canao.dialects.mlir_parser import MlirParser
 
@@ -184,3 +185,9 @@ class WeightOp(SourceOp):
 
     def __init__(self, name: str, result_type: TensorType) -> None:
         super().__init__(properties={"name": StringAttr(name)}, result_types=[result_type])
+
+
+def scalar(builder: Builder, value: float, like: SSAValue) -> SSAValue:
+    """A rank-0 constant of the element type of `like`."""
+    dtype = dtype_of_element(element_of(like))
+    return builder.insert(ConstantOp.from_array(np.array(value, dtype=dtype))).result

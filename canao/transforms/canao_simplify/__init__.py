@@ -5,7 +5,8 @@ The rules stand in one file a group:
 - `fold_empty`: tensors without elements, which no later rule and no schedule meets;
 - `fold_constants`, `fold_identities`: what is known before running;
 - `fold_reorganisations`, `sink_broadcasts`, `sink_reshapes`, `fold_gathers`: moves of data;
-- `recover_layer_norm`, `recover_softmax`, `recover_gelu`: operations that exporters take apart;
+- `recover_layer_norm`, `recover_softmax`, `recover_gelu`, `recover_defined`: operations that
+  exporters take apart;
 - `move_scales`, `join_products`: less work around products with weights.
 
 They end, because each one removes an operation that computes or reads data, moves
@@ -43,6 +44,7 @@ from canao.transforms.canao_simplify.fold_identities import (
 from canao.transforms.canao_simplify.fold_reorganisations import REORGANISATION_PATTERNS
 from canao.transforms.canao_simplify.join_products import JOIN_PATTERNS
 from canao.transforms.canao_simplify.move_scales import SCALE_PATTERNS
+from canao.transforms.canao_simplify.recover_defined import RecoverDefined
 from canao.transforms.canao_simplify.recover_gelu import GELU_PATTERNS
 from canao.transforms.canao_simplify.recover_layer_norm import LAYER_NORM_PATTERNS
 from canao.transforms.canao_simplify.recover_softmax import SOFTMAX_PATTERNS
@@ -61,6 +63,7 @@ _RECOVERING: tuple[type[RewritePattern], ...] = (
     *LAYER_NORM_PATTERNS,
     *SOFTMAX_PATTERNS,
     *GELU_PATTERNS,
+    RecoverDefined,
 )
 """Rules that take numbers as the model has them."""
 

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from xdsl.builder import Builder
 from xdsl.dialects import cf
 from xdsl.dialects.builtin import TensorType, VectorType, f32
 from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.rewriter import InsertPoint
 
 from canao.dialects import canao
-from canao.dialects.canao import ELEMENTWISE_OPS
+from canao.dialects.canao import DEFINED_OPS, ELEMENTWISE_OPS
+from canao.dialects.canao.defined import DefinedOp
 from canao.dialects.canao.elementwise import BinaryOp, Predicate, UnaryOp
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.source import dtype_of_element
@@ -55,6 +58,10 @@ def elements(kind: Any) -> list[Attribute]:
     return [f32, i64, i1] if kind.TAKES_TRUTH else [f32, i64]
 
 
+DIRECT_OPS = tuple(op for op in ELEMENTWISE_OPS if op not in DEFINED_OPS)
+"""The operations that are lowered as they are."""
+
+
 def emitted(kind: Any, element: Attribute, lanes: int) -> set[type[Operation]]:
     """The classes of the operations that an operation is lowered to."""
     tensor = TensorType(element, [lanes])
@@ -68,7 +75,7 @@ def emitted(kind: Any, element: Attribute, lanes: int) -> set[type[Operation]]:
     return {type(inner) for inner in block.ops}
 
 
-@pytest.mark.parametrize("kind", ELEMENTWISE_OPS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", DIRECT_OPS, ids=lambda kind: kind.__name__)
 def test_elementwise_operations_have_a_form_everywhere(kind: Any) -> None:
     for element in elements(kind):
         for lanes in (1, 4):
@@ -76,6 +83,17 @@ def test_elementwise_operations_have_a_form_everywhere(kind: Any) -> None:
                 assert inner in FUNCTIONS or inner is cf.AssertOp, inner
                 assert inner in c.PRINTERS, inner
                 assert inner in opencl.PRINTERS, inner
+
+
+@pytest.mark.parametrize("kind", DEFINED_OPS, ids=lambda kind: kind.__name__)
+def test_definitions_consist_of_operations_that_are_lowered(kind: type[DefinedOp]) -> None:
+    block = Block(arg_types=[TensorType(f32, [4])])
+    result = kind.define(block.args[0], Builder(InsertPoint.at_end(block)))
+    block.verify()
+    assert result.type == block.args[0].type
+    parts = [type(op) for op in block.ops if not isinstance(op, canao.ConstantOp)]
+    assert set(parts) <= set(DIRECT_OPS)
+    assert kind(block.args[0]).computations() == len(parts)
 
 
 def test_elementwise_operations_have_a_meaning_in_numpy() -> None:
