@@ -13,11 +13,15 @@ from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion.laws.algebra.algebra import Algebra
 from canao.transforms.lp_fusion.laws.algebra.cost import Cost, cost_of_op
 from canao.transforms.lp_fusion.laws.algebra.share import BLOCK_LAWS
-from canao.transforms.lp_fusion.laws.local.local import LocalRewriting
-from canao.transforms.lp_fusion.laws.local.products import PRODUCT_LAWS
-from canao.transforms.lp_fusion.laws.local.slices import SLICE_LAWS
+from canao.transforms.lp_fusion.laws.local.local import LocalLaw, LocalRewriting
+from canao.transforms.lp_fusion.laws.table import LAWS
 
-LOCAL_LAWS = (*SLICE_LAWS, *PRODUCT_LAWS)
+LOCAL_LAWS: tuple[LocalLaw, ...] = tuple(
+    law.rewrite()
+    for law in LAWS
+    if isinstance(law.rewrite, type) and issubclass(law.rewrite, LocalLaw)
+)
+"""The laws of the table that look at one operation, tried in its order."""
 
 
 class Constants:

@@ -261,13 +261,3 @@ class TransposeProduct(LocalLaw):
 def _swaps_matrix(axes: tuple[int, ...]) -> bool:
     rank = len(axes)
     return axes == (*range(rank - 2), rank - 1, rank - 2)
-
-
-PRODUCT_LAWS: tuple[LocalLaw, ...] = (
-    RegroupProducts(),
-    MoveBiasThroughProduct(),
-    MoveScaleThroughProduct(),
-    MoveScaleIntoProduct(),
-    TakeScaleOutOfProduct(),
-    TransposeProduct(),
-)

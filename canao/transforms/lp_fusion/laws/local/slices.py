@@ -89,6 +89,3 @@ class SliceBeforeProduct(LocalLaw):
         lhs = _cut(product.lhs, [*leading, rows, inner], builder)
         rhs = _cut(product.rhs, [*leading, inner, columns], builder)
         return builder.insert(MatmulOp(lhs, rhs)).result
-
-
-SLICE_LAWS: tuple[LocalLaw, ...] = (SliceBeforeElementwise(), SliceBeforeProduct())
