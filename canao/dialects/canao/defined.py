@@ -12,9 +12,11 @@ from functools import cache
 from xdsl.builder import Builder
 from xdsl.dialects.builtin import TensorType, f32
 from xdsl.ir import Block, SSAValue
+from xdsl.irdl import irdl_op_definition
 from xdsl.rewriter import InsertPoint
 
-from canao.dialects.canao.elementwise import UnaryOp
+from canao.dialects.canao.elementwise import AbsOp, AddOp, DivOp, UnaryOp
+from canao.dialects.canao.source import scalar
 from canao.dialects.interfaces import CanaoOp
 
 
@@ -39,3 +41,16 @@ def _operators(kind: type[DefinedOp]) -> int:
     block = Block(arg_types=[TensorType(f32, [])])
     kind.define(block.args[0], Builder(InsertPoint.at_end(block)))
     return sum(op.computations() for op in block.ops if isinstance(op, CanaoOp))
+
+
+@irdl_op_definition
+class SoftsignOp(DefinedOp):
+    """`a / (1 + |a|)`; NaN for infinities."""
+
+    name = "canao.softsign"
+
+    @staticmethod
+    def define(value: SSAValue, builder: Builder) -> SSAValue:
+        size = builder.insert(AbsOp(value)).result
+        total = builder.insert(AddOp(size, scalar(builder, 1.0, value))).result
+        return builder.insert(DivOp(value, total)).result

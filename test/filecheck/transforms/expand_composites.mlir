@@ -54,3 +54,22 @@ func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // CHECK-LABEL: func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 // CHECK-NEXT:    %p = canao.softmax %x axis 1 : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:    func.return %p : tensor<4x8xf32>
+
+// -----
+
+// A defined operation, too.
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %r = canao.layer(%a = %x) : (tensor<4xf32>) -> tensor<4xf32> {
+    %s = canao.softsign %a : (tensor<4xf32>) -> tensor<4xf32>
+    canao.yield %s : tensor<4xf32>
+  }
+  func.return %r : tensor<4xf32>
+}
+
+// CHECK-LABEL: func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+// CHECK-NEXT:    %r = canao.layer(%a = %x) : (tensor<4xf32>) -> tensor<4xf32> {
+// CHECK-NEXT:      %0 = canao.abs %a : (tensor<4xf32>) -> tensor<4xf32>
+// CHECK-NEXT:      %1 = canao.constant dense<1.000000e+00> : tensor<f32>
+// CHECK-NEXT:      %2 = canao.add %0, %1 : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+// CHECK-NEXT:      %s = canao.div %a, %2 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+// CHECK-NEXT:      canao.yield %s : tensor<4xf32>

@@ -18,6 +18,7 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from canao.dialects import canao
+from canao.dialects.canao.defined import SoftsignOp
 from canao.dialects.canao.elementwise import Predicate
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import NARROW_INTEGERS, i1, i64
@@ -47,6 +48,7 @@ UNARY_FLOATS = (
     canao.SigmoidOp,
     canao.SinOp,
     canao.SinhOp,
+    SoftsignOp,
     canao.TanOp,
     canao.TanhOp,
     canao.TruncOp,

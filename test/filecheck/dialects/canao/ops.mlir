@@ -27,6 +27,7 @@ func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> te
   %tanh = canao.tanh %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %erf = canao.erf %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %sigmoid = canao.sigmoid %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %softsign = canao.softsign %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %sqrt = canao.sqrt %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %rsqrt = canao.rsqrt %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
   %reciprocal = canao.reciprocal %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
@@ -105,6 +106,7 @@ func.func @ops(%x: tensor<4x8xf32>, %y: tensor<8xf32>, %t: tensor<4x1xi1>) -> te
 // CHECK-NEXT:   %tanh = canao.tanh %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %erf = canao.erf %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %sigmoid = canao.sigmoid %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+// CHECK-NEXT:   %softsign = canao.softsign %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %sqrt = canao.sqrt %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %rsqrt = canao.rsqrt %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
 // CHECK-NEXT:   %reciprocal = canao.reciprocal %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
