@@ -10,6 +10,10 @@ from typing import Any
 
 Shape = tuple[int, ...]
 
+FINITE = "finite operands, no constant beyond 1e30"
+"""A condition: the law holds for finite numbers, and is not used where a constant that is
+infinite or huge, as in masks, takes part."""
+
 
 class Stage(StrEnum):
     """The pass that applies a law."""
