@@ -85,6 +85,16 @@ class Scalar:
 
         return apply
 
+    def max(self, other: Scalar) -> Scalar:
+        """Half of the sum and of the distance: what symbols can be compared by."""
+        return (self + other + self._distance(other)) / 2
+
+    def min(self, other: Scalar) -> Scalar:
+        return (self + other - self._distance(other)) / 2
+
+    def _distance(self, other: Scalar) -> Scalar:
+        return Scalar(sympy.Abs(sympy.expand(self.term - other.term)))
+
     __add__ = _binary("__add__")
     __sub__ = _binary("__sub__")
     __mul__ = _binary("__mul__")
@@ -151,6 +161,34 @@ def test_every_law_says_what_it_is(law: LawEntry):
 def test_every_law_is_documented():
     page = (Path(__file__).resolve().parents[3] / "docs" / "lp-fusion.md").read_text()
     assert [law.name for law in LAWS if f"| `{law.name}` |" not in page] == []
+
+
+NUMBERS = (0.0, -0.0, 1.0, -3.5, 1e-45, 3e38, -3e38, np.inf, -np.inf, np.nan)
+
+
+@pytest.mark.parametrize("extremum", [np.maximum, np.minimum])
+def test_a_finite_term_leaves_an_extremum_as_it_is(extremum: Any):
+    """For all pairs of special numbers, and for random ones whose sums round."""
+    random = np.random.default_rng(0).normal(0, 1e6, 30).astype(np.float32)
+    numbers = np.concatenate([np.array(NUMBERS, np.float32), random])
+    x, y, c = np.meshgrid(numbers, numbers, numbers[np.isfinite(numbers)])
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(extremum(x + c, y + c), extremum(x, y) + c)
+
+
+def test_an_infinite_term_stays_in_an_extremum():
+    """`max(-inf + inf, 0 + inf)` is NaN, `max(-inf, 0) + inf` is infinite."""
+    graph = build(lambda x, y: (x + np.inf).max(y + np.inf), ((4, 8),) * 2)
+    assert not apply_laws(main_block(graph))
+    one, other = np.float32(-np.inf), np.float32(0)
+    with np.errstate(all="ignore"):
+        assert np.isnan(np.maximum(one + np.float32(np.inf), other + np.float32(np.inf)))
+    assert np.isposinf(np.maximum(one, other) + np.float32(np.inf))
+
+
+def test_a_term_that_an_input_gives_stays_in_an_extremum():
+    graph = build(lambda x, y, c: (x + c).max(y + c), ((4, 8),) * 3)
+    assert not apply_laws(main_block(graph))
 
 
 def test_the_table_has_every_law_that_is_applied():

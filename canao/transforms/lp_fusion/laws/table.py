@@ -20,6 +20,7 @@ from canao.transforms.lp_fusion.laws.algebra.share import ShareEqualOperations
 from canao.transforms.lp_fusion.laws.fast.fast_table import FAST
 from canao.transforms.lp_fusion.laws.law import FINITE, LawEntry, Proof, Stage
 from canao.transforms.lp_fusion.laws.linear_table import LINEAR
+from canao.transforms.lp_fusion.laws.local.extrema import TakeTermOutOfExtremum
 
 _WIDE, _ROW, _COLUMN = (6, 8), (8,), (6, 1)
 
@@ -99,6 +100,19 @@ ALGEBRA: tuple[LawEntry, ...] = (
         more=(
             Proof(lambda x, y, c: x / c - y / c, lambda x, y, c: (x - y) / c, (_WIDE, _WIDE, ())),
         ),
+    ),
+    LawEntry(
+        name=TakeTermOutOfExtremum.name,
+        rewrite=TakeTermOutOfExtremum,
+        condition="a constant, finite term",
+        exact=True,
+        proof=Proof(
+            lambda x, y, c: (x + c).max(c + y),
+            lambda x, y, c: x.max(y) + c,
+            (_WIDE, _WIDE, _ROW),
+            constants=(2,),
+        ),
+        more=(Proof(lambda x, y: (x + 3).min(y + 3), lambda x, y: x.min(y) + 3, (_WIDE, _ROW)),),
     ),
     LawEntry(
         name=law_of(DropIdentities),
