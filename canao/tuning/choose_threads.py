@@ -25,11 +25,11 @@ MEASURED = "measured"
 REMEMBERED = "measured before"
 
 _TIE = 0.97
-"""More threads must take less than this part of the time of fewer ones."""
+"""A larger number of threads must take less than this part of the time of a smaller one."""
 _DOUBTFUL = 0.8
-"""All threads are compared with code made for one where they do not reach this part of its time."""
+"""If all threads take more than this part of the time of one, code made for one is tried too."""
 _SECONDS = 1.0
-"""Time that a comparison takes, about."""
+"""The time of a comparison, roughly."""
 _FEWEST, _MOST = 5, 100
 """Rounds of a comparison."""
 _PAUSE = 300e-6

@@ -77,23 +77,23 @@ class Arithmetic:
         return (self._insert(arith.BitcastOp(self._integer(bits), self._type)),) * self._count
 
     def add(self, a: Values, b: Values) -> Values:
-        """A + b."""
+        """The sums `a + b`, vector by vector."""
         return self._each(arith.AddfOp, a, b)
 
     def subtract(self, a: Values, b: Values) -> Values:
-        """A - b."""
+        """The differences `a - b`, vector by vector."""
         return self._each(arith.SubfOp, a, b)
 
     def multiply(self, a: Values, b: Values) -> Values:
-        """A * b."""
+        """The products `a * b`, vector by vector."""
         return self._each(arith.MulfOp, a, b)
 
     def divide(self, a: Values, b: Values) -> Values:
-        """A / b."""
+        """The quotients `a / b`, vector by vector."""
         return self._each(arith.DivfOp, a, b)
 
     def multiply_add(self, a: Values, b: Values, c: Values) -> Values:
-        """A * b + c."""
+        """`a * b + c`, vector by vector: a product and a sum, which a compiler may fuse."""
         return self.add(self.multiply(a, b), c)
 
     def clamp(self, x: Values, low: float, high: float) -> Values:

@@ -21,9 +21,13 @@ _TILES = (_TILE, (4, 8), (4, 4))
 _SIDES = (64, 32, 16)
 """Rows and columns of a product that a group makes at most."""
 _TERMS = 8
-"""Terms that an item adds up of each block of a product."""
+"""Terms of each block of a product that one item adds up."""
 _FLOATS_A_CYCLE = 6
-"""Numbers that a compute unit reads in a cycle, when all of them do."""
+"""float32 numbers that each compute unit reads a cycle while all units read."""
+_READ_SHARE = 0.8
+"""How much of what its items read a group waits for: the rest comes from caches. Fitted."""
+_BARRIERS = 50
+"""Cycles in which a group waits between two blocks of terms. Fitted."""
 _LANES = 128
 """Multiply-adds that a compute unit of a GPU makes in a cycle at most."""
 _WARP = 32
@@ -59,11 +63,13 @@ def ranked_shapes(stages: Sequence[Stage], device: DeviceModel) -> list[Shape]:
 
 
 def _product_time(stage: Stage, shape: Shape, device: DeviceModel) -> float:
-    """About how long a product takes, in cycles of a compute unit; fitted to an NVIDIA H100.
+    """An estimate of the time of a product, in cycles of a compute unit.
 
-    The units multiply at their rate where enough items hide each other's waits, read
-    the operands of each group, and stop between the blocks of terms. Groups with wide rows
-    of the right operand and with few items did better than this explains.
+    It is the sum of three times. *Multiplying* comes near the unit's rate if many warps hide
+    each other's waits and if register tiles are large. *Reading* is for the operands of each
+    group, less what caches give. *Waiting* is for the barriers between blocks of terms.
+    The last factor has no model behind it: measured groups with narrow rows, many items or long
+    blocks were slower than the sum says. All numbers were fitted to an NVIDIA H100.
     """
     *leading, rows, columns, terms = stage.extents
     height, width = min(shape.rows, rows), min(shape.columns, columns)
@@ -76,8 +82,8 @@ def _product_time(stage: Stage, shape: Shape, device: DeviceModel) -> float:
     groups = prod(leading) * ceil(rows / height) * ceil(columns / width)
     share = ceil(groups / device.units)
     warps = min(8.0, share * split_k * tiles / _WARP)
-    adding = terms * height * width / _LANES * (1 + 3 / warps) * (1 + 4 / prod(tile))
-    reading = 0.8 * terms * (height + width) / _FLOATS_A_CYCLE
-    stopping = 50 * ceil(terms / (shape.terms * split_k))
+    multiplying = terms * height * width / _LANES * (1 + 3 / warps) * (1 + 4 / prod(tile))
+    reading = _READ_SHARE * terms * (height + width) / _FLOATS_A_CYCLE
+    waiting = _BARRIERS * ceil(terms / (shape.terms * split_k))
     disliked = (1 + 8 / width) * (1 + items / 2048) * (1 + shape.terms / 128)
-    return share * (adding + reading + stopping) * disliked
+    return share * (multiplying + reading + waiting) * disliked

@@ -43,9 +43,11 @@ class Prefetch:
         trips: int,
         caches: Caches,
     ) -> Prefetch | None:
-        """Spreads as many elements as a block has over `tiles` tiles of `trips` trips.
+        """Prefetches the `elements` elements that begin `distance` elements after `block`.
 
-        They are those `distance` elements behind the block. None where there are no trips.
+        The cache lines are shared out evenly: each of `tiles` tiles fetches its part, and
+        each of the `trips` trips of a tile's loop a part of that. `tile` is the number of the
+        tile. `block` and `distance` count elements of `memory`. None if `trips` is 0.
         """
         if trips == 0:
             return None

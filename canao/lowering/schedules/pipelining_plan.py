@@ -106,11 +106,11 @@ class TileGrid:
 
 @dataclass(frozen=True)
 class PipeliningPlan:
-    """The copies of both operands, and the grid of tiles that the items add up."""
+    """What a work-group copies of both operands, and which tile each item sums up."""
 
     copies: tuple[OperandCopy, ...]
     last: tuple[OperandCopy, ...]
-    """Those of the terms that are left after all whole blocks: any number of units, one a trip."""
+    """Copies of the terms after the last whole K-tile; an item may take several, in a loop."""
     tiling: TileGrid
     split_k: int
 
@@ -128,10 +128,12 @@ def plan_pipelining(
     lanes: int,
     stored: Collection[SSAValue],
 ) -> PipeliningPlan | None:
-    """The plan for a part of a product of some sizes; None where it does not come out even.
+    """How a work-group computes a part of a product, with points of `sizes` along each dimension.
 
-    `group` has the items, the most shares of a sum, and the terms of a block. Every tile is of one
-    size, which may be smaller than that of the schedule, and must have an item of its own.
+    `group` has three numbers: the work-items, the items that may share one sum (split-K), and
+    the terms that are copied at once (the K-tile). `lanes` is the width of a vector in elements.
+    All tiles have one size, at most that of the schedule, and each has a work-item of its own.
+    None if the sizes do not divide so: then operands are read where they are.
     """
     items, split_k, k_tile = group
     anchor = stage.anchor

@@ -39,7 +39,7 @@ class Dense(Layout):
 
 @dataclass(frozen=True)
 class Window(Layout):
-    """Dense over the part of a value that one task makes.
+    """The part of a value that one task makes, dense.
 
     `base` is the first index of the part, `extents` its shape. `order` has its
     dimensions, slowest first; row-major if None.
@@ -60,7 +60,7 @@ class Window(Layout):
 
 @dataclass(frozen=True)
 class Shifted(Layout):
-    """Another layout from an element of a buffer on, before which something else lies."""
+    """Another layout that begins at element `start` of a buffer; something else lies before it."""
 
     layout: Layout
     start: int

@@ -9,9 +9,10 @@ from canao.nas.space.objectives import LATENCY, Goal
 from canao.nas.space.space import SearchSpace
 
 _MARGIN = 0.9
-"""Latency falls less than the multiply-adds of the products do: 7 to 8 % where those are halved."""
+"""Shrinks a little more than the budget asks for, as latency falls less than multiply-adds
+do: a model with half of them takes 7 to 8 % more than half the time."""
 _CLOSER = 0.99
-"""Of the budget, once an architecture of that size has been measured."""
+"""The part of the budget to aim at once an architecture near it has been measured."""
 
 
 def initial_design(
@@ -20,13 +21,13 @@ def initial_design(
     goal: Goal,
     latencies: Iterable[tuple[Architecture, float]],
 ) -> Architecture | None:
-    """What a search tries as number `index`; None where its controller should decide.
+    """The architecture that a search tries as number `index`; None if the controller decides.
 
-    A front lies between the largest and the smallest architecture. With a
-    budget of latency the largest tells how far all have to shrink, and then
-    come those that shrink in one way only. Is the first of them still beyond the
-    budget, it tells how much smaller it and the others have to be. `latencies`
-    are those measured so far.
+    Without a budget, these are the two ends of a front: the largest and the smallest.
+    With a budget of latency, the largest comes first; its latency tells by how much to
+    shrink. The next ones shrink by that in one way each. If the first of these is still too
+    slow, its latency tells how much smaller the next ones must be. `latencies` has the
+    architectures measured so far, in the unit of the budget (milliseconds).
     """
     if goal.pareto:
         corners = (space.largest, space.smallest)
@@ -92,6 +93,6 @@ def _fitting(found: Sequence[Architecture], most: float) -> list[Architecture]:
 
 
 def multiply_adds(architecture: Architecture) -> int:
-    """Those of the products with weights, for a token."""
+    """Multiply-adds of the products with weights, a token."""
     hidden = architecture.hidden_size
     return sum(4 * hidden**2 + 2 * hidden * size for size in architecture.intermediate_sizes)

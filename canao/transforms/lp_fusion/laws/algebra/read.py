@@ -17,13 +17,14 @@ from canao.transforms.lp_fusion.laws.algebra.monoids import Monoid, laws_hold_fo
 from canao.transforms.lp_fusion.laws.algebra.terms import Leaf, Node, Number, Terms
 
 _DEEPEST = 12
-"""How many operations are seen through behind a value."""
+"""An expression reaches at most this many operations back from its result."""
 
 _SHARED = 6
-"""How many of these a value counts for that has other uses, as less is gained behind it."""
+"""A value with other uses takes this many of those: its operations stay, so that
+rewriting them gains less."""
 
 _LARGEST = 1e30
-"""Constants beyond this count as infinite: masks are made of them."""
+"""A constant of a larger size counts as infinite: masks are made of such constants."""
 
 _LINEAR = (AccessPattern.CONTRACT, AccessPattern.REDUCE)
 

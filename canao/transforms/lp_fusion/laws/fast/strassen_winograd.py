@@ -27,18 +27,18 @@ Pays = Callable[[int, int, int], bool]
 
 @dataclass(frozen=True)
 class SplitProduct:
-    """A product that was rewritten: its size, its weight, and what its layers are made of."""
+    """A rewritten product of `rows` x `inner` by `inner` x `columns`, and its two layers."""
 
     rows: int
     inner: int
     columns: int
     weight: SSAValue
     sums: tuple[Operation, ...]
-    """The sums of quarters of the left operand: a layer."""
+    """The sums of quarters of the left operand: the first layer."""
     products: tuple[Operation, ...]
-    """The seven products with all that is done with them: another layer."""
+    """The seven products, the sums of their results and what follows: a second layer."""
     cuts: tuple[Operation, ...]
-    """What cuts the right operands from the one matrix that holds them: done in that layer."""
+    """Slices of the matrix that holds all right operands; they belong to the second layer."""
 
 
 class Quarters(NamedTuple):
