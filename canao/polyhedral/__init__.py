@@ -1,1 +1,5 @@
-"""Mathematics of loop nests: index expressions, domains, splits. Knows no dialect."""
+"""Mathematics of loop nests: index expressions, domains, dependences, splits, legality.
+
+Takes statements and schedules as plain data; gives proofs or what breaks them. It knows no
+dialect and no target.
+"""

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*")
     if path.suffix in {".py", ".c", ".h"} and "__pycache__" not in path.parts
 )
-MOST_LINES = 500
+MOST_LINES = 400
+MOST_FILES = 15
 
 # From the top down: a package may import from those below it, never from those above.
 LEVELS = (
@@ -63,6 +65,27 @@ def _imported_packages(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
+def test_folders_are_small() -> None:
+    """A folder has few Python files beside its sub-folders."""
+    counts = Counter(path.parent for path in SOURCES if path.suffix == ".py")
+    large = {str(f.relative_to(ROOT)): n for f, n in counts.items() if n > MOST_FILES}
+    assert large == {}
+
+
+def test_packages_say_what_they_are() -> None:
+    """Each folder of the package with Python has an `__init__` that begins with a docstring."""
+    folders = sorted({path.parent for path in (ROOT / "canao").rglob("*.py")})
+    assert len(folders) > 1
+    # what peers run is scripts of their own environments
+    silent = [
+        str(folder.relative_to(ROOT))
+        for folder in folders
+        if folder.name != "runners"
+        and not ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    ]
+    assert silent == []
 
 
 def test_imports_point_downwards() -> None:

@@ -91,3 +91,35 @@ def test_every_error_is_documented() -> None:
     text = (ROOT / "docs" / "errors.md").read_text()
     names = [name for name, value in vars(canao.errors).items() if isinstance(value, type)]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def _carriers() -> list[str]:
+    """What the glossary names in the last column of its table."""
+    rows = (ROOT / "docs" / "glossary.md").read_text().splitlines()
+    cells = [row.split("|")[3] for row in rows if row.startswith("|")][2:]
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def test_every_entry_of_the_glossary_names_what_carries_it() -> None:
+    rows = [r for r in (ROOT / "docs" / "glossary.md").read_text().splitlines() if r[:1] == "|"]
+    assert len(rows) > 2
+    assert all(re.search(r"`[^`]+`", row.split("|")[3]) for row in rows[2:])
+    words = [row.split("|")[1].strip() for row in rows[2:]]
+    assert words == sorted(words, key=str.lower)
+
+
+@pytest.mark.parametrize("name", _carriers())
+def test_what_the_glossary_names_exists(name: str) -> None:
+    """A file, a class with a member, or what some file defines."""
+    files = list((ROOT / "canao").rglob("*.py"))
+    if name.endswith(".py"):
+        assert name in {path.name for path in files}
+        return
+    texts = [path.read_text() for path in files]
+    owner, _, member = name.partition(".")
+    defined = rf"^ *(?:class|def) {owner}\b|^{owner}\b[^=\n]*="
+    found = [text for text in texts if re.search(defined, text, re.MULTILINE)]
+    assert found, f"nothing defines {owner}"
+    if member:
+        own = rf"^class {owner}\b(?:\n(?![^\s])|.)*?^    (?:def )?{member}\b"
+        assert any(re.search(own, text, re.MULTILINE) for text in found), f"{owner} has no {member}"
