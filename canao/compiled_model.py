@@ -231,6 +231,7 @@ class CompiledModel:
         model that was compiled. Calls that run meanwhile end with the old
         weights. Raises `UnsupportedModelError` where compiled code does not fit.
         """
+        self._module.in_use.check_open()
         if self._state is None:
             raise UnsupportedModelError(
                 "the weights cannot be updated: the model came from a file; compile it from the "

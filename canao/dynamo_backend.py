@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 from torch.fx import GraphModule
 
 from canao.errors import UnsupportedModelError
+from canao.frontend.weight_watch import WeightWatch
 
 if TYPE_CHECKING:
     from canao.compiled_model import CompiledModel
@@ -51,44 +50,6 @@ class FixedWeights(nn.Module):
 def _is_weight(tensor: torch.Tensor) -> bool:
     """Whether dynamo says that a tensor stays the same from call to call."""
     return isinstance(tensor, nn.Parameter) or hasattr(tensor, "_dynamo_static_input_type")
-
-
-_SAMPLES = 64
-"""Elements of each weight that are looked at before each call."""
-
-_WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-
-
-class WeightWatch:
-    """Tells when one of some tensors is replaced or written in place.
-
-    Writes through `.data` are not counted by PyTorch: values spread over the
-    tensor tell of those, as far as they change them.
-    """
-
-    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
-        self._marks = [_mark(tensor) for tensor in tensors]
-        self._samples = [_sample(tensor) for tensor in tensors]
-        self._bytes = [sample.tobytes() for sample in self._samples]
-
-    def has_changed(self, tensors: Sequence[torch.Tensor]) -> bool:
-        """Whether the tensors are not the same, or not as they were."""
-        if any(_mark(t) != mark for t, mark in zip(tensors, self._marks, strict=True)):
-            return True
-        pairs = zip(self._samples, self._bytes, strict=True)
-        return any(sample.tobytes() != kept for sample, kept in pairs)
-
-
-def _mark(tensor: torch.Tensor) -> tuple[int, int]:
-    return tensor.data_ptr(), -1 if tensor.is_inference() else tensor._version
-
-
-def _sample(tensor: torch.Tensor) -> npt.NDArray[np.generic]:
-    """A view of values at equal distances in the memory of a tensor."""
-    words = tensor.detach().view(_WORDS[tensor.element_size()])
-    order = sorted(range(words.dim()), key=words.stride, reverse=True)
-    flat = words.permute(order).reshape(-1)
-    return flat[:: max(1, flat.numel() // _SAMPLES)].numpy()
 
 
 def canao_backend(

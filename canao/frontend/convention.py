@@ -15,7 +15,7 @@ from canao.frontend.dtypes import (
     computed_array,
     computed_dtype,
     dtype_name,
-    layout_problem,
+    storage_problem,
 )
 from canao.frontend.structure import Structure
 
@@ -239,8 +239,18 @@ def _checked_array(leaf: InputTensor, value: object) -> Array:
             f".to(torch.{leaf.dtype}), or compile again with such an example"
         )
     if not isinstance(value, np.ndarray):
-        return computed_array(value)
+        return _values(leaf, value)
     return np.ascontiguousarray(value, computed_dtype(dtype)).reshape(leaf.shape)
+
+
+def _values(leaf: InputTensor, value: torch.Tensor) -> Array:
+    try:
+        return computed_array(value)
+    except RuntimeError as error:
+        raise ShapeMismatchError(
+            f"input '{leaf.name}' has no values that can be read, as under vmap, grad or tracing; "
+            "call the model outside of those, with a plain tensor"
+        ) from error
 
 
 def _checked_tensor(leaf: InputTensor, value: object) -> torch.Tensor:
@@ -251,11 +261,7 @@ def _checked_tensor(leaf: InputTensor, value: object) -> torch.Tensor:
             f"input '{leaf.name}' must be a tensor of shape {leaf.shape} and dtype {leaf.dtype}, "
             f"got {_described(value)}"
         )
-    if value.device.type != "cpu":
-        raise ShapeMismatchError(
-            f"input '{leaf.name}' is on {value.device}; move it by .cpu() first"
-        )
-    problem = layout_problem(value)
+    problem = storage_problem(value)
     if problem:
         raise ShapeMismatchError(f"input '{leaf.name}' {problem}")
     return value

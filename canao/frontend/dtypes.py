@@ -44,10 +44,17 @@ def dtype_name(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def layout_problem(tensor: torch.Tensor) -> str | None:
-    """What is wrong with a tensor whose elements are not laid out by strides; None if they are."""
+def storage_problem(tensor: torch.Tensor) -> str | None:
+    """What is wrong with a tensor whose elements do not lie in the CPU's memory by strides.
+
+    None if they do.
+    """
     import torch
 
+    if tensor.device.type == "meta":
+        return "is on meta, where tensors have no values; give it some on the CPU"
+    if tensor.device.type != "cpu":
+        return f"is on {tensor.device}; move it to the CPU by .cpu() first"
     if tensor.is_nested:
         return "is a nested tensor; pad it with torch.nested.to_padded_tensor"
     if tensor.layout is torch.strided:
@@ -78,7 +85,10 @@ def check_dtype(what: str, dtype: str) -> None:
 
 
 def computed_array(tensor: torch.Tensor) -> Array:
-    """A dense CPU tensor as compiled code takes it, in its memory where dtype and layout allow."""
+    """A dense CPU tensor as compiled code takes it, in its memory where dtype and layout allow.
+
+    A `RuntimeError` of PyTorch's for one that has no values: under `vmap`, `grad` or tracing.
+    """
     dtype = dtype_name(tensor)
     tensor = tensor.detach().resolve_neg()
     # numpy has no bfloat16

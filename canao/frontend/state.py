@@ -10,7 +10,7 @@ import numpy as np
 
 from canao.dialects.canao.names import ascii_name, shown_name
 from canao.errors import UnsupportedModelError
-from canao.frontend.dtypes import Array
+from canao.frontend.dtypes import Array, dtype_name
 from canao.frontend.weights import WeightStore, array_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class ModelState:
     """What a compiled model took from the parameters, buffers and constants of its model."""
 
     weights: Mapping[str, tuple[tuple[int, ...], str]]
-    """Shape and dtype of each parameter and buffer that is used, by its name."""
+    """Shape and dtype, the model's, of each parameter and buffer that is used, by its name."""
     ties: Mapping[str, str]
     """Names that stood for the memory of another one."""
     folded: Mapping[str, Array]
@@ -42,23 +42,23 @@ class ModelState:
         `state` are the names in the store that stand for such a tensor. Exporting
         keeps one name of several that a tensor has.
         """
-        shapes = {n: (array.shape, array.dtype.name) for n, array in store.items() if n in state}
+        shapes = {n: (a.shape, store.dtype_of(n)) for n, a in store.items() if n in state}
         constants = {name: array.copy() for name, array in store.items() if name not in state}
         folded = {name: array for name, array in store.folded.items() if name in state}
         kept = {id(tensors[name]): name for name in shapes if name in tensors}
         same = {n: kept[id(t)] for n, t in tensors.items() if n not in shapes and id(t) in kept}
         return ModelState(shapes, {**same, **store.ties}, folded, constants)
 
-    def read(self, model: nn.Module) -> dict[str, Array]:
+    def read(self, model: object) -> dict[str, Array]:
         """The weights of another state of the model, under the names that it was compiled with.
 
         Raises `UnsupportedModelError` where the compiled code would not fit it:
         another shape or dtype, a tie that is none any more, a folded buffer that
         has changed.
         """
-        from canao.frontend.module import inference_model
+        from canao.frontend.module import as_module, inference_model
 
-        tensors = tensors_of(inference_model(model))
+        tensors = tensors_of(inference_model(as_module(model)))
         found = {name: self._weight(name, tensors) for name in self.weights}
         for name, kept in self.ties.items():
             if kept in found and name in tensors:
@@ -79,9 +79,10 @@ class ModelState:
     def _weight(self, name: str, tensors: Mapping[str, torch.Tensor]) -> Array:
         _check(name in tensors, f"there is no parameter or buffer '{shown_name(name)}'")
         array, (shape, dtype) = array_of(name, tensors[name]), self.weights[name]
+        now = dtype_name(tensors[name])
         _check(
-            (array.shape, array.dtype.name) == (shape, dtype),
-            f"weight '{shown_name(name)}' was {dtype} of shape {shape}, and is {array.dtype.name} "
+            (array.shape, now) == (shape, dtype),
+            f"weight '{shown_name(name)}' was {dtype} of shape {shape}, and is {now} "
             f"of shape {array.shape}",
         )
         return array

@@ -14,6 +14,7 @@ from canao.frontend.dtypes import (
     check_dtype,
     computed_array,
     dtype_name,
+    storage_problem,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class WeightStore(Mapping[str, Array]):
         self._dtypes[name] = dtype_name(tensor)
         return name
 
+    def dtype_of(self, name: str) -> str:
+        """The dtype that the model gives a weight."""
+        return self._dtypes[name]
+
     def fold(self, name: str) -> None:
         """Forgets a weight whose values are in the IR now; `folded` keeps a copy."""
         self.folded[name] = self._arrays.pop(name).copy()
@@ -79,13 +84,7 @@ class WeightStore(Mapping[str, Array]):
 def array_of(name: str, tensor: torch.Tensor) -> Array:
     """The memory of a tensor as compiled code takes it; `name` goes into the error."""
     check_dtype(f"weight '{shown_name(name)}'", dtype_name(tensor))
-    if tensor.device.type != "cpu":
-        raise UnsupportedModelError(
-            f"weight '{shown_name(name)}' is on {tensor.device}; move the model by "
-            "model.cpu() first"
-        )
-    if str(tensor.layout) != "torch.strided":
-        raise UnsupportedModelError(
-            f"weight '{name}' has the layout {tensor.layout}; make it dense by .to_dense() first"
-        )
+    problem = storage_problem(tensor)
+    if problem:
+        raise UnsupportedModelError(f"weight '{shown_name(name)}' {problem}")
     return computed_array(tensor)

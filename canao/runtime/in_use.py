@@ -28,6 +28,11 @@ class InUse:
         finally:
             self._end()
 
+    def check_open(self) -> None:
+        """Raise `ExecutionError` after `close`."""
+        if self._closed:
+            raise ExecutionError("the model was closed; load or compile it again")
+
     def close(self) -> bool:
         """Refuse further calls and wait for those that run; False if it was closed before."""
         if self._process != os.getpid():
@@ -43,8 +48,7 @@ class InUse:
         if self._process != os.getpid():
             self._renew()
         with self._changed:
-            if self._closed:
-                raise ExecutionError("the model was closed; load or compile it again")
+            self.check_open()
             self._calls += 1
 
     def _end(self) -> None:

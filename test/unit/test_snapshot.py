@@ -16,6 +16,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 import canao
 from canao.errors import ExecutionError, UnsupportedModelError
+from canao.frontend.weight_watch import WINDOW, WeightWatch
 
 
 class Tagger(nn.Module):
@@ -75,7 +76,20 @@ def _in_place(model: nn.Module) -> None:
             parameter.add_(1)
 
 
-CHANGES = [_load_another, _step, _through_data, _in_place]
+def _one_through_data(model: Tagger) -> None:
+    model.linear.weight.data[7, 3] = 5
+
+
+def _one_through_numpy(model: Tagger) -> None:
+    model.linear.weight.detach().numpy()[9, 5] = 5
+
+
+def _rows_swapped(model: Tagger) -> None:
+    model.embedding.weight.data[[1, 7]] = model.embedding.weight.data[[7, 1]]
+
+
+ONES = [_one_through_data, _one_through_numpy, _rows_swapped]
+CHANGES = [_load_another, _step, _through_data, _in_place, *ONES]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -120,6 +134,13 @@ def test_updates_that_do_not_fit(model: Tagger, cache: Path) -> None:
         compiled.update_weights(model)
     with pytest.raises(UnsupportedModelError, match=r"no parameter or buffer 'embedding\.weight'"):
         compiled.update_weights(nn.Linear(3, 3))
+    with pytest.raises(UnsupportedModelError, match=r"was float32 .* is float16"):
+        compiled.update_weights(Tagger().half())
+    with pytest.raises(UnsupportedModelError, match="is on meta, where tensors have no values"):
+        compiled.update_weights(Tagger().to("meta"))
+    tensors: Any = model.state_dict()
+    with pytest.raises(UnsupportedModelError, match=r"a model is a module .*OrderedDict"):
+        compiled.update_weights(tensors)
     assert torch.equal(compiled(IDS), before)
 
 
@@ -145,7 +166,7 @@ def test_a_tie_that_is_none_any_more(cache: Path) -> None:
         compiled.update_weights(model)
 
 
-@pytest.mark.parametrize("change", [_load_another, _through_data, _in_place])
+@pytest.mark.parametrize("change", [_load_another, _through_data, _in_place, *ONES])
 def test_the_backend_follows(change: Callable[[Tagger], None], model: Tagger, cache: Path) -> None:
     options: dict[str, Any] = {"threads": 1, "tune": "off", "cache_dir": cache}
     run = torch.compile(model, backend="canao", options=options, dynamic=False)
@@ -153,6 +174,15 @@ def test_the_backend_follows(change: Callable[[Tagger], None], model: Tagger, ca
         torch.testing.assert_close(run(IDS), model(IDS), rtol=1e-5, atol=1e-5)
         change(model)
         torch.testing.assert_close(run(IDS), model(IDS), rtol=1e-5, atol=1e-5)
+
+
+def test_every_element_of_large_weights_is_looked_at() -> None:
+    tensors = [torch.zeros(WINDOW // 8, 5), torch.zeros(4, 7)[:, 1::2], torch.zeros(3).bool()]
+    for tensor in tensors:
+        watch = WeightWatch(tensors)
+        assert not any(watch.has_changed(tensors) for _ in range(8))
+        tensor.data[-1].fill_(1)
+        assert any(watch.has_changed(tensors) for _ in range(4))
 
 
 # ------------------------------------------------------------- the caller's model
@@ -282,7 +312,12 @@ def test_a_closed_model_says_so(model: Tagger, cache: Path) -> None:
     compiled = compiled_of(model, cache)
     compiled.close()
     compiled.close()
-    for call in (lambda: compiled(IDS), compiled.measure, lambda: compiled.report):
+    for call in (
+        lambda: compiled(IDS),
+        compiled.measure,
+        lambda: compiled.report,
+        lambda: compiled.update_weights(model),
+    ):
         with pytest.raises(ExecutionError, match="was closed"):
             call()
 

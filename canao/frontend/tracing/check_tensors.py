@@ -12,7 +12,7 @@ from torch.fx import Node
 from torch.utils._pytree import keystr, tree_flatten_with_path
 
 from canao.errors import UnsupportedModelError
-from canao.frontend.dtypes import check_dtype, dtype_name, layout_problem
+from canao.frontend.dtypes import check_dtype, dtype_name, storage_problem
 from canao.frontend.state import tensors_of
 
 _PLAIN = (torch.Tensor, bool, int, float, str, type(None))
@@ -41,16 +41,22 @@ def check_example(
                 )
 
 
-def check_quantised(model: nn.Module) -> None:
-    """An `UnsupportedModelError` for a quantised weight, which cannot be exported."""
+def check_weights(model: nn.Module) -> None:
+    """An `UnsupportedModelError` for a weight that cannot be exported.
+
+    It is quantised, or is not in the CPU's memory.
+    """
     for name, tensor in tensors_of(model).items():
         if tensor.is_quantized:
             check_dtype(f"weight '{name}'", dtype_name(tensor))
+        problem = storage_problem(tensor)
+        if problem:
+            raise UnsupportedModelError(f"weight '{name}' {problem}")
 
 
 def _check_tensor(what: str, tensor: torch.Tensor) -> None:
     check_dtype(what, dtype_name(tensor))
-    problem = layout_problem(tensor)
+    problem = storage_problem(tensor)
     if problem:
         raise UnsupportedModelError(f"{what} {problem}")
 

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map_only
 from canao.errors import CanaoError, UnsupportedModelError, UnsupportedOpError
 from canao.frontend.convention import split_example
 from canao.frontend.module import inference_model, parameter_names
-from canao.frontend.tracing.check_tensors import check_example, check_quantised
+from canao.frontend.tracing.check_tensors import check_example, check_weights
 from canao.frontend.tracing.decompositions import DECOMPOSITIONS
 from canao.frontend.tracing.refused import check_shapes_are_known, hint_for
 from canao.frontend.tracing.source_location import source_location, whole_stacks
@@ -78,7 +78,7 @@ def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
             raise
         except Exception as error:
             check_example(parameter_names(model), args, kwargs)
-            check_quantised(model)
+            check_weights(model)
             raise UnsupportedModelError(
                 f"torch.export cannot trace {type(model).__name__}: {first_line(error)}; check "
                 "that model(*example) runs, that control flow does not depend on values, and that "

@@ -117,6 +117,8 @@ REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
     "number": (lambda m, x, y: x + y.real, (X, 2 + 1j), "input 'y' is a builtins.complex"),
     "object": (lambda m, x, y: x, (X, [object()]), r"input 'y\[0\]' is a builtins.object"),
     "sparse": (lambda m, x, y: x + 1, (X.to_sparse(),), "'x' is not dense .* sparse_coo; .*to_d"),
+    "meta": (lambda m, x, y: x + 1, (X.to("meta"),), "input 'x' is on meta, where .* no values"),
+    "meta_weight": (lambda m, x, y: x @ m.elsewhere, (X,), "weight 'elsewhere' is on meta"),
     "array": (lambda m, x, y: x + 1, (X.numpy(),), "input 'x' is a numpy.ndarray"),
 }
 
@@ -125,7 +127,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
 def test_what_is_refused_is_named(name: str, tmp_path: Path) -> None:
     function, inputs, message = REFUSED[name]
     with pytest.raises(UnsupportedModelError, match=message):
-        compiled_of(Calling(function, b=COMPLEX), inputs, tmp_path)
+        compiled_of(Calling(function, b=COMPLEX, elsewhere=X.t().to("meta")), inputs, tmp_path)
 
 
 def test_quantised_weights_are_named(tmp_path: Path) -> None:

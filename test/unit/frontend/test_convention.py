@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._subclasses import FakeTensorMode
 
 from canao.errors import InputFileError, ShapeMismatchError, UnsupportedModelError
 from canao.frontend.convention import (
@@ -85,7 +86,7 @@ def test_fixed_inputs_and_none_may_be_left_out() -> None:
         ({"ids": torch.zeros(2, 3)}, r"'ids' .*dtype int64, got float32; .*to\(torch.int64\)"),
         ({"ids": [1, 2]}, r"'ids' must be a tensor .* got a builtins.list"),
         ({"ids": None}, r"'ids' must be a tensor .* got None"),
-        ({"ids": torch.zeros(2, 3, device="meta")}, r"'ids' is on meta; .*cpu"),
+        ({"ids": torch.zeros(2, 3, device="meta")}, r"'ids' is on meta, .*no values; .*CPU"),
         ({"ids": torch.zeros(2, 3).to_sparse()}, r"'ids' is not dense .* sparse_coo; .*to_dense"),
         ({"ids": torch.zeros(2, 3).to_mkldnn()}, r"'ids' is not dense .* _mkldnn; .*to_dense"),
         ({"mask": ...}, r"'mask' is missing: expected 4 inputs .* got 3"),
@@ -106,6 +107,19 @@ def test_nested_tensors() -> None:
     nested = torch.nested.nested_tensor([torch.zeros(3), torch.zeros(2)], dtype=torch.int64)
     with pytest.raises(ShapeMismatchError, match="'ids' is a nested tensor; pad it"):
         _CONVENTION.flatten((), _call(ids=nested))
+
+
+def test_tensors_without_values() -> None:
+    def call(ids: torch.Tensor) -> torch.Tensor:
+        _CONVENTION.flatten((), _call(ids=ids))
+        return ids
+
+    ids = torch.zeros(2, 3, dtype=torch.int64)
+    message = "'ids' has no values that can be read, as under vmap, .*; call"
+    with pytest.raises(ShapeMismatchError, match=message):
+        torch.vmap(call)(ids.expand(4, 2, 3))
+    with pytest.raises(ShapeMismatchError, match=message):
+        call(FakeTensorMode().from_tensor(ids))
 
 
 @pytest.mark.parametrize("number", [0.0, -0.0, math.nan])
