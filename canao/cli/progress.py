@@ -2,7 +2,7 @@
 
 On a terminal one live line shows what is under way, for how long, and, where steps are counted,
 a bar of those that were taken. Elsewhere, in a file or a
-pipe, a plain line says what begins, and another one each ten seconds what is under way, so that
+pipe, a plain line says what begins, and another one each nine seconds what is under way, so that
 it is neither silent nor long. Either ends with one line that stays. No text is read as markup.
 """
 
@@ -32,8 +32,8 @@ class Say(Protocol):
     def __call__(self, stage: str, part: int = 0, whole: int = 0) -> None: ...
 
 
-INTERVAL = 10.0
-"""Seconds between plain lines."""
+INTERVAL = 9.0
+"""Seconds between plain lines: on a busy machine, too, no silence is longer than ten."""
 _FRAMES = "-\\|/"
 _FRAMES_A_SECOND = 4
 _ELLIPSIS = "..."

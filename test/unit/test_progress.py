@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
 import re
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from rich.console import Console
+from unit.recordings import CLEAR, CODES, on_a_terminal, through_a_pipe
 
 from canao.cli.progress import fitted, shown_progress, spent
 
@@ -40,37 +37,16 @@ with shown_progress("training on RTE", "trained on RTE", on=console(), interval=
         time.sleep(0.02)
     time.sleep(0.5)
 """
-CLEAR, CODES = "\x1b[2K", re.compile(r"\x1b\[[?0-9;]*[A-Za-z]")
-
-
-def _environment(**more: str) -> dict[str, str]:
-    root = str(Path(__file__).resolve().parents[2])
-    return os.environ | {"PYTHONPATH": root, "COLUMNS": "80", "TERM": "xterm"} | more
 
 
 def _on_a_terminal(program: str, **more: str) -> str:
-    """What a program writes to a terminal of 80 columns."""
-    mine, its = pty.openpty()
-    child = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=its,
-        stdout=its,
-        stderr=its,
-        env=_environment(**more),
-    )
-    os.close(its)
-    parts: list[bytes] = []
-    while True:
-        try:
-            part = os.read(mine, 4096)
-        except OSError:
-            break
-        if not part:
-            break
-        parts.append(part)
-    os.close(mine)
-    assert child.wait() == 0
-    return b"".join(parts).decode()
+    return on_a_terminal([sys.executable, "-c", program], **more)
+
+
+def _through_a_pipe(program: str) -> tuple[list[str], float]:
+    """The lines that a program writes to a pipe, and the seconds from the first to the last."""
+    lines = through_a_pipe([sys.executable, "-c", program])
+    return [line for line, _ in lines], sum(silence for _, silence in lines[1:])
 
 
 def test_a_terminal_has_one_line_that_replaces_itself() -> None:
@@ -109,21 +85,6 @@ def test_a_narrow_terminal_has_no_bar() -> None:
     with shown_progress("training on RTE", "trained on RTE", on=narrow) as say:
         say("training", 7, 40)
     assert "training on RTE: training: 7 of 40 0 s" in CODES.sub("", file.getvalue())
-
-
-def _through_a_pipe(program: str) -> tuple[list[str], float]:
-    """The lines that a program writes to a pipe, and the seconds from the first to the last."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=_environment()
-    )
-    assert child.stdout is not None
-    lines: list[str] = []
-    times: list[float] = []
-    for line in child.stdout:
-        lines.append(line.rstrip("\n"))
-        times.append(time.monotonic())
-    assert child.wait() == 0
-    return lines, times[-1] - times[0]
 
 
 def test_a_pipe_has_the_steps_now_and_then() -> None:
