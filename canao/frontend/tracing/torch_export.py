@@ -14,10 +14,11 @@ from torch import nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 from torch.fx import Node
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from canao.errors import CanaoError, UnsupportedModelError, UnsupportedOpError
 from canao.frontend.convention import split_example
+from canao.frontend.dtypes import storage_problem
 from canao.frontend.module import inference_model, parameter_names
 from canao.frontend.tracing.check_tensors import check_example, check_weights
 from canao.frontend.tracing.decompositions import DECOMPOSITIONS
@@ -67,6 +68,8 @@ def first_line(error: Exception) -> str:
 def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
     """`torch.export` of the model as it runs in inference; the model stays as it is."""
     args, kwargs = _each_its_own(split_example(example_inputs))
+    if any(isinstance(t, torch.Tensor) and storage_problem(t) for t in tree_leaves((args, kwargs))):
+        check_example(parameter_names(model), args, kwargs)
     with _one_trace_at_a_time:
         model = inference_model(model)
     with _one_trace_at_a_time, _unchanged(model), torch.no_grad(), warnings.catch_warnings():
