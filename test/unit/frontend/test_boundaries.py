@@ -33,8 +33,8 @@ class Calling(nn.Module):
 X = torch.randn(2, 3, generator=torch.Generator().manual_seed(1))
 
 
-def compiled_of(model: nn.Module, inputs: tuple[Any, ...], cache: Path) -> canao.CompiledModel:
-    return canao.compile(model, inputs, threads=1, tune="off", cache_dir=cache)
+def compiled_of(model: nn.Module, inputs: tuple[Any, ...]) -> canao.CompiledModel:
+    return canao.compile(model, inputs, threads=1, tune="off")
 
 
 RETURNED: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
@@ -69,7 +69,7 @@ def _memory(value: Any) -> list[int]:
 def test_what_is_returned_as_it_is(name: str, tmp_path: Path) -> None:
     function, inputs = RETURNED[name]
     model = Calling(function).eval()
-    compiled, want = compiled_of(model, inputs, tmp_path), model(*inputs)
+    compiled, want = compiled_of(model, inputs), model(*inputs)
     compiled.save(tmp_path / "saved")
     for callee in (compiled, canao.load(tmp_path / "saved")):
         got = callee(*inputs)
@@ -92,10 +92,10 @@ def test_what_is_returned_as_it_is(name: str, tmp_path: Path) -> None:
     assert compiled.measure(runs=2, warmup=1).median >= 0
 
 
-def test_named_results_have_their_names(tmp_path: Path) -> None:
+def test_named_results_have_their_names() -> None:
     x = torch.tensor([[1.0, float("nan"), 3.0], [5.0, 5.0, -1.0]])
     model = Calling(lambda m, x, y: x.max(-1))
-    got = compiled_of(model, (x,), tmp_path)(x)
+    got = compiled_of(model, (x,))(x)
     assert isinstance(got, torch.return_types.max)
     assert got.indices.tolist() == [1, 0]
     assert got.values[1] == 5
@@ -124,28 +124,28 @@ REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused_is_named(name: str, tmp_path: Path) -> None:
+def test_what_is_refused_is_named(name: str) -> None:
     function, inputs, message = REFUSED[name]
     with pytest.raises(UnsupportedModelError, match=message):
-        compiled_of(Calling(function, b=COMPLEX, elsewhere=X.t().to("meta")), inputs, tmp_path)
+        compiled_of(Calling(function, b=COMPLEX, elsewhere=X.t().to("meta")), inputs)
 
 
-def test_quantised_weights_are_named(tmp_path: Path) -> None:
+def test_quantised_weights_are_named() -> None:
     with pytest.warns(UserWarning, match="deprecated"):
         weight = torch.quantize_per_tensor(torch.randn(3), 0.1, 0, torch.quint8)
     model = Calling(lambda m, x, y: x + m.q.dequantize(), q=weight)
     with pytest.raises(UnsupportedModelError, match="weight 'q' has dtype quint8"):
-        compiled_of(model, (X,), tmp_path)
+        compiled_of(model, (X,))
 
 
-def test_what_is_not_used_is_not_refused(tmp_path: Path) -> None:
+def test_what_is_not_used_is_not_refused() -> None:
     model = Calling(lambda m, x, y: x + 1, b=COMPLEX)
-    assert torch.equal(compiled_of(model, (X,), tmp_path)(X), X + 1)
+    assert torch.equal(compiled_of(model, (X,))(X), X + 1)
 
 
 def test_a_model_saved_in_the_place_of_a_loaded_one(tmp_path: Path) -> None:
-    first = compiled_of(Calling(lambda m, x, y: x * 2), (X,), tmp_path)
-    other = compiled_of(Calling(lambda m, x, y: (x + 1).exp().sum(0)), (X,), tmp_path)
+    first = compiled_of(Calling(lambda m, x, y: x * 2), (X,))
+    other = compiled_of(Calling(lambda m, x, y: (x + 1).exp().sum(0)), (X,))
     first.save(tmp_path / "saved")
     before = canao.load(tmp_path / "saved")
     other.save(tmp_path / "saved")

@@ -48,10 +48,10 @@ def _mask(dtype: torch.dtype) -> Tensor:
 
 
 def compiled_of(
-    model: nn.Module, arguments: tuple[Any, ...], cache: Path, target: str = "c"
+    model: nn.Module, arguments: tuple[Any, ...], target: str = "c"
 ) -> canao.CompiledModel:
     options: dict[str, Any] = {"threads": 1} if target == "c" else {"target": target}
-    return canao.compile(model.eval(), arguments, tune="off", cache_dir=cache, **options)
+    return canao.compile(model.eval(), arguments, tune="off", **options)
 
 
 @torch.no_grad()
@@ -72,7 +72,7 @@ def check_close(compiled: canao.CompiledModel, model: nn.Module, *arguments: Ten
 )
 def test_models_of_narrow_floats(dtype: torch.dtype, target: str, tmp_path: Path) -> None:
     model, arguments = Attention().to(dtype), (X.to(dtype), _mask(dtype))
-    compiled = compiled_of(model, arguments, tmp_path, target)
+    compiled = compiled_of(model, arguments, target)
     check_close(compiled, model, *arguments)
     name = str(dtype).removeprefix("torch.")
     widened = compiled.report.widened
@@ -116,9 +116,9 @@ class Mixed(nn.Module):
 
 
 @pytest.mark.parametrize("target", ["c", "opencl"])
-def test_mixtures(target: str, tmp_path: Path) -> None:
+def test_mixtures(target: str) -> None:
     model, arguments = Mixed().eval(), (X, _mask(torch.float16))
-    compiled = compiled_of(model, arguments, tmp_path, target)
+    compiled = compiled_of(model, arguments, target)
     found = compiled(*arguments)
     with torch.no_grad():
         expected = model(*arguments)
@@ -136,16 +136,16 @@ def test_mixtures(target: str, tmp_path: Path) -> None:
     assert any(kind == "value" for kind, _ in wide)
 
 
-def test_numpy_halves_are_inputs(tmp_path: Path) -> None:
+def test_numpy_halves_are_inputs() -> None:
     model, arguments = Attention().half(), (X.half(), _mask(torch.float16))
-    compiled = compiled_of(model, arguments, tmp_path)
+    compiled = compiled_of(model, arguments)
     got = compiled(*(a.numpy() for a in arguments))
     assert torch.equal(got["fused"], compiled(*arguments)["fused"])
 
 
-def test_torch_compile_of_bfloat16(tmp_path: Path) -> None:
+def test_torch_compile_of_bfloat16() -> None:
     model, arguments = Attention().bfloat16().eval(), (X.bfloat16(), _mask(torch.bfloat16))
-    options: dict[str, Any] = {"threads": 1, "tune": "off", "cache_dir": tmp_path}
+    options: dict[str, Any] = {"threads": 1, "tune": "off"}
     with torch.no_grad():
         got = torch.compile(model, backend="canao", options=options)(*arguments)
         want = model(*arguments)
@@ -153,16 +153,16 @@ def test_torch_compile_of_bfloat16(tmp_path: Path) -> None:
     torch.testing.assert_close(got["fused"], want["fused"], rtol=0.03, atol=0.03)
 
 
-def test_models_of_float32_say_nothing(tmp_path: Path) -> None:
-    compiled = compiled_of(nn.Linear(16, 4), (X,), tmp_path)
+def test_models_of_float32_say_nothing() -> None:
+    compiled = compiled_of(nn.Linear(16, 4), (X,))
     assert compiled.report.widened == ()
     assert "widened" not in str(compiled.report)
 
 
 @pytest.mark.parametrize("dtype", [*NARROW, torch.float32, torch.float64])
-def test_default_epsilon_of_rms_norm(dtype: torch.dtype, tmp_path: Path) -> None:
+def test_default_epsilon_of_rms_norm(dtype: torch.dtype) -> None:
     """That of the type computed in: float32's for narrow floats, float64's own."""
     x = torch.full((1, 8), 2.0**-20 if dtype == torch.float64 else 2.0**-11, dtype=dtype)
     model = nn.RMSNorm(8, dtype=dtype)
-    got, want = compiled_of(model, (x,), tmp_path)(x), model(x)
+    got, want = compiled_of(model, (x,))(x), model(x)
     torch.testing.assert_close(got, want.detach(), rtol=2 * torch.finfo(dtype).eps, atol=0)

@@ -43,8 +43,8 @@ class Function(nn.Module):
         return self.function(value)
 
 
-def compiled(model: Any, example: Any, cache: Path) -> canao.CompiledModel:
-    return canao.compile(model, example, threads=1, tune="off", cache_dir=cache)
+def compiled(model: Any, example: Any) -> canao.CompiledModel:
+    return canao.compile(model, example, threads=1, tune="off")
 
 
 def outputs(x: Tensor) -> dict[str, Any]:
@@ -90,13 +90,13 @@ def check_outputs(found: dict[str, Any], saved: bool) -> None:
 
 def test_outputs_and_what_a_saved_model_keeps_of_them(tmp_path: Path) -> None:
     """A loaded model gives the same types in every process, here where all are known too."""
-    model = compiled(Function(outputs), (X,), tmp_path / "cache")
+    model = compiled(Function(outputs), (X,))
     check_outputs(model(X), saved=False)
     model.save(tmp_path / "saved")
     check_outputs(canao.load(tmp_path / "saved")(X), saved=True)
 
 
-def test_inputs(tmp_path: Path) -> None:
+def test_inputs() -> None:
     def function(value: Any) -> Tensor:
         pair, fields, queue, default = value
         return pair.first * pair.second + fields.scores * queue[0] - default["k"]
@@ -105,7 +105,7 @@ def test_inputs(tmp_path: Path) -> None:
         default = defaultdict(list, {"k": X * 3})
         return [Pair(X * scale, Y), Fields(X * 4, extra), deque([Y]), default]
 
-    found = compiled(Function(function), (example(),), tmp_path)
+    found = compiled(Function(function), (example(),))
     assert torch.equal(found(example(5.0)), function(example(5.0)))
     plain = [(X, Y), SimpleNamespace(scores=X * 4), [Y], {"k": X * 3}]
     assert torch.equal(found(plain), function(example()))
@@ -115,13 +115,13 @@ def test_inputs(tmp_path: Path) -> None:
         found([3, *plain[1:]])
 
 
-def test_variable_arguments(tmp_path: Path) -> None:
+def test_variable_arguments() -> None:
     class Variable(nn.Module):
         def forward(self, first: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
             return first * 2 + args[0] - args[1] * kwargs.get("scale", 1)
 
     model, given = Variable(), (X, X + 1, X + 2)
-    found = compiled(model, given, tmp_path)
+    found = compiled(model, given)
     assert torch.equal(found(*given), model(*given))
     with pytest.raises(ShapeMismatchError, match=r"'args.1' is missing"):
         found(X, X)
@@ -131,34 +131,34 @@ def test_variable_arguments(tmp_path: Path) -> None:
         found(X, Y, X)
 
 
-def test_functions_are_models(tmp_path: Path) -> None:
+def test_functions_are_models() -> None:
     linear = nn.Linear(3, 3).eval()
 
     def function(x: Tensor, scale: Tensor) -> Tensor:
         return linear(x) * scale
 
-    found = compiled(function, (X, Y), tmp_path)
+    found = compiled(function, (X, Y))
     with torch.no_grad():
         torch.testing.assert_close(found(X, scale=Y), function(X, Y))
-        torch.testing.assert_close(compiled(linear.forward, X, tmp_path)(X), linear(X))
-    assert torch.equal(compiled(lambda x: x.exp(), X, tmp_path)(X), X.exp())
+        torch.testing.assert_close(compiled(linear.forward, X)(X), linear(X))
+    assert torch.equal(compiled(lambda x: x.exp(), X)(X), X.exp())
     linear.train()
     with pytest.raises(UnsupportedModelError, match="training mode; call eval"):
-        compiled(function, (X, Y), tmp_path)
+        compiled(function, (X, Y))
 
 
 @pytest.mark.parametrize(
     ("model", "got"),
     [(3, "a builtins.int"), (None, "a builtins.NoneType"), (nn.Linear, "the class Linear: make")],
 )
-def test_what_is_no_model(model: Any, got: str, tmp_path: Path) -> None:
+def test_what_is_no_model(model: Any, got: str) -> None:
     with pytest.raises(UnsupportedModelError, match=f"a model is a module .* got {got}"):
-        compiled(model, (X,), tmp_path)
+        compiled(model, (X,))
 
 
-def test_keys_that_no_file_can_hold(tmp_path: Path) -> None:
+def test_keys_that_no_file_can_hold() -> None:
     with pytest.raises(UnsupportedModelError, match=r"with the key \('a', 1\); use strings"):
-        compiled(Function(lambda x: {("a", 1): x + 1}), (X,), tmp_path)
+        compiled(Function(lambda x: {("a", 1): x + 1}), (X,))
 
 
 @pytest.mark.parametrize("name", ["größe", "层", 'a"b\\n\nc /*', "\\xf6", "x" * 300])
@@ -172,7 +172,7 @@ def test_names_of_modules(name: str, tmp_path: Path) -> None:
             return self.get_submodule(name)(x)
 
     model = Named().eval()
-    found = compiled(model, (X,), tmp_path / "cache")
+    found = compiled(model, (X,))
     with torch.no_grad():
         torch.testing.assert_close(found(X), model(X))
         found.save(tmp_path / "saved")
@@ -188,7 +188,7 @@ def test_names_of_modules(name: str, tmp_path: Path) -> None:
 def test_named_tuples_of_one_name_stay_apart(tmp_path: Path) -> None:
     new_class: Any = namedtuple
     other = new_class("Pair", ["a", "b"])
-    found = compiled(Function(lambda x: (Pair(x + 1, x), other(x + 2, x))), (X,), tmp_path / "c")
+    found = compiled(Function(lambda x: (Pair(x + 1, x), other(x + 2, x))), (X,))
     found.save(tmp_path / "saved")
     first, second = canao.load(tmp_path / "saved")(X)
     assert torch.equal(first.first, X + 1)

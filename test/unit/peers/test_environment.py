@@ -1,9 +1,11 @@
-"""Environments of the peers; pip is replaced, so nothing is downloaded."""
+"""Environments of the peers, of packages that are at hand: nothing is downloaded."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,23 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
     return Environment("empty", tmp_path)
 
 
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The modules that an installation runs; here they make an interpreter and no more."""
+    modules: list[str] = []
+
+    def run(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        modules.append(command[2])
+        if command[2] == "venv":
+            python = Path(command[3]) / "bin" / "python"
+            python.parent.mkdir(parents=True)
+            python.touch()
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    return modules
+
+
 def test_an_environment_is_made_once(environment: Environment) -> None:
     assert not environment.is_ready()
     with pytest.raises(PeerError, match="run: canao bench setup empty"):
@@ -34,11 +53,13 @@ def test_an_environment_is_made_once(environment: Environment) -> None:
     assert not environment.install()
 
 
-def test_other_requirements_make_it_again(environment: Environment) -> None:
+def test_other_requirements_make_it_again(environment: Environment, steps: list[str]) -> None:
     environment.install()
     environment.requirements.write_text("# nothing else\n")
     assert not environment.is_ready()
     assert environment.install()
+    assert environment.is_ready()
+    assert steps == ["venv", "pip"] * 2
 
 
 def test_a_failed_install_leaves_nothing(environment: Environment) -> None:
@@ -48,11 +69,13 @@ def test_a_failed_install_leaves_nothing(environment: Environment) -> None:
     assert not environment.directory.exists()
 
 
-def test_what_was_left_half_made_is_replaced(environment: Environment) -> None:
+def test_what_was_left_half_made_is_replaced(environment: Environment, steps: list[str]) -> None:
     (environment.directory / "bin").mkdir(parents=True)
     (environment.directory / "bin" / "junk").touch()
     assert environment.install()
+    assert environment.python.exists()
     assert not (environment.directory / "bin" / "junk").exists()
+    assert steps == ["venv", "pip"]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)

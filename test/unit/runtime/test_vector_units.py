@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from transformers import BertConfig, BertModel
@@ -51,7 +49,7 @@ def test_units_that_are_not_here() -> None:
 
 @pytest.mark.parametrize("name", HERE)
 @pytest.mark.parametrize("shape", [(1, 17), (2, 3), (1, 1)])
-def test_a_whole_model(name: str, shape: tuple[int, int], tmp_path: Path) -> None:
+def test_a_whole_model(name: str, shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=50,
@@ -66,9 +64,7 @@ def test_a_whole_model(name: str, shape: tuple[int, int], tmp_path: Path) -> Non
         "input_ids": torch.randint(50, shape),
         "attention_mask": torch.ones(shape, dtype=torch.int64),
     }
-    compiled = canao.compile(
-        model, example, target=Target.host(name), threads=1, tune="off", cache_dir=tmp_path
-    )
+    compiled = canao.compile(model, example, target=Target.host(name), threads=1, tune="off")
     assert f"{4 * Target.host(name).vector_unit.lanes_f32}))" in compiled.source
     with torch.no_grad():
         expected, found = model(**example), compiled(**example)

@@ -203,7 +203,7 @@ def compare(found: Sequence[Tensor], expected: Sequence[Tensor], nodes: Sequence
         np.testing.assert_allclose(got.numpy(), want.numpy(), digits, 0, err_msg=str(node))
 
 
-def check(nodes: Sequence[Node], cache: Path, target: str = "c") -> None:
+def check(nodes: Sequence[Node], target: str = "c") -> None:
     nodes = defined(nodes)
     if not nodes:
         return
@@ -211,9 +211,7 @@ def check(nodes: Sequence[Node], cache: Path, target: str = "c") -> None:
     expected = model(*INPUTS)
     compare(run(import_model(model, INPUTS), *INPUTS), expected, nodes)
     threads = 1 if target == "c" else None
-    compiled = canao.compile(
-        model, INPUTS, target=target, threads=threads, tune="off", cache_dir=cache
-    )
+    compiled = canao.compile(model, INPUTS, target=target, threads=threads, tune="off")
     compare(compiled(*INPUTS), expected, nodes)
 
 
@@ -229,22 +227,20 @@ def drawn(examples: int) -> Any:
 
 @seed(20)
 @drawn(4)
-def test_a_few_expressions(tmp_path_factory: pytest.TempPathFactory, nodes: list[Node]) -> None:
-    check(nodes, tmp_path_factory.getbasetemp() / "cache")
+def test_a_few_expressions(nodes: list[Node]) -> None:
+    check(nodes)
 
 
 @pytest.mark.slow
 @drawn(150)
-def test_many_expressions(tmp_path_factory: pytest.TempPathFactory, nodes: list[Node]) -> None:
-    check(nodes, tmp_path_factory.getbasetemp() / "cache")
+def test_many_expressions(nodes: list[Node]) -> None:
+    check(nodes)
 
 
 @pytest.mark.slow
 @drawn(10)
-def test_expressions_on_a_device(
-    tmp_path_factory: pytest.TempPathFactory, nodes: list[Node]
-) -> None:
-    check(nodes, tmp_path_factory.getbasetemp() / "cache", "opencl")
+def test_expressions_on_a_device(nodes: list[Node]) -> None:
+    check(nodes, "opencl")
 
 
 class Buffers(nn.Module):
@@ -272,7 +268,7 @@ class Buffers(nn.Module):
 
 def test_weights_of_narrow_integers(tmp_path: Path) -> None:
     model, x = Buffers(), torch.tensor([200, 100, 255], dtype=torch.uint8)
-    compiled = canao.compile(model, (x,), threads=1, tune="off", cache_dir=tmp_path / "cache")
+    compiled = canao.compile(model, (x,), threads=1, tune="off")
     loaded = canao.load(compiled.save(tmp_path / "saved"))
     for run_it in (compiled, loaded):
         for got, want in zip(run_it(x), model(x), strict=True):
@@ -280,10 +276,10 @@ def test_weights_of_narrow_integers(tmp_path: Path) -> None:
             assert torch.equal(got, want)
 
 
-def test_ids_need_no_arithmetic(tmp_path: Path) -> None:
+def test_ids_need_no_arithmetic() -> None:
     """What cannot leave its range is neither wrapped nor converted."""
     table, ids = nn.Embedding(9, 4), torch.tensor([1, 8], dtype=torch.int32)
-    compiled = canao.compile(table, (ids,), threads=1, tune="off", cache_dir=tmp_path)
+    compiled = canao.compile(table, (ids,), threads=1, tune="off")
     assert "canao.wrap" not in compiled.ir("canao")
     assert "canao.cast" not in compiled.ir("canao")
     assert torch.equal(compiled(ids), table(ids))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch.utils._pytree import tree_leaves
@@ -14,12 +12,10 @@ from unit.frontend.operators.oracle import check_equal
 import canao
 
 
-def _check(cases: list[Case], target: str, cache: Path) -> None:
+def _check(cases: list[Case], target: str) -> None:
     arguments = ({case.name: case.arguments for case in cases},)
     threads = 1 if target == "c" else None
-    model = canao.compile(
-        Group(cases), arguments, target=target, threads=threads, tune="off", cache_dir=cache
-    )
+    model = canao.compile(Group(cases), arguments, target=target, threads=threads, tune="off")
     found = model(*arguments)
     with torch.no_grad():
         for case in cases:
@@ -27,20 +23,20 @@ def _check(cases: list[Case], target: str, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_in_c(group: str, tmp_path: Path) -> None:
-    _check(GROUPS[group], "c", tmp_path)
+def test_in_c(group: str) -> None:
+    _check(GROUPS[group], "c")
 
 
-def test_functions_on_an_opencl_device(tmp_path: Path) -> None:
-    _check(GROUPS["functions"], "opencl", tmp_path)
+def test_functions_on_an_opencl_device() -> None:
+    _check(GROUPS["functions"], "opencl")
 
 
-def test_functions_of_tiny_numbers_keep_their_digits(tmp_path: Path) -> None:
+def test_functions_of_tiny_numbers_keep_their_digits() -> None:
     class Tiny(torch.nn.Module):
         def forward(self, a: torch.Tensor) -> tuple[torch.Tensor, ...]:
             return a.log1p(), a.expm1(), a.asinh(), a.sinh(), a.atan()
 
     wide = TINY.repeat(5)
-    found = canao.compile(Tiny(), (wide,), threads=1, tune="off", cache_dir=tmp_path)(wide)
+    found = canao.compile(Tiny(), (wide,), threads=1, tune="off")(wide)
     for got, exact in zip(found, tree_leaves(Tiny()(wide.double())), strict=True):
         torch.testing.assert_close(got.double(), exact, rtol=5e-7, atol=0)
