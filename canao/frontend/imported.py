@@ -13,7 +13,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType, f16
 from xdsl.dialects.func import Func, FuncOp, ReturnOp
 from xdsl.ir import Attribute
-from xdsl.utils.exceptions import ParseError, VerifyException
+from xdsl.utils.exceptions import DiagnosticException, ParseError
 
 from canao.dialects.canao import Canao
 from canao.dialects.canao.source import dtype_of_element
@@ -21,7 +21,7 @@ from canao.dialects.mlir_parser import MlirParser
 from canao.errors import InputFileError
 from canao.frontend.convention import Argument, CallConvention, InputTensor, Result
 from canao.frontend.dtypes import Array
-from canao.frontend.mlir_text import check_text, located
+from canao.frontend.mlir_text import check_text, located, shortened
 from canao.frontend.state import ModelState
 from canao.frontend.structure import LEAF, Structure
 
@@ -52,16 +52,18 @@ def parse_mlir(text_or_path: str | Path) -> ModuleOp:
     """A module from MLIR text, or from the file at a path.
 
     A string is a path if it has one line and ends in `.mlir`. Raises
-    `InputFileError` with file, line and column where the text is malformed.
+    `InputFileError` with file, line and column where the text is malformed, and for
+    operations that break their rules.
     """
     text, name = _read(text_or_path)
     check_text(text, name)
     try:
         module = MlirParser(mlir_context(), text, name).parse_module()
+        module.verify()
     except ParseError as error:
         raise InputFileError(_located(error, name)) from error
-    except VerifyException as error:
-        raise InputFileError(f"{name}: {error}; correct the operation") from error
+    except DiagnosticException as error:
+        raise InputFileError(f"{name}: {shortened(str(error))}; correct the operation") from error
     except MemoryError as error:
         raise InputFileError(
             f"{name}: a constant is larger than memory; make it smaller"
@@ -117,7 +119,9 @@ def _read(text_or_path: str | Path) -> tuple[str, str]:
 def _located(error: ParseError, name: str) -> str:
     content = error.span.input.content
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
-    return f"{located(text, error.span.start, name)}: {error.msg}; correct the MLIR there"
+    return (
+        f"{located(text, error.span.start, name)}: {shortened(error.msg)}; correct the MLIR there"
+    )
 
 
 def convention_of(module: ModuleOp, function: str = "main") -> CallConvention:

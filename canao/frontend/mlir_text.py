@@ -8,6 +8,7 @@ than some thousands of digits.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from canao.errors import InputFileError
 
@@ -16,6 +17,10 @@ _DEEPEST = 100
 
 _MOST_DIGITS = 1000
 """Digits of a number; those of float64 written out have some 770."""
+
+_LONGEST_LINE = 400
+_MOST_LINES = 40
+_LONG_WORD = re.compile(r"(\S{60})\S{20,}+")
 
 _TOKEN = re.compile(
     r"(?P<comment>//[^\n]*+)"
@@ -27,8 +32,12 @@ _TOKEN = re.compile(
 )
 
 
-def check_text(text: str, name: str) -> None:
-    """Raise `InputFileError` with file, line and column for what no parser should see."""
+def check_text(text: str, name: str, lines_before: int = 0) -> None:
+    """Raise `InputFileError` with file, line and column for what no parser should see.
+
+    `lines_before` is how many lines of the file come before a text that is part of it.
+    """
+    place = partial(located, text, name=name, lines_before=lines_before)
     depth = 0
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
@@ -36,25 +45,35 @@ def check_text(text: str, name: str) -> None:
             depth += 1
             if depth > _DEEPEST:
                 what = f"more than {_DEEPEST} brackets inside one another; nest less"
-                raise InputFileError(f"{located(text, token.start(), name)}: {what}")
+                raise InputFileError(f"{place(token.start())}: {what}")
         elif kind == "closing":
             depth = max(0, depth - 1)
         elif kind == "number":
             what = f"a number of more than {_MOST_DIGITS} digits; write a smaller one"
-            raise InputFileError(f"{located(text, token.start(), name)}: {what}")
+            raise InputFileError(f"{place(token.start())}: {what}")
         elif kind == "closed" and not token["closed"]:
-            raise InputFileError(_string_error(text, token.start(), token.end(), name))
+            if text[token.end() : token.end() + 1] == "\\":
+                known = r"\n, \t, \", \\ or two hexadecimal digits"
+                what = f"unknown escape in a string; write {known}"
+                raise InputFileError(f"{place(token.end())}: {what}")
+            what = 'the string is not closed; end it with " on its line'
+            raise InputFileError(f"{place(token.start())}: {what}")
 
 
-def _string_error(text: str, start: int, end: int, name: str) -> str:
-    if text[end : end + 1] == "\\":
-        known = r"\n, \t, \", \\ or two hexadecimal digits"
-        return f"{located(text, end, name)}: unknown escape in a string; write {known}"
-    return f'{located(text, start, name)}: the string is not closed; end it with " on its line'
+def shortened(message: str) -> str:
+    """A message that repeats names from a text, which may be of any length, to be read by people.
+
+    Words of more than 80 characters keep their beginning, lines of more than 400 too, and of
+    more than 40 lines, as of a module that does not verify, the last 40 stay.
+    """
+    lines = _LONG_WORD.sub(r"\1...", message).splitlines()[-_MOST_LINES:]
+    return "\n".join(
+        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..." for line in lines
+    )
 
 
-def located(text: str, offset: int, name: str) -> str:
-    """`file:line:column` of a place in a text."""
-    line = text.count("\n", 0, offset) + 1
+def located(text: str, offset: int, name: str, lines_before: int = 0) -> str:
+    """`file:line:column` of a place in a text that `lines_before` lines of the file precede."""
+    line = lines_before + text.count("\n", 0, offset) + 1
     column = offset - (text.rfind("\n", 0, offset) + 1) + 1
     return f"{name}:{line}:{column}"

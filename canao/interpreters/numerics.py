@@ -114,7 +114,7 @@ def sigmoid(a: Array) -> Array:
 
 def divide(a: Array, b: Array) -> Array:
     """`a / b`; integers divide towards zero. A `FailedCheckError` for integers by zero."""
-    if a.dtype.kind != "i":
+    if a.dtype.kind not in "iu":
         return np.divide(a, b)
     if not np.all(b):
         raise FailedCheckError("integer division by zero; correct the inputs")

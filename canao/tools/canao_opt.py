@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from io import BytesIO
 from typing import IO
 
 from xdsl.dialects.builtin import ModuleOp
@@ -27,7 +28,7 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 
 from canao.dialects.mlir_parser import MlirParser
 from canao.errors import CanaoError
-from canao.frontend.mlir_text import check_text
+from canao.frontend.mlir_text import check_text, shortened
 from canao.tools.context import TorchContext
 from canao.tools.registry import get_all_dialects, get_all_passes, get_all_targets
 
@@ -50,10 +51,16 @@ class CanaoOptMain(xDSLOptMain):
     def register_all_frontends(self) -> None:
         def parse(io: IO[bytes]) -> ModuleOp:
             text, name = io.read().decode(), self.get_input_name()
-            check_text(text, name)
             return MlirParser(self.ctx, text, name).parse_module(not self.args.no_implicit_module)
 
         self.available_frontends["mlir"] = parse
+
+    def parse_chunk(
+        self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
+    ) -> ModuleOp | None:
+        data = chunk.read()
+        check_text(data.decode(), self.get_input_name(), start_offset)
+        return super().parse_chunk(BytesIO(data), file_extension, start_offset)
 
     def register_all_passes(self) -> None:
         for name, make in get_all_passes().items():
@@ -101,12 +108,12 @@ def _printing(callback: PassPipelineCallbackType | None) -> PassPipelineCallback
 def _explain(error: Exception) -> str:
     """One message for an error, starting with the place where there is one."""
     if isinstance(error, ParseError):
-        return f"{error.span.get_location()}: error: {error.msg}\n{_shown(error)}"
+        return f"{error.span.get_location()}: error: {shortened(error.msg)}\n{_shown(error)}"
     if isinstance(error, OSError):
         return f"{PROGRAM}: error: cannot open '{error.filename}': {error.strerror}"
     if isinstance(error, RecursionError | MemoryError):
         return f"{PROGRAM}: error: the module is nested too deep or too large for this machine"
-    return f"{PROGRAM}: error: {error}"
+    return f"{PROGRAM}: error: {shortened(str(error))}"
 
 
 def _shown(error: ParseError) -> str:

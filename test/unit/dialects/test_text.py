@@ -7,7 +7,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from xdsl.context import Context
 from xdsl.dialects.arith import Arith
@@ -56,13 +56,17 @@ def numbers(width: int) -> st.SearchStrategy[float]:
 
 
 @pytest.mark.parametrize(("dtype", "width"), [(np.float32, 32), (np.float64, 64)])
+@settings(deadline=None)
 @given(data=st.data())
 def test_constants(dtype: type[np.floating], width: int, data: st.DataObject) -> None:
     drawn = data.draw(st.lists(numbers(width), min_size=1, max_size=5))
     with np.errstate(over="ignore"):
         array = np.array(drawn, dtype)
     module = ModuleOp([ConstantOp.from_array(array)])
-    for text in (str(module), generic(module)):
+    zeros = np.signbit(array[array == 0])
+    # xDSL's generic form has one number for zeros of both signs
+    both_signs = zeros.any() and not zeros.all()
+    for text in (str(module), *(() if both_signs else (generic(module),))):
         (again,) = parse(text).ops
         assert isinstance(again, ConstantOp)
         assert again.array().tobytes() == array.tobytes() or np.isnan(array).any()
@@ -70,6 +74,7 @@ def test_constants(dtype: type[np.floating], width: int, data: st.DataObject) ->
 
 
 @pytest.mark.parametrize(("element", "width"), [(f32, 32), (f64, 64)])
+@settings(deadline=None)
 @given(data=st.data())
 def test_constants_of_loops(element: AnyFloat, width: int, data: st.DataObject) -> None:
     drawn = data.draw(st.lists(numbers(width), min_size=1, max_size=5))

@@ -12,7 +12,7 @@ from xdsl.irdl import IRDLOperation
 
 from canao.tools.registry import get_all_dialects, get_all_passes
 
-FILECHECK = Path(__file__).resolve().parents[1] / "filecheck"
+FILECHECK = Path(__file__).resolve().parents[2] / "filecheck"
 OWN = tuple(name for name in get_all_dialects() if name.startswith("canao"))
 """The dialects that are canao's own."""
 
