@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from math import prod
 from typing import ClassVar
 
@@ -55,10 +55,25 @@ class Laws:
     linear_in: tuple[int, ...] = ()
     """Operand numbers in which the operation is a linear map."""
     identity: float | None = None
-    """`f(a, identity) == a`; only the right operand unless commutative."""
+    """`f(a, identity) == a`; only the right operand unless commutative.
+
+    Of floats the sign of a zero is part of it: `a + -0.0` and `a - 0.0` are `a` always,
+    `a + 0.0` is 0.0 where `a` is -0.0.
+    """
     inverts: type[Operation] | None = None
     """The operation `g` that this one undoes: `f(g(a, b), b) == a`, or, of one operand,
     `f(a) == the inverse of a under g`. Of division: only of floating-point numbers."""
+
+
+class SignOfZero(Enum):
+    """What becomes of the difference between operands 0.0 and -0.0."""
+
+    SHOWN = "shown"
+    """It may become any difference: `1 / 0.0` is not `1 / -0.0`."""
+    KEPT = "kept"
+    """It becomes one between 0.0 and -0.0 again, or none."""
+    LOST = "lost"
+    """It becomes none: the function is even, positive at 0, a choice or a sum that starts at 0."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,8 @@ class CanaoOp(Operation, ABC):
     """Base of every computing operation of the dialect."""
 
     LAWS: ClassVar[Laws] = Laws()
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.SHOWN
+    """What becomes of the sign of a zero; see `transforms/signs_of_zero.py`."""
     WORD: ClassVar[str] = ""
     """What names of kernels call the operation; if empty, its name within the dialect."""
 

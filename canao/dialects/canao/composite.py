@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import pi, prod, sqrt
+from typing import ClassVar
 
 import numpy as np
 from xdsl.builder import Builder
@@ -36,7 +37,7 @@ from canao.dialects.canao.elementwise import (
 from canao.dialects.canao.reduce import ReduceMaxOp, ReduceSumOp
 from canao.dialects.canao.source import dtype_of_element, scalar
 from canao.dialects.canao.types import element_of, normalise_axis, shape_of
-from canao.dialects.interfaces import Decomposable
+from canao.dialects.interfaces import Decomposable, SignOfZero
 
 
 class CompositeOp(IRDLOperation, Decomposable):
@@ -60,6 +61,7 @@ class SoftmaxOp(CompositeOp):
     """
 
     name = "canao.softmax"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.LOST
     axis = prop_def(IntegerAttr.constr(i64))
     masked_rows_to_zero = opt_prop_def(UnitAttr)
     assembly_format = (
@@ -116,6 +118,7 @@ class LayerNormOp(CompositeOp):
     """
 
     name = "canao.layer_norm"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     # Declared again: xDSL puts inherited operands last.
     operand = operand_def(TensorType)
     scale = operand_def(TensorType)
@@ -185,6 +188,7 @@ class GeluOp(CompositeOp):
     """`a * P(X < a)` for a normal X: `approximate` is "none" (by erf) or "tanh"."""
 
     name = "canao.gelu"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     approximate = prop_def(StringAttr)
     assembly_format = (
         "$operand `approximate` $approximate attr-dict `:` functional-type(operands, results)"

@@ -13,7 +13,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from canao.dialects.canao.elementwise import AddOp, SubOp
 from canao.dialects.canao.types import broadcast_map, broadcast_shapes, element_of, shape_of
-from canao.dialects.interfaces import AccessPattern, Indexed, IterationSpace, Laws
+from canao.dialects.interfaces import AccessPattern, Indexed, IterationSpace, Laws, SignOfZero
 
 
 def matmul_shape(lhs: tuple[int, ...], rhs: tuple[int, ...]) -> tuple[int, ...]:
@@ -33,6 +33,7 @@ class MatmulOp(IRDLOperation, Indexed):
     """
 
     name = "canao.matmul"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.LOST
     lhs = operand_def(TensorType)
     rhs = operand_def(TensorType)
     result = result_def(TensorType)

@@ -11,6 +11,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.types import NARROW_INTEGERS, element_of, i64, is_float, shape_of
+from canao.dialects.interfaces import SignOfZero
 
 
 @irdl_op_definition
@@ -18,6 +19,7 @@ class CastOp(ElementwiseOp):
     """Conversion to another element type; to i1: `a != 0`; to integers: towards zero."""
 
     name = "canao.cast"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     TAKES_TRUTH: ClassVar[bool] = True
     operand = operand_def(TensorType)
     assembly_format = "$operand attr-dict `:` functional-type(operands, results)"

@@ -28,7 +28,7 @@ from canao.dialects.canao.types import (
     i1,
     shape_of,
 )
-from canao.dialects.interfaces import AccessPattern, Indexed, IterationSpace, Laws
+from canao.dialects.interfaces import AccessPattern, Indexed, IterationSpace, Laws, SignOfZero
 
 
 class ElementwiseOp(IRDLOperation, Indexed, ABC):
@@ -128,7 +128,8 @@ class AddOp(BinaryOp):
     """`a + b`."""
 
     name = "canao.add"
-    LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True, identity=0.0)
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
+    LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True, identity=-0.0)
     traits = traits_def(Pure(), Commutative())
 
 
@@ -137,6 +138,7 @@ class SubOp(BinaryOp):
     """`a - b`."""
 
     name = "canao.sub"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     LAWS: ClassVar[Laws] = Laws(identity=0.0, inverts=AddOp)
 
 
@@ -145,6 +147,7 @@ class MulOp(BinaryOp):
     """`a * b`."""
 
     name = "canao.mul"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     LAWS: ClassVar[Laws] = Laws(
         commutative=True,
         associative=True,
@@ -182,6 +185,7 @@ class MaximumOp(BinaryOp):
     """The larger of `a` and `b`; NaN if either is."""
 
     name = "canao.maximum"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True)
     traits = traits_def(Pure(), Commutative())
 
@@ -191,6 +195,7 @@ class MinimumOp(BinaryOp):
     """The smaller of `a` and `b`; NaN if either is."""
 
     name = "canao.minimum"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     LAWS: ClassVar[Laws] = Laws(commutative=True, associative=True)
     traits = traits_def(Pure(), Commutative())
 
@@ -231,6 +236,7 @@ class CompareOp(BinaryOp):
     """`a <predicate> b` as i1: `canao.cmp "lt" %a, %b`; false where NaN, but for "ne"."""
 
     name = "canao.cmp"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.LOST
     TAKES_TRUTH: ClassVar[bool] = True
     predicate = prop_def(StringAttr)
     assembly_format = "$predicate $lhs `,` $rhs attr-dict `:` functional-type(operands, results)"
@@ -265,6 +271,7 @@ class NegOp(UnaryOp):
     """`-a`."""
 
     name = "canao.neg"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     LAWS: ClassVar[Laws] = Laws(linear_in=(0,), inverts=AddOp)
 
 
@@ -273,6 +280,7 @@ class AbsOp(UnaryOp):
     """`|a|`."""
 
     name = "canao.abs"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.LOST
 
 
 @irdl_op_definition
@@ -280,6 +288,7 @@ class ExpOp(UnaryOp, TranscendentalOp):
     """`e ** a`."""
 
     name = "canao.exp"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.LOST
 
 
 @irdl_op_definition
@@ -294,6 +303,7 @@ class TanhOp(UnaryOp, TranscendentalOp):
     """The hyperbolic tangent."""
 
     name = "canao.tanh"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
 
 
 @irdl_op_definition
@@ -301,6 +311,7 @@ class ErfOp(UnaryOp, TranscendentalOp):
     """The error function."""
 
     name = "canao.erf"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
 
 
 @irdl_op_definition
@@ -308,6 +319,7 @@ class SigmoidOp(UnaryOp, TranscendentalOp):
     """`1 / (1 + e ** -a)`."""
 
     name = "canao.sigmoid"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.LOST
 
 
 @irdl_op_definition
@@ -343,6 +355,7 @@ class CosOp(UnaryOp, TranscendentalOp):
     """The cosine."""
 
     name = "canao.cos"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.LOST
 
 
 @irdl_op_definition
@@ -358,6 +371,7 @@ class SelectOp(ElementwiseOp):
     """`a if condition else b`, element by element."""
 
     name = "canao.select"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     TAKES_TRUTH: ClassVar[bool] = True
     condition = operand_def(TensorType)
     lhs = operand_def(TensorType)

@@ -29,6 +29,7 @@ from canao.dialects.interfaces import (
     IterationSpace,
     Laws,
     ReductionKind,
+    SignOfZero,
 )
 
 
@@ -109,6 +110,7 @@ class ReduceSumOp(ReduceOp):
     """The sum over axes."""
 
     name = "canao.reduce_sum"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.LOST
     KIND: ClassVar[ReductionKind] = ReductionKind("sum", 0.0, AddOp)
     LAWS: ClassVar[Laws] = Laws(linear_in=(0,))
 
@@ -121,6 +123,7 @@ class ReduceMaxOp(ReduceOp):
     """The maximum over axes."""
 
     name = "canao.reduce_max"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     KIND: ClassVar[ReductionKind] = ReductionKind("max", -inf, MaximumOp)
 
 
@@ -129,4 +132,5 @@ class ReduceMinOp(ReduceOp):
     """The minimum over axes."""
 
     name = "canao.reduce_min"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     KIND: ClassVar[ReductionKind] = ReductionKind("min", inf, MinimumOp)

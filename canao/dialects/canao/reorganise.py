@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, prod
+from typing import ClassVar
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, TensorType, i64
 from xdsl.ir import SSAValue
@@ -33,6 +34,7 @@ from canao.dialects.interfaces import (
     Indexed,
     IterationSpace,
     Reorganising,
+    SignOfZero,
 )
 
 
@@ -61,6 +63,7 @@ def reindex(source: Sequence[int], target: Sequence[int]) -> AffineMap:
 class MovingOp(IRDLOperation, Reorganising):
     """A reorganising operation of one operand."""
 
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     operand = operand_def(TensorType)
     result = result_def(TensorType)
     traits = traits_def(Pure())
@@ -219,6 +222,7 @@ class ConcatOp(IRDLOperation, CanaoOp):
     """The operands one after another along an axis."""
 
     name = "canao.concat"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     inputs = var_operand_def(TensorType)
     axis = prop_def(IntegerAttr.constr(i64))
     result = result_def(TensorType)
@@ -272,6 +276,7 @@ class GatherOp(IRDLOperation, CanaoOp):
     """
 
     name = "canao.gather"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     table = operand_def(TensorType)
     indices = var_operand_def(TensorType)
     result = result_def(TensorType)
@@ -319,6 +324,7 @@ class PackOp(IRDLOperation, CanaoOp):
     """
 
     name = "canao.pack"
+    SIGN_OF_ZERO: ClassVar[SignOfZero] = SignOfZero.KEPT
     operand = operand_def(TensorType)
     panel = prop_def(IntegerAttr.constr(i64))
     result = result_def(TensorType)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
+from math import copysign, isfinite
 
 import numpy as np
 from xdsl.ir import Attribute, Operation, SSAValue
@@ -28,6 +28,7 @@ from canao.dialects.canao.rounding import RoundingOp
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, i1, is_float, shape_of
 from canao.transforms.constants import build_splat, has_normal_product, is_splat_of, splat_value
+from canao.transforms.signs_of_zero import shows_sign_of_zero
 
 
 def replace_with(op: Operation, value: SSAValue, rewriter: PatternRewriter) -> None:
@@ -43,14 +44,28 @@ def _sides(op: BinaryOp) -> Sequence[tuple[SSAValue, SSAValue]]:
     return (forward, (op.rhs, op.lhs)) if op.LAWS.commutative else (forward,)
 
 
+def _is_identity(op: BinaryOp, number: SSAValue) -> bool:
+    """Whether an operand is the identity of `op`: of floats with its sign, if a zero's shows."""
+    identity = op.LAWS.identity
+    found = splat_value(number)
+    if identity is None or found is None or found != identity:
+        return False
+    same_sign = copysign(1, found) == copysign(1, identity)
+    return same_sign or not is_float(number) or not shows_sign_of_zero(op.result)
+
+
 class DropIdentities(RewritePattern):
-    """`f(a, e) -> a`, if `e` is the identity of `f`; also `f(e, a)` if `f` commutes."""
+    """`f(a, e) -> a`, if `e` is the identity of `f`; also `f(e, a)` if `f` commutes.
+
+    `a + 0.0` and `a - -0.0` are no identities where `a` is -0.0: only where no result
+    shows the sign of a zero.
+    """
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
-        if not isinstance(op, BinaryOp) or op.LAWS.identity is None:
+        if not isinstance(op, BinaryOp):
             return
         for kept, number in _sides(op):
-            if is_splat_of(number, op.LAWS.identity):
+            if _is_identity(op, number):
                 replace_with(op, kept, rewriter)
                 return
 

@@ -177,8 +177,8 @@ def sign(e: Emitter, call: TorchCall) -> SSAValue:
 
 
 def relu(e: Emitter, call: TorchCall) -> SSAValue:
-    """`maximum(a, 0)`."""
-    return e.emit(MaximumOp(call.tensor(0), e.scalar(0, call.element)))
+    """`maximum(0, a)`: of equal numbers the second, so that -0.0 stays what it is."""
+    return e.emit(MaximumOp(e.scalar(0, call.element), call.tensor(0)))
 
 
 def leaky_relu(e: Emitter, call: TorchCall) -> SSAValue:
@@ -201,14 +201,14 @@ def gelu(e: Emitter, call: TorchCall) -> SSAValue:
 
 
 def clamp(e: Emitter, call: TorchCall) -> SSAValue:
-    """`minimum(maximum(a, low), high)`; either bound may be None."""
+    """`minimum(high, maximum(low, a))`, of equal numbers the second; either bound may be None."""
     value = e.as_tensor(call.argument(0), call.element)
     if call.argument(1) is not None:
         low = e.as_tensor(call.argument(1), call.element)
-        value = _combined(e, call, MaximumOp, value, low)
+        value = _combined(e, call, MaximumOp, low, value)
     if call.argument(2) is not None:
         high = e.as_tensor(call.argument(2), call.element)
-        value = _combined(e, call, MinimumOp, value, high)
+        value = _combined(e, call, MinimumOp, high, value)
     return value
 
 

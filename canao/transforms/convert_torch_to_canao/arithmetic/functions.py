@@ -50,11 +50,11 @@ def not_a_number(e: Emitter, value: SSAValue) -> SSAValue:
 
 
 def skipping_nan(operation: type[Operation]) -> Converter:
-    """The extremum of two numbers; of NaN and a number, the number."""
+    """The extremum of two numbers, the first of equal ones; of NaN and a number, the number."""
 
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
         lhs, rhs = (e.as_tensor(a, call.element) for a in call.arguments[:2])
-        both = e.emit(operation(lhs, rhs))  # pyright: ignore[reportCallIssue]
+        both = e.emit(operation(rhs, lhs))  # pyright: ignore[reportCallIssue]
         if not is_float(both):
             return both
         rest = e.emit(SelectOp(not_a_number(e, lhs), rhs, both))

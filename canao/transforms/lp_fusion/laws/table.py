@@ -117,10 +117,19 @@ ALGEBRA: tuple[LawEntry, ...] = (
     LawEntry(
         name=law_of(DropIdentities),
         rewrite=DropIdentities,
-        condition="the operand is the identity that the operation declares",
+        condition="the operand is the identity that the operation declares, with its sign if "
+        "a result shows that of a zero",
         exact=True,
         stage=Stage.SIMPLIFY,
-        proof=Proof(lambda a, b: (a + 0) * b / 1, lambda a, b: a * b, (_WIDE, _WIDE)),
+        proof=Proof(lambda a, b: (a - 0) * b / 1, lambda a, b: a * b, (_WIDE, _WIDE)),
+        more=(
+            Proof(
+                lambda a, b: (a + 0).sum(0) + b,
+                lambda a, b: a.sum(0) + b,
+                (_WIDE, _ROW),
+                scalars=False,
+            ),
+        ),
     ),
     LawEntry(
         name=law_of(DropDoubleInverse),

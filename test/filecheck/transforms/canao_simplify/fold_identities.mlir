@@ -2,12 +2,13 @@
 
 // Arithmetic that changes nothing goes.
 
-// x * 1, x + 0, x - 0, x / 1, x ** 1
+// x * 1, x + -0, x - 0, x / 1, x ** 1
 func.func @identities(%x: tensor<4xf32>) -> tensor<4xf32> {
   %zero = canao.constant dense<0.0> : tensor<f32>
+  %minus_zero = canao.constant dense<-0.0> : tensor<f32>
   %one = canao.constant dense<1.0> : tensor<4xf32>
   %a = canao.mul %one, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
-  %b = canao.add %zero, %a : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
+  %b = canao.add %minus_zero, %a : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
   %c = canao.sub %b, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
   %d = canao.div %c, %one : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   %e = canao.pow %d, %one : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
@@ -17,13 +18,14 @@ func.func @identities(%x: tensor<4xf32>) -> tensor<4xf32> {
 // CHECK-LABEL: func.func @identities(
 // CHECK-NEXT:   func.return %x : tensor<4xf32>
 
-// 0 - x is not x, x * 0 is not 0 (x may be NaN), x - x is not 0 (x may be infinite).
-func.func @no_identities(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
+// 0 - x is not x, nor is x + 0 (x may be -0), x * 0 is not 0 (x may be NaN), x - x is not 0 (x may be infinite).
+func.func @no_identities(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
   %zero = canao.constant dense<0.0> : tensor<f32>
   %a = canao.sub %zero, %x : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
   %b = canao.mul %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
   %c = canao.sub %x, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
-  func.return %a, %b, %c : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+  %d = canao.add %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  func.return %a, %b, %c, %d : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 }
 
 // CHECK-LABEL: func.func @no_identities(
@@ -31,12 +33,13 @@ func.func @no_identities(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, te
 // CHECK-NEXT:   %a = canao.sub %zero, %x : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
 // CHECK-NEXT:   %b = canao.mul %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
 // CHECK-NEXT:   %c = canao.sub %x, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
-// CHECK-NEXT:   func.return %a, %b, %c : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+// CHECK-NEXT:   %d = canao.add %x, %zero : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+// CHECK-NEXT:   func.return %a, %b, %c, %d : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
 
 // An identity that widens its operand leaves the widening.
 func.func @widening(%x: tensor<4xf32>) -> tensor<2x4xf32> {
   %zero = canao.constant dense<0.0> : tensor<2x1xf32>
-  %r = canao.add %x, %zero : (tensor<4xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
+  %r = canao.sub %x, %zero : (tensor<4xf32>, tensor<2x1xf32>) -> tensor<2x4xf32>
   func.return %r : tensor<2x4xf32>
 }
 

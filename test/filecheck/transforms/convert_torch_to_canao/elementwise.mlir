@@ -32,7 +32,7 @@ func.func @promotion(%a: !torch.vtensor<[2,3],f32>, %n: !torch.vtensor<[3],si64>
 // CHECK-NEXT:    %7 = canao.constant dense<5.000000e-01> : tensor<f32>
 // CHECK-NEXT:    %8 = canao.select %6, %4, %7 : (tensor<2x3xi1>, tensor<2x3xf32>, tensor<f32>) -> tensor<2x3xf32>
 // CHECK-NEXT:    %9 = canao.constant dense<0.000000e+00> : tensor<f32>
-// CHECK-NEXT:    %10 = canao.maximum %8, %9 : (tensor<2x3xf32>, tensor<f32>) -> tensor<2x3xf32>
+// CHECK-NEXT:    %10 = canao.maximum %9, %8 : (tensor<f32>, tensor<2x3xf32>) -> tensor<2x3xf32>
 // CHECK-NEXT:    func.return %10 : tensor<2x3xf32>
 // CHECK-NEXT:    }
 // CHECK-LABEL: func.func @promotion(%a: tensor<2x3xf32>, %n: tensor<3xi64>) -> (tensor<3xi1>, tensor<2x3xf32>) {
