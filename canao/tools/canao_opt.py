@@ -27,7 +27,7 @@ from xdsl.utils.exceptions import (
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from canao.dialects.mlir_parser import MlirParser
-from canao.errors import CanaoError
+from canao.errors import CanaoError, InputFileError
 from canao.frontend.mlir_text import check_text, shortened
 from canao.tools.context import TorchContext
 from canao.tools.registry import get_all_dialects, get_all_passes, get_all_targets
@@ -113,6 +113,10 @@ def _explain(error: Exception) -> str:
         return f"{PROGRAM}: error: cannot open '{error.filename}': {error.strerror}"
     if isinstance(error, RecursionError | MemoryError):
         return f"{PROGRAM}: error: the module is nested too deep or too large for this machine"
+    if isinstance(error, InputFileError):
+        # The place that it begins with is as long as the path of the file is.
+        place, mark, what = str(error).partition(": ")
+        return f"{PROGRAM}: error: {place}{mark}{shortened(what)}"
     return f"{PROGRAM}: error: {shortened(str(error))}"
 
 
