@@ -34,12 +34,14 @@ if TYPE_CHECKING:
         UnsupportedOpError,
         VerificationError,
     )
+    from canao.frontend.auto_shapes import AutoShapes
     from canao.machine.target import Target
     from canao.measuring.measure import Latency
     from canao.nas.search import search
     from canao.report.execution_report import ExecutionReport
 
 __all__ = [
+    "AutoShapes",
     "CacheError",
     "CanaoError",
     "CandidateError",
@@ -67,6 +69,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AutoShapes": "canao.frontend.auto_shapes",
     "compile": "canao.api",
     "load": "canao.api",
     "search": "canao.nas.search",

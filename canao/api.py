@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,13 @@ from canao.building.prune import prune_if_due
 from canao.building.ready import build_program, try_program
 from canao.built import Build
 from canao.compiled_model import CompiledModel
+from canao.errors import CanaoError, UndecidedError, UnsupportedModelError
+from canao.extent import at
+from canao.frontend.auto_shapes import DynamicShapes
 from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
 from canao.machine.target import Target, available_cores
+from canao.measuring.stopwatch import Progress, Stopwatch
 from canao.options import (
     Fusion,
     Options,
@@ -32,6 +36,7 @@ from canao.options import (
 from canao.program import Program
 from canao.report.product_errors import measure_errors
 from canao.runtime.module import Array
+from canao.runtime.rooms import bind_sizes, in_rooms
 from canao.runtime.tensor_file import map_tensors
 from canao.runtime.weights import prepare_weights
 from canao.saved import load_model
@@ -46,8 +51,6 @@ from canao.tuning.choose_threads import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     import torch
     from torch.export import ExportedProgram
     from xdsl.dialects.builtin import ModuleOp
@@ -57,31 +60,6 @@ if TYPE_CHECKING:
 
     Model = torch.nn.Module | ExportedProgram | Callable[..., Any] | str | Path
     ExampleInputs = tuple[Any, ...] | Mapping[str, Any]
-
-Progress = Callable[[str], None]
-
-
-@dataclass
-class _Stopwatch:
-    """Seconds of each stage; tells `progress` when one begins."""
-
-    progress: Progress | None
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-
-    def announce(self, name: str) -> None:
-        if self.progress:
-            self.progress(name)
-
-    @contextmanager
-    def stage(self, name: str) -> Generator[None]:
-        self.announce(name)
-        start = time.perf_counter()
-        yield
-        self.add(name, time.perf_counter() - start)
-
-    def add(self, name: str, seconds: float) -> None:
-        """Add to the time of a stage, which runs again for another number of threads."""
-        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
 @dataclass(frozen=True)
@@ -107,6 +85,7 @@ def compile(
     fusion: Fusion = True,
     tune: Tune = "default",
     dtype: str = "float32",
+    dynamic_shapes: DynamicShapes = None,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> CompiledModel:
@@ -124,6 +103,10 @@ def compile(
     seven of half the size; `report.fast_products` has the errors of each).
     `dtype` is "float32" or, for OpenCL, "float16": then weights and what lies
     between layers are stored as halves, and computed with in float32.
+    `dynamic_shapes` says which dimensions of the inputs vary from call to call, as
+    `torch.export.export` takes it (`torch.export.Dim` with a maximum); "auto" takes batch and
+    sequence of inputs as models of transformers have them, `canao.AutoShapes` the same up to
+    given sizes. One compiled model then serves every size.
     `tune` says how many schedules of a layer are measured: "off" takes those
     that a cost model likes best, the same every time; "default" measures a few,
     "full" many. Winners are remembered. Code is kept in `cache_dir`,
@@ -131,8 +114,25 @@ def compile(
     another compiler. `progress` is called with the name of each stage.
     """
     options = checked_options(target, threads, fusion, tune, dtype, cache_dir)
-    watch = _Stopwatch(progress)
-    imported = _import(model, example_inputs, watch)
+    watch = Stopwatch(progress)
+    try:
+        return _compiled(model, example_inputs, dynamic_shapes, options, watch)
+    except UndecidedError as error:
+        raise UnsupportedModelError(
+            f"the model cannot run for all sizes that are asked for: {error}; name fewer "
+            "dimensions in dynamic_shapes, or compile for fixed shapes"
+        ) from error
+
+
+def _compiled(
+    model: Model,
+    example_inputs: ExampleInputs | None,
+    dynamic_shapes: DynamicShapes,
+    options: Options,
+    watch: Stopwatch,
+) -> CompiledModel:
+    """The pipeline: import, lower, build, try, choose the number of threads."""
+    imported = _import(model, example_inputs, dynamic_shapes, watch)
     examples = _examples(example_inputs, imported)
     ir: dict[int, Mapping[str, str]] = {}
 
@@ -164,7 +164,7 @@ def _built(
     imported: _Imported,
     examples: Sequence[Array],
     options: Options,
-    watch: _Stopwatch,
+    watch: Stopwatch,
 ) -> Candidate:
     """A lowered program made ready to run."""
     program = _named(lowered.program, imported.convention)
@@ -192,7 +192,7 @@ def _choose(
     make: Callable[[int], Candidate],
     examples: Sequence[Array],
     options: Options,
-    watch: _Stopwatch,
+    watch: Stopwatch,
 ) -> tuple[Candidate, ThreadChoice]:
     """The program for the number of threads that was asked for, or else for the fastest."""
     if options.target.device is not None:
@@ -227,15 +227,25 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None) -> Compile
     return CompiledModel.opened(parts)
 
 
-def _import(model: Model, example_inputs: ExampleInputs | None, watch: _Stopwatch) -> _Imported:
+def _import(
+    model: Model,
+    example_inputs: ExampleInputs | None,
+    dynamic_shapes: DynamicShapes,
+    watch: Stopwatch,
+) -> _Imported:
     """The model in MLIR, from whatever form it has."""
     if isinstance(model, str | Path):
+        if dynamic_shapes is not None:
+            raise CanaoError(
+                "a module in MLIR says itself which dimensions vary (#canao.extents); leave "
+                "dynamic_shapes out"
+            )
         with watch.stage("import"):
             return _import_mlir(model)
     watch.announce("export")
     from canao.frontend.torch_import import import_model
 
-    found = import_model(model, example_inputs)
+    found = import_model(model, example_inputs, dynamic_shapes)
     watch.seconds |= {"export": found.export_seconds, "import": found.import_seconds}
     text = str(found.module)
     return _Imported(
@@ -257,7 +267,7 @@ def _is_path(model: str | Path) -> bool:
     return isinstance(model, Path) or ("\n" not in model and model.endswith(".mlir"))
 
 
-def _lower(imported: _Imported, options: Options, threads: int, watch: _Stopwatch) -> Lowered:
+def _lower(imported: _Imported, options: Options, threads: int, watch: Stopwatch) -> Lowered:
     """The program of a model, from the cache if it was lowered before."""
     from canao.lowering.choose.layer_task import choose_by_model, prepare_nothing
     from canao.tuning.tuner import Tuner
@@ -300,7 +310,7 @@ def _lower_by(
     options: Options,
     chosen: Mapping[str, object],
     threads: int,
-    watch: _Stopwatch,
+    watch: Stopwatch,
 ) -> Lowered:
     key = program_key(imported.text, chosen, options.target, options.compiler)
 
@@ -336,10 +346,12 @@ def _lower_by(
 
 def _named(program: Program, convention: CallConvention) -> Program:
     """The program with the names that the model gives its inputs."""
-    if len(program.inputs) != len(convention.inputs):
+    sizes = 1 if program.symbols else 0
+    if len(program.inputs) != len(convention.inputs) + sizes:
         return program
-    pairs = zip(program.inputs, convention.inputs, strict=True)
-    return replace(program, inputs=tuple(replace(spec, name=leaf.name) for spec, leaf in pairs))
+    pairs = zip(program.inputs, convention.inputs, strict=False)
+    named = tuple(replace(spec, name=leaf.name) for spec, leaf in pairs)
+    return replace(program, inputs=(*named, *program.inputs[len(named) :]))
 
 
 def _examples(example_inputs: ExampleInputs | None, imported: _Imported) -> list[Array]:
@@ -350,6 +362,17 @@ def _examples(example_inputs: ExampleInputs | None, imported: _Imported) -> list
     elif imported.examples is not None:
         args, kwargs = imported.examples
     else:
-        return [np.ones(leaf.shape, computed_dtype(leaf.dtype)) for leaf in convention.inputs]
+        largest = {symbol.name: symbol.high for symbol in convention.symbols}
+        shapes = [tuple(at(e, largest) for e in leaf.shape) for leaf in convention.inputs]
+        dtypes = [computed_dtype(leaf.dtype) for leaf in convention.inputs]
+        return _placed(convention, [np.ones(s, d) for s, d in zip(shapes, dtypes, strict=True)])
     # The caller may change its tensors later: keep what was given.
-    return [array.copy() for array in convention.flatten(args, kwargs)]
+    return _placed(convention, [array.copy() for array in convention.flatten(args, kwargs)])
+
+
+def _placed(convention: CallConvention, arrays: Sequence[Array]) -> list[Array]:
+    """Flat inputs as compiled code takes them."""
+    shapes = [leaf.shape for leaf in convention.inputs]
+    names = [leaf.name for leaf in convention.inputs]
+    given = [array.shape for array in arrays]
+    return in_rooms(shapes, arrays, bind_sizes(names, shapes, given) if convention.symbols else {})

@@ -32,6 +32,7 @@ from canao.report.product_errors import measure_errors
 from canao.report.utilization import DeviceUse, measure_use
 from canao.runtime.memory import aligned, aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
+from canao.runtime.rooms import bind_sizes, in_rooms, out_of_room
 from canao.runtime.weights import prepare_weights
 from canao.saved import SavedModel, pack, save_model, unpacked
 from canao.tuning.choose_threads import ThreadChoice
@@ -69,9 +70,31 @@ class CompiledModel:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model. Threads may call it at once; they take turns."""
         inputs = self.convention.flatten(args, kwargs)
+        sizes = self._sizes(inputs)
         outputs = self._new_outputs()
-        self._module.run(_addresses(inputs), _addresses(outputs))
-        return self.convention.rebuild(outputs, inputs)
+        placed = in_rooms(self._shapes, inputs, sizes)
+        self._module.run(_addresses(placed), _addresses(outputs))
+        specs = self.program.outputs
+        found = [out_of_room(a, s.shape_at(sizes)) for a, s in zip(outputs, specs, strict=True)]
+        return self.convention.rebuild(found, inputs)
+
+    @property
+    def _shapes(self) -> list[tuple[int, ...]]:
+        return [leaf.shape for leaf in self.convention.inputs]
+
+    def _example_sizes(self) -> dict[str, int]:
+        """The sizes of the example inputs."""
+        if not self.program.symbols:
+            return {}
+        names = (symbol.name for symbol in self.program.symbols)
+        return dict(zip(names, map(int, self.examples[-1]), strict=True))
+
+    def _sizes(self, inputs: Sequence[Array]) -> dict[str, int]:
+        """The sizes of a call, by the names of the dimensions that vary."""
+        if not self.program.symbols:
+            return {}
+        names = [leaf.name for leaf in self.convention.inputs]
+        return bind_sizes(names, self._shapes, [array.shape for array in inputs])
 
     def _new_outputs(self) -> list[Array]:
         return [aligned_empty(spec.shape, spec.dtype) for spec in self.program.outputs]
@@ -134,7 +157,7 @@ class CompiledModel:
     @cached_property
     def report(self) -> ExecutionReport:
         """Counts, sizes and times; measured when first asked for, then kept."""
-        program, build = self.program, self.build
+        program, build = self.program.at_sizes(self._example_sizes()), self.build
         before, start = _cpu_seconds(), time.perf_counter()
         latency = self.measure(runs=_REPORT_RUNS, warmup=5)
         wall = time.perf_counter() - start
@@ -191,6 +214,12 @@ class CompiledModel:
         For an OpenCL target it has kernels.cl, and model.c runs them.
         """
         target = self.build.target
+        if self.program.symbols:
+            names = ", ".join(symbol.name for symbol in self.program.symbols)
+            raise UnsupportedModelError(
+                f"programs of models whose dimensions vary ({names}) cannot be exported yet; "
+                "compile for fixed shapes, or save the model for Python"
+            )
         if target.device is not None:
             return export_opencl(self.program, self._module.weights, Path(directory), target.device)
         return export_program(
@@ -285,7 +314,8 @@ def _unpickled(files: Mapping[str, bytes]) -> CompiledModel:
 
 def _check_same_inputs(program: Program, convention: CallConvention) -> None:
     """Compiled code reads what the convention hands it: both must mean the same arrays."""
-    taken = [(spec.shape, spec.dtype) for spec in program.inputs]
+    specs = program.inputs[:-1] if program.symbols else program.inputs
+    taken = [(spec.lengths or spec.shape, spec.dtype) for spec in specs]
     given = [(leaf.shape, computed_dtype(leaf.dtype)) for leaf in convention.inputs]
     if taken != given:
         raise VerificationError(

@@ -26,6 +26,10 @@ class UnsupportedModelError(CanaoError):
     """A model does what canao cannot compile: it mutates state, has dynamic shapes, and so on."""
 
 
+class UndecidedError(CanaoError):
+    """A question about shapes whose answer depends on a dimension known when the model runs."""
+
+
 class ShapeMismatchError(CanaoError):
     """An input has another shape, dtype or count than the model was compiled for."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any
 
 import numpy as np
+
+from canao.extent import Symbol, at, from_plain, plain
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,17 @@ class TensorSpec:
     dtype: str
     """A numpy dtype name: float32, float64, int64 or bool, or, of a weight, float16."""
     shape: tuple[int, ...]
+    """Room along each dimension."""
+    lengths: tuple[int, ...] = ()
+    """Elements along each dimension, if some depend on symbols; empty if they fill the room."""
+
+    def shape_at(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape for values of the symbols, by name."""
+        return tuple(at(length, sizes) for length in self.lengths or self.shape)
+
+    def in_memory(self) -> dict[str, Any]:
+        """What memory for it must be like, for `json.dumps`."""
+        return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}
 
     @property
     def bytes(self) -> int:
@@ -33,10 +47,10 @@ class KernelSpec:
     ops: tuple[str, ...]
     """The operations that the layer evaluates, in order."""
     flops: int
-    """Floating-point operations of one call."""
+    """Floating-point operations of one call; an extent where shapes depend on symbols."""
     bytes: int
     """Bytes that one call reads and writes at least: each operand once, of a table only
-    the rows that are looked up."""
+    the rows that are looked up. An extent as `flops` is."""
     computations: int
     """Arithmetic operators evaluated for one element."""
     variant: str
@@ -171,6 +185,9 @@ class Program:
     fast_products: tuple[FastProduct, ...] = ()
     launches: Launches | None = None
     """What the host runs, if the text is OpenCL C."""
+    symbols: tuple[Symbol, ...] = ()
+    """The dimensions that are known when the program runs, if there are any. Its last input,
+    `sizes`, has their values, in order."""
     dtype: str = "float32"
     """That of the weights and of what lies between layers, where the model has float32."""
 
@@ -179,22 +196,39 @@ class Program:
         """The language of the text: "c" or "opencl"."""
         return "c" if self.launches is None else "opencl"
 
+    def at_sizes(self, sizes: Mapping[str, int]) -> Program:
+        """The program with the operations and bytes of its kernels for values of the symbols."""
+        kernels = (
+            replace(k, flops=at(k.flops, sizes), bytes=at(k.bytes, sizes)) for k in self.kernels
+        )
+        return replace(self, kernels=tuple(kernels))
+
     def to_json(self) -> str:
         """All fields as JSON text."""
-        return json.dumps(asdict(self), indent=1)
+        data = asdict(self)
+        data["symbols"] = self.symbols
+        return json.dumps(data, indent=1, default=plain)
 
     @staticmethod
     def from_json(text: str) -> Program:
         """The inverse of `to_json`; `KeyError` or `ValueError` if malformed."""
         data: dict[str, Any] = json.loads(text)
 
+        symbols = tuple(Symbol(*each) for each in data["symbols"])
+
+        def tensor(t: dict[str, Any]) -> TensorSpec:
+            lengths = tuple(from_plain(length, symbols) for length in t["lengths"])
+            return TensorSpec(t["name"], t["dtype"], tuple(t["shape"]), lengths)
+
         def tensors(key: str) -> tuple[TensorSpec, ...]:
-            return tuple(TensorSpec(t["name"], t["dtype"], tuple(t["shape"])) for t in data[key])
+            return tuple(map(tensor, data[key]))
 
         def kernel(k: dict[str, Any]) -> KernelSpec:
             fields: dict[str, Any] = dict(k)
             for key in ("ops", "variants_tried"):
                 fields[key] = tuple(fields[key])
+            for key in ("flops", "bytes"):
+                fields[key] = from_plain(fields[key], symbols)
             return KernelSpec(**fields)
 
         def fast_product(p: dict[str, Any]) -> FastProduct:
@@ -217,5 +251,6 @@ class Program:
             rewrites=tuple(Rewrite(**r) for r in data["rewrites"]),
             fast_products=tuple(fast_product(p) for p in data["fast_products"]),
             launches=Launches.of(data["launches"]) if data["launches"] else None,
+            symbols=symbols,
             dtype=data["dtype"],
         )

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +55,9 @@ def try_first_run(
         "threads": threads or program.threads,
         "arena_bytes": program.arena_bytes,
         "calls": len(program.calls),
-        "inputs": [asdict(spec) for spec in program.inputs],
-        "outputs": [asdict(spec) for spec in program.outputs],
-        "weights": [asdict(spec) for spec in program.weights],
+        "inputs": [spec.in_memory() for spec in program.inputs],
+        "outputs": [spec.in_memory() for spec in program.outputs],
+        "weights": [spec.in_memory() for spec in program.weights],
     }
     key = digest("first run", library.key, json.dumps({**job, "library": ""}))
     if cache.note(key) is not None:

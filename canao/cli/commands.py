@@ -33,6 +33,7 @@ from canao.cli.options import (
     CacheDir,
     Device,
     Dtype,
+    Dynamic,
     Fusion,
     Json,
     Model,
@@ -93,6 +94,7 @@ def compile_command(
     model: Model,
     seq: Seq = 128,
     batch: Batch = 1,
+    dynamic: Dynamic = False,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
@@ -107,7 +109,7 @@ def compile_command(
 ) -> None:
     """Compile a model and report its layers, kernels and latency."""
     options = CompileOptions(
-        seq, batch, threads, attn, target, device, dtype, tune, cache_dir, fusion
+        seq, batch, threads, attn, target, device, dtype, tune, cache_dir, fusion, dynamic
     )
     compiled = open_model(model, options, quiet=as_json).compiled
     if out:

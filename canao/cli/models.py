@@ -86,6 +86,8 @@ class CompileOptions:
     tune: TuneChoice = TuneChoice.default
     cache_dir: Path | None = None
     fusion: FusionChoice = FusionChoice.on
+    dynamic: bool = False
+    """Whether batch and sequence vary from call to call, up to the model's limits."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def _compile(
         fusion=fusion,
         tune=options.tune.value,
         dtype=options.dtype.value,
+        dynamic_shapes="auto" if options.dynamic else None,
         cache_dir=options.cache_dir,
         progress=progress,
     )

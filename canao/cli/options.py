@@ -15,6 +15,13 @@ Model = Annotated[
 Saved = Annotated[Path, typer.Argument(help="A model saved by `canao compile --out`.")]
 Seq = Annotated[int, typer.Option(min=1, help="Tokens in a sequence.")]
 Batch = Annotated[int, typer.Option(min=1, help="Sequences in a batch.")]
+Dynamic = Annotated[
+    bool,
+    typer.Option(
+        "--dynamic",
+        help="Batch and sequence vary from call to call; --batch and --seq measure.",
+    ),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, max=1024, help="Threads; the fastest number if left out.")
 ]

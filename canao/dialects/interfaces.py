@@ -132,7 +132,7 @@ class CanaoOp(Operation, ABC):
         return self.computations()
 
     def flops(self) -> int:
-        """Floating-point operations in all, a multiply-add counting two."""
+        """Floating-point operations in all, a multiply-add counting two; perhaps an extent."""
         return 0
 
     def decides_by(self, operand: int) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from canao.errors import ShapeMismatchError
+from canao.extent import Symbol, from_plain, plain, symbols_in
 from canao.frontend.dtypes import (
     Array,
     Widened,
@@ -40,6 +41,7 @@ class InputTensor:
 
     name: str
     shape: tuple[int, ...]
+    """Its extents may depend on symbols."""
     dtype: str
 
 
@@ -95,11 +97,16 @@ class CallConvention:
         """The tensors that the program takes, in order."""
         return tuple(leaf for leaf in self.leaves if isinstance(leaf, InputTensor))
 
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """The dimensions that are known only when the model runs."""
+        return symbols_in(extent for leaf in self.inputs for extent in leaf.shape)
+
     def flatten(self, args: Sequence[object], kwargs: Mapping[str, object]) -> list[Array]:
         """The arrays for the program, sharing memory with the tensors where layout allows.
 
         Raises `ShapeMismatchError` where a value differs from what the model
-        was compiled for.
+        was compiled for; shapes that depend on symbols are checked by `bind_sizes`.
         """
         given = self._bound(args, kwargs)
         found: list[Array] = []
@@ -176,7 +183,8 @@ class CallConvention:
             "arguments": [
                 {"name": a.name, "structure": a.structure.to_json()} for a in self.arguments
             ],
-            "leaves": [asdict(leaf) for leaf in self.leaves],
+            "symbols": [plain(symbol) for symbol in self.symbols],
+            "leaves": [_leaf_to_json(leaf) for leaf in self.leaves],
             "output": self.output.to_json(),
             "results": [asdict(result) for result in self.results],
             "widened": [asdict(tensor) for tensor in self.widened],
@@ -185,22 +193,30 @@ class CallConvention:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> CallConvention:
         """The convention that `to_json` described."""
+        symbols = tuple(Symbol(*each) for each in data["symbols"])
         return CallConvention(
             tuple(data["parameters"]),
             tuple(
                 Argument(a["name"], Structure.from_json(a["structure"])) for a in data["arguments"]
             ),
-            tuple(_leaf_from_json(leaf) for leaf in data["leaves"]),
+            tuple(_leaf_from_json(leaf, symbols) for leaf in data["leaves"]),
             Structure.from_json(data["output"]),
             tuple(Result(**result) for result in data["results"]),
             tuple(Widened(**tensor) for tensor in data["widened"]),
         )
 
 
-def _leaf_from_json(data: Mapping[str, Any]) -> InputTensor | FixedInput:
+def _leaf_to_json(leaf: InputTensor | FixedInput) -> dict[str, Any]:
+    if isinstance(leaf, FixedInput):
+        return asdict(leaf)
+    return {"name": leaf.name, "shape": list(map(plain, leaf.shape)), "dtype": leaf.dtype}
+
+
+def _leaf_from_json(data: Mapping[str, Any], symbols: Sequence[Symbol]) -> InputTensor | FixedInput:
     if "shape" not in data:
         return FixedInput(data["name"], data["value"])
-    return InputTensor(data["name"], tuple(data["shape"]), data["dtype"])
+    shape = tuple(from_plain(extent, symbols) for extent in data["shape"])
+    return InputTensor(data["name"], shape, data["dtype"])
 
 
 def _check_fixed(leaf: FixedInput, value: object, path: str) -> None:
@@ -228,10 +244,11 @@ def _checked_array(leaf: InputTensor, value: object) -> Array:
     else:
         value = _checked_tensor(leaf, value)
         shape, dtype = tuple(value.shape), dtype_name(value)
-    if shape != leaf.shape:
+    if shape != leaf.shape and not symbols_in(leaf.shape):
         raise ShapeMismatchError(
             f"input '{leaf.name}' must have shape {leaf.shape}, got {tuple(shape)}; call with the "
-            "shape the model was compiled for, or compile again with such an example"
+            "shape the model was compiled for, or compile again: with such an example, or for "
+            "shapes that vary (dynamic_shapes='auto')"
         )
     if dtype != leaf.dtype:
         raise ShapeMismatchError(
@@ -240,7 +257,7 @@ def _checked_array(leaf: InputTensor, value: object) -> Array:
         )
     if not isinstance(value, np.ndarray):
         return _values(leaf, value)
-    return np.ascontiguousarray(value, computed_dtype(dtype)).reshape(leaf.shape)
+    return np.ascontiguousarray(value, computed_dtype(dtype)).reshape(shape)
 
 
 def _values(leaf: InputTensor, value: torch.Tensor) -> Array:

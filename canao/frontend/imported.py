@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,14 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType, f16
 from xdsl.dialects.func import Func, FuncOp, ReturnOp
 from xdsl.ir import Attribute
-from xdsl.utils.exceptions import DiagnosticException, ParseError
+from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
 
 from canao.dialects.canao import Canao
 from canao.dialects.canao.source import dtype_of_element
+from canao.dialects.canao.symbolic import shape_of_type
 from canao.dialects.mlir_parser import MlirParser
 from canao.errors import InputFileError
+from canao.extent import volume
 from canao.frontend.convention import Argument, CallConvention, InputTensor, Result
 from canao.frontend.dtypes import Array
 from canao.frontend.mlir_text import check_text, located, shortened
@@ -79,11 +80,19 @@ def _check_sizes(module: ModuleOp, name: str) -> None:
     for op in module.walk():
         arguments = (a for region in op.regions for block in region.blocks for a in block.args)
         for value in (*op.results, *arguments):
-            if isinstance(value.type, TensorType) and prod(value.type.get_shape()) > memory:
+            if isinstance(value.type, TensorType) and _elements(value.type) > memory:
                 raise InputFileError(
                     f"{name}: {op.name} has a value of type {value.type}, larger than this "
                     "machine's memory; correct its sizes"
                 )
+
+
+def _elements(tensor: TensorType[Attribute]) -> int:
+    """How many elements a tensor has at most; 0 where the verifier will refuse its type."""
+    try:
+        return volume(shape_of_type(tensor))
+    except VerifyException:
+        return 0
 
 
 def _check_no_halves(module: ModuleOp, name: str) -> None:
@@ -158,4 +167,8 @@ def convention_of(module: ModuleOp, function: str = "main") -> CallConvention:
 def _shape_and_dtype(given: Attribute) -> tuple[tuple[int, ...], str]:
     if not isinstance(given, TensorType):
         raise InputFileError(f"the entry point must take and return tensors, not {given}")
-    return given.get_shape(), dtype_of_element(given.element_type).name
+    try:
+        shape = shape_of_type(given)
+    except VerifyException as error:
+        raise InputFileError(f"the entry point takes or returns what cannot be: {error}") from error
+    return shape, dtype_of_element(given.element_type).name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -29,6 +29,7 @@ from canao.dialects.canao.names import ascii_name
 from canao.dialects.canao.source import dtype_of_element, element_of_dtype
 from canao.dialects.canao.types import element_of, is_float
 from canao.errors import UnsupportedModelError
+from canao.frontend.auto_shapes import DynamicShapes
 from canao.frontend.convention import (
     Argument,
     CallConvention,
@@ -48,10 +49,12 @@ from canao.frontend.module import as_module, parameter_names
 from canao.frontend.state import ModelState, tensors_of
 from canao.frontend.structure import LEAF, Structure, structure_of
 from canao.frontend.tracing.check_tensors import check_program
+from canao.frontend.tracing.dynamic_shapes import extents
 from canao.frontend.tracing.source_location import source_location
 from canao.frontend.tracing.torch_export import export_program, prepare_program
 from canao.frontend.weights import WeightStore
 from canao.transforms.convert_torch_to_canao.constants import LOCATION
+from canao.transforms.convert_torch_to_canao.symbolic_shapes import name_symbols
 from canao.transforms.convert_torch_to_canao.torch_types import torch_element
 
 # The bindings come without types.
@@ -129,15 +132,17 @@ class _LocatingImporter(GraphNodeImporter):
             value.owner.attributes[LOCATION] = ir.StringAttr.get(ascii_name(where))
 
 
-def _torch_module(program: ExportedProgram, hooks: _Weights) -> ModuleOp:
-    """The program in the torch dialect, as xDSL reads it."""
+def _torch_module(program: ExportedProgram, hooks: _Weights, names: Mapping[str, str]) -> ModuleOp:
+    """The program in the torch dialect, as xDSL reads it; `names` are those of its symbols."""
     context = ir.Context()
     torch_dialect.register_dialect(context)
     context.allow_unregistered_dialects = True
     importer = _Importer(context, hooks)
     try:
         with context:
-            importer.import_program(program, func_name=ENTRY)
+            importer.import_program(
+                program, func_name=ENTRY, import_symbolic_shape_expressions=True
+            )
     except (NotImplementedError, AssertionError) as error:
         raise UnsupportedModelError(
             f"torch-mlir cannot import the model: {error}; rewrite that part of it"
@@ -145,7 +150,15 @@ def _torch_module(program: ExportedProgram, hooks: _Weights) -> ModuleOp:
     text = importer.module.operation.get_asm(
         print_generic_op_form=True, large_elements_limit=_SMALL, large_resource_limit=_SMALL
     )
-    return parse_mlir(text)
+    try:
+        module = parse_mlir(text)
+    except NotImplementedError as error:
+        raise UnsupportedModelError(
+            "the model joins dimensions that vary into one, as by view(-1, n); keep them apart, "
+            "let one of them vary, or compile for fixed shapes"
+        ) from error
+    name_symbols(module, names)
+    return module
 
 
 def _main(module: ModuleOp) -> FuncOp:
@@ -179,8 +192,11 @@ def _write_small_constants(function: FuncOp, hooks: _Weights) -> None:
         hooks.store.discard(name)
 
 
-def _input_leaves(program: ExportedProgram) -> list[tuple[str, InputTensor | FixedInput]]:
+def _input_leaves(
+    program: ExportedProgram, names: Mapping[str, str]
+) -> list[tuple[str, InputTensor | FixedInput]]:
     """What the model takes, flattened: the name in the graph and what it is."""
+    extent_of = extents(program, names)
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     leaves: list[tuple[str, InputTensor | FixedInput]] = []
     for spec in program.graph_signature.input_specs:
@@ -195,11 +211,7 @@ def _input_leaves(program: ExportedProgram) -> list[tuple[str, InputTensor | Fix
             raise UnsupportedModelError(
                 f"input '{name}' is a number that varies; pass it as a tensor"
             )
-        shape = tuple(value.shape)
-        if any(isinstance(extent, torch.SymInt) for extent in value.shape):
-            raise UnsupportedModelError(
-                f"input '{name}' has the dynamic shape {shape}; export with fixed shapes"
-            )
+        shape = tuple(map(extent_of, value.shape))
         leaves.append((name, InputTensor(name, shape, dtype_name(value))))
     return leaves
 
@@ -321,30 +333,40 @@ def _parameters_of(program: ExportedProgram) -> tuple[str, ...]:
 
 
 def import_model(
-    model: nn.Module | ExportedProgram | Callable[..., Any], example_inputs: object
+    model: nn.Module | ExportedProgram | Callable[..., Any],
+    example_inputs: object,
+    dynamic_shapes: DynamicShapes = None,
 ) -> ImportedModel:
     """Imports a model, or a function, for the shapes and dtypes of its example inputs.
 
+    `dynamic_shapes` says which dimensions are known only when the model runs.
     `example_inputs` is a tuple of positional arguments or a dict of keyword
     arguments; an `ExportedProgram` brings its own. The module has one
     function, `@main`, in the torch dialect; weights are `canao.weight`
     references to `ImportedModel.weights`.
     """
     started = perf_counter()
+    names: dict[str, str] = {}
     if isinstance(model, ExportedProgram):
+        if dynamic_shapes is not None:
+            raise UnsupportedModelError(
+                "an exported program has its dynamic shapes from torch.export; leave "
+                "dynamic_shapes out"
+            )
         program, parameters = model, _parameters_of(model)
     else:
         model = as_module(model)
-        program, parameters = export_program(model, example_inputs), parameter_names(model)
+        program, names = export_program(model, example_inputs, dynamic_shapes)
+        parameters = parameter_names(model)
     arguments = _arguments(program, parameters)
-    named = _named(arguments, _input_leaves(program))
+    named = _named(arguments, _input_leaves(program, names))
     out_spec = program.call_spec.out_spec
     output = LEAF if out_spec is None else structure_of(out_spec, "the output")
     check_program(program, [path for path, _ in _paths(output, "output")])
     program = prepare_program(program)
     exported = perf_counter()
     hooks = _Weights(WeightStore())
-    module = _torch_module(program, hooks)
+    module = _torch_module(program, hooks, names)
     function = _main(module)
     _write_small_constants(function, hooks)
     # `*args` takes what the example gave, by position.

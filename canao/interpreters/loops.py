@@ -298,15 +298,17 @@ def _affine_for(c: _FunctionCompiler, op: affine.ForOp) -> Step:
 
 def _parallel(c: _FunctionCompiler, op: affine.ParallelOp) -> Step:
     starts = [place(()) for place in places_of(op.lowerBoundsMap.data)]
-    stops = [place(()) for place in places_of(op.upperBoundsMap.data)]
+    ends = places_of(op.upperBoundsMap.data)
+    operands = [c.number(v) for v in op.map_operands]
     increments = [step.value.data for step in op.steps]
     variables = [c.number(a) for a in op.body.block.args]
     steps, _ = c.block(op.body.block)
-    tasks = list(product(*map(range, starts, stops, increments)))
-    if c.functions.backwards:
-        tasks.reverse()
 
     def run(r: Registers) -> None:
+        at = [r[n] for n in operands]
+        tasks = list(product(*map(range, starts, (end(at) for end in ends), increments)))
+        if c.functions.backwards:
+            tasks.reverse()
         for task in tasks:
             for n, value in zip(variables, task, strict=True):
                 r[n] = value

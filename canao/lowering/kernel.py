@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import prod
 
 from xdsl.dialects import arith, func, memref
@@ -12,21 +13,24 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from canao.dialects.canao import LayerOp, WeightOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.group_memory import allocate_own
+from canao.extent import Symbol, is_symbolic
 from canao.lowering.emit.groups.pipelined_product import PipelinedProductEmitter
 from canao.lowering.emit.groups.shared_stage import SharedStageEmitter
 from canao.lowering.emit.groups.stage_buffers import StageBuffers
 from canao.lowering.emit.loops import Loops, Names, branch, index_constant, parallel
 from canao.lowering.emit.roles import role_of, stage_role
 from canao.lowering.emit.scalar_ops import add
+from canao.lowering.emit.sizes import Sizes
 from canao.lowering.emit.stage_emitter import StageEmitter
+from canao.lowering.emit.tasks import TaskRun, part_of, task_run
 from canao.lowering.emit.value_emitter import Buffer
 from canao.lowering.schedules.pipelining_plan import k_tile_elements, own_parts
 from canao.lowering.schedules.schedule import Group, Schedule, StageSchedule
 from canao.lowering.schedules.scratch import buffer_holders
 from canao.lowering.stages.form_stages import form_stages
-from canao.lowering.stages.layout import Dense, Layout, Panels, Window
+from canao.lowering.stages.layout import Dense, Layout, Panels, Window, stored_shape
 from canao.lowering.stages.stage import Part, Stage
-from canao.lowering.stages.words import FETCHED, OUTPUT, PACKED, PARTIAL, SHARED
+from canao.lowering.stages.words import FETCHED, OUTPUT, PACKED, PARTIAL, SHARED, SIZES
 from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, split_with_rest
@@ -35,18 +39,22 @@ from canao.transforms.halve_storage import halves_of
 
 def flat_memref(value: SSAValue, elements: int | None = None, *, half: bool = False) -> MemRefType:
     """The flat buffer type of a tensor value; of halves if it is to lie so in memory."""
-    size = prod(shape_of(value)) if elements is None else elements
+    size = prod(stored_shape(value)) if elements is None else elements
     return MemRefType(f16 if half else element_of(value), [size])
 
 
 class KernelEmitter:
     """Emits a layer, its composites already expanded, as a `func.func`."""
 
-    def __init__(self, layer: LayerOp, schedule: Schedule, unit: VectorUnit) -> None:
+    def __init__(
+        self, layer: LayerOp, schedule: Schedule, unit: VectorUnit, symbols: Sequence[Symbol] = ()
+    ) -> None:
         self.layer = layer
         self.schedule = schedule
         self.unit = unit
         self.lanes = unit.lanes_f32
+        self.symbols = symbols
+        """What the sizes that a kernel is given are the values of, in their order."""
         self.names = Names()
         self.body = layer.body.block
         self.stages = form_stages(self.body, grouped=schedule.group is not None)
@@ -59,30 +67,38 @@ class KernelEmitter:
         self.stage_buffers: list[StageBuffers] = []
         inputs = zip(self.body.args, layer.inputs, strict=True)
         self.constant = {a for a, value in inputs if isinstance(value.owner, WeightOp)}
+        self.sized = any(map(is_symbolic, chain.from_iterable(s.lengths for s in self.stages)))
+        """Whether the kernel is given the sizes, behind its buffers."""
         self.roles = self._roles()
         """What the buffers are called: inputs, then outputs."""
 
     def emit(self, name: str) -> func.FuncOp:
-        """The kernel: arguments are the layer's inputs, then its outputs."""
-        layouts: list[Layout] = [Dense(shape_of(v)) for v in self.body.args]
+        """The kernel: arguments are the layer's inputs, its outputs, and sizes if it needs them."""
+        layouts: list[Layout] = [Dense(stored_shape(v)) for v in self.body.args]
         for packed in self.schedule.packed:
             rows, columns = shape_of(self.body.args[packed.input])
             layouts[packed.input] = Panels(rows, columns, packed.width)
-        layouts += [Dense(shape_of(v)) for v in self.outputs]
+        layouts += [Dense(stored_shape(v)) for v in self.outputs]
         values = (*self.body.args, *self.outputs)
         types = [
             flat_memref(v, y.size, half=v in self.halves)
             for v, y in zip(values, layouts, strict=True)
         ]
+        types += [MemRefType(i64, [len(self.symbols)])] if self.sized else []
         block = Block(arg_types=types)
-        for argument, role in zip(block.args, self.roles, strict=True):
+        hints = [*self.roles, SIZES] if self.sized else self.roles
+        for argument, role in zip(block.args, hints, strict=True):
             argument.name_hint = role
         buffers = {
             v: Buffer(memory, layout)
-            for v, memory, layout in zip(values, block.args, layouts, strict=True)
+            for v, memory, layout in zip(values, block.args, layouts, strict=False)
         }
-        segments = [self._band_segments(b) for b in range(len(self.schedule.band))]
-        trips = [sum(s.count for s in of_dim) for of_dim in segments]
+        self.sizes = Sizes(block, block.args[-1] if self.sized else None, self.symbols)
+        for extent in {e: None for stage in self.stages for e in stage.lengths}:
+            self.sizes.count(extent)
+        segments = [self._tasks(block, b) for b in range(len(self.schedule.band))]
+        trips = [s.count if isinstance(s, TaskRun) else sum(n.count for n in s) for s in segments]
+        most = [s.most if isinstance(s, TaskRun) else sum(n.count for n in s) for s in segments]
 
         def task(inner: Block, loops: Loops, at: Sequence[Index]) -> None:
             scratch = self._scratch(inner)
@@ -91,7 +107,7 @@ class KernelEmitter:
 
         named = zip(self.stages[0].words, self.schedule.band, strict=False)
         words = [word if size == 1 else f"{word}_block" for word, size in named]
-        parallel(block, self.names, trips, task, words)
+        parallel(block, self.names, trips, task, words, most)
         block.add_op(func.ReturnOp())
         kernel = func.FuncOp(name, (types, []), Region(block), visibility="private")
         kernel.attributes["canao.kernel"] = UnitAttr()
@@ -104,10 +120,27 @@ class KernelEmitter:
         roles = [PACKED if v in packed else role_of(v, self.constant) for v in self.body.args]
         return [*roles, *(OUTPUT for _ in self.outputs)]
 
-    def _band_segments(self, b: int) -> tuple[Segment, ...]:
+    def _tasks(self, block: Block, b: int) -> Sequence[Segment] | TaskRun:
+        """The tasks along a dimension of the band."""
+        stage, tile = self.stages[0], self.schedule.band[b]
+        length, extent = self.sizes.count(stage.lengths[b]), stage.extents[b]
+        if length is None:
+            return self._band_segments(b)
+        wanted = self.schedule.tasks[b] if self.schedule.tasks else 1
+        return task_run(block, length, extent, tile, wanted, whole=self._in_vectors(b))
+
+    def _band_segments(self, b: int) -> Sequence[Segment]:
         extent, tile = self.stages[0].extents[b], self.schedule.band[b]
-        vectorised = any(b in (s.vector, s.across) for s in self.schedule.stages)
-        return split_with_rest(extent, tile) if vectorised else split_evenly(extent, tile)
+        return split_with_rest(extent, tile) if self._in_vectors(b) else split_evenly(extent, tile)
+
+    def _in_vectors(self, b: int) -> bool:
+        return any(b in (s.vector, s.across) for s in self.schedule.stages)
+
+    def _most_points(self, b: int) -> int:
+        """Points of the largest task along a dimension of the band."""
+        if is_symbolic(self.stages[0].lengths[b]):
+            return min(self.schedule.band[b], self.stages[0].extents[b])
+        return max(segment.size for segment in self._band_segments(b))
 
     # ------------------------------------------------------------- scratch
 
@@ -116,7 +149,7 @@ class KernelEmitter:
         variables = [Variable(f"d{n}", e) for n, e in enumerate(stage.extents)]
         stored_at = apply_map(stage.target_map, [Index.of(v) for v in variables])
         base = [Index()] * len(stored_at)
-        extents = list(shape_of(stage.target))
+        extents = list(stored_shape(stage.target))
         for b, part in enumerate(parts):
             if stage.extents[b] > 1 and Index.of(variables[b]) in stored_at:
                 r = stored_at.index(Index.of(variables[b]))
@@ -213,10 +246,7 @@ class KernelEmitter:
 
     def _largest(self) -> list[Part]:
         """The largest part of the shared dimensions that a task has."""
-        return [
-            Part(Index(), max(s.size for s in self._band_segments(b)))
-            for b in range(len(self.schedule.band))
-        ]
+        return [Part(Index(), self._most_points(b)) for b in range(len(self.schedule.band))]
 
     def _sums_memory(self, block: Block, n: int) -> SSAValue | None:
         """Where sums wait between blocks of terms, if the target would round them to halves."""
@@ -238,7 +268,7 @@ class KernelEmitter:
         block: Block,
         loops: Loops,
         at: Sequence[Index],
-        segments: Sequence[Sequence[Segment]],
+        segments: Sequence[Sequence[Segment] | TaskRun],
         parts: list[Part],
         buffers: dict[SSAValue, Buffer],
         scratch: dict[SSAValue, SSAValue],
@@ -248,7 +278,12 @@ class KernelEmitter:
         if b == len(segments):
             self._emit_stages(block, loops, parts, buffers, scratch)
             return
-        first, *others = segments[b]
+        tasks = segments[b]
+        if isinstance(tasks, TaskRun):
+            part, known = part_of(block, loops, self.names, tasks, at[b])
+            self._choose(block, known, at, segments, [*parts, part], buffers, scratch)
+            return
+        first, *others = tasks
 
         def inside(inner: Block, now: Loops, segment: Segment, tile: Index) -> None:
             part = Part(tile * segment.size + segment.start, segment.size)
@@ -294,7 +329,10 @@ class KernelEmitter:
             target = stage.target
             local[target] = Buffer(scratch[target], self._window(stage, schedule, parts))
         for n, stage in enumerate(self.stages):
-            rest = [Part(Index(), stage.extents[d]) for d in range(len(parts), stage.parallel)]
+            rest = [
+                Part(Index(), stage.extents[d], count=self.sizes.count(stage.lengths[d]))
+                for d in range(len(parts), stage.parallel)
+            ]
             emitter = self._emitter(n, local, parts)
             emitter.emit(block, loops, [*parts, *rest])
 
@@ -307,9 +345,10 @@ class KernelEmitter:
         if stage_buffers.partial_sums is not None:
             sums = Buffer(stage_buffers.partial_sums, self._window(stage, schedule, parts))
         if self.schedule.group is None:
-            return StageEmitter(stage, schedule, self.unit, buffers, self.names, sums)
+            return StageEmitter(stage, schedule, self.unit, buffers, self.names, self.sizes, sums)
         kind = PipelinedProductEmitter if stage_buffers.k_tile else SharedStageEmitter
-        return kind(stage, schedule, self.unit, buffers, self.names, stage_buffers, sums)
+        more = self.sizes, stage_buffers, sums
+        return kind(stage, schedule, self.unit, buffers, self.names, *more)
 
 
 def _allocate(block: Block, element: Attribute, size: int) -> SSAValue:

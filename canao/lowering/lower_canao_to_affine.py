@@ -40,8 +40,10 @@ from canao.dialects.canao import (
     PackOp,
     WeightOp,
 )
+from canao.dialects.canao.symbolic import symbols_of
 from canao.dialects.canao.types import shape_of
-from canao.errors import VerificationError
+from canao.errors import UnsupportedModelError, VerificationError
+from canao.extent import Symbol
 from canao.lowering.block_labels import block_labels
 from canao.lowering.c.describe import describe
 from canao.lowering.c.names import unused_name
@@ -95,6 +97,8 @@ class ModuleLowering:
     calls: list[int] = field(default_factory=list[int])
     halves: frozenset[SSAValue] = frozenset()
     """The values of `@main` that lie in memory as halves."""
+    symbols: tuple[Symbol, ...] = ()
+    """What the last input of `@main` has the values of, if anything depends on symbols."""
 
     def run(self, module: ModuleOp) -> None:
         """Replaces the layers of `@main` by kernels and calls."""
@@ -104,6 +108,12 @@ class ModuleLowering:
         main = functions["main"]
         layers = _layers(main)
         self.halves = half_values(layers)
+        self.symbols = _symbols(layers)
+        if self.symbols and self.device is not None:
+            raise UnsupportedModelError(
+                f"dimension '{self.symbols[0].name}' is known only when the model runs, which code "
+                "for OpenCL cannot take yet; compile for fixed shapes, or for the processor"
+            )
         self._emit_kernels(layers)
         labels = block_labels(layers, functions.get("prepare"))
         slots = self._slots(layers)
@@ -139,7 +149,7 @@ class ModuleLowering:
         schedule, tried = self.chooser(task)
         name = task.name
         prove_schedule(task.stages, schedule, self.unit.lanes_f32, name)
-        function = emit_kernel(task, schedule, self.unit, name)
+        function = emit_kernel(task, schedule, self.unit, name, self.symbols)
         return Kernel(task, schedule, tried, function)
 
     def _layer_slots(self, layer: LayerOp, number: int) -> dict[int, Slot]:
@@ -173,6 +183,7 @@ class ModuleLowering:
         inputs = [self._buffer(a) for a in source.args]
         weights = [self._buffer(op.result, _slot_size(slot, op)) for slot, op in slots.items()]
         outputs = [self._buffer(v) for v in returned.operands]
+        inputs += [MemRefType(i64, [len(self.symbols)])] if self.symbols else []
         block = Block(arg_types=[*inputs, *weights, *outputs])
         memory: dict[SSAValue, SSAValue] = {}
         memory.update(zip(source.args, block.args, strict=False))
@@ -189,6 +200,8 @@ class ModuleLowering:
                 kind = self._buffer(value)
                 memory[value] = targets[value] if value in targets else _allocate(block, kind)
                 arguments.append(memory[value])
+            if len(self.kernels[number].function.args) > len(arguments):
+                arguments.append(block.args[first_weight - 1])
             symbol = self.kernels[number].function.sym_name.data
             call = func.CallOp(symbol, arguments, [])
             if label:
@@ -288,9 +301,25 @@ def _as_halves(value: SSAValue, before: Operation) -> SSAValue:
     return builder.insert(CastOp(builder.insert(MinimumOp(above, high)).result, f16)).result
 
 
-def emit_kernel(task: LayerTask, schedule: Schedule, unit: VectorUnit, name: str) -> func.FuncOp:
-    """The function of a layer under a schedule, with what it does for people."""
-    emitter = KernelEmitter(task.layer, schedule, unit)
+def _symbols(layers: Sequence[LayerOp]) -> tuple[Symbol, ...]:
+    """The symbols that layers depend on, sorted by name."""
+    values = [v for layer in layers for op in layer.body.block.ops for v in op.results]
+    values += [a for layer in layers for a in layer.body.block.args]
+    return tuple(sorted({s for v in values for s in symbols_of(shape_of(v))}))
+
+
+def emit_kernel(
+    task: LayerTask,
+    schedule: Schedule,
+    unit: VectorUnit,
+    name: str,
+    symbols: Sequence[Symbol] = (),
+) -> func.FuncOp:
+    """The function of a layer under a schedule, with what it does for people.
+
+    `symbols` are those whose values it is given, in their order.
+    """
+    emitter = KernelEmitter(task.layer, schedule, unit, symbols)
     function = emitter.emit(name)
     function.attributes["canao.schedule"] = StringAttr(schedule.name)
     describe(function, task, schedule, emitter.roles)
@@ -327,5 +356,5 @@ def _emit_variants(module: ModuleOp, lowering: ModuleLowering) -> None:
         for n, schedule in enumerate(variants(kernel.task)[1:], start=1):
             name = f"{kernel.function.sym_name.data}_variant_{n}"
             prove_schedule(kernel.task.stages, schedule, lowering.unit.lanes_f32, name)
-            function = emit_kernel(kernel.task, schedule, lowering.unit, name)
+            function = emit_kernel(kernel.task, schedule, lowering.unit, name, lowering.symbols)
             module.body.block.insert_op_before(function, kernel.function)

@@ -18,11 +18,12 @@ from xdsl.passes import ModulePass
 from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
+from canao.extent import is_symbolic
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.choose.layer_task import Chooser, PrepareTasks, choose_by_model, prepare_nothing
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
 from canao.lowering.print_unit import plan_memory, print_unit
-from canao.lowering.specs import tensor_specs
+from canao.lowering.specs import sizes_spec, tensor_specs
 from canao.machine.opencl_device import DeviceKind, DeviceModel
 from canao.machine.processor import VectorUnit
 from canao.program import Counts, FastProduct, KernelSpec, Program, Rewrite
@@ -142,7 +143,8 @@ def lower(
     first = [lowering.calls.index(n) for n in range(len(lowering.kernels))]
     return Program(
         source=unit.source,
-        inputs=inputs,
+        inputs=(*inputs, *sizes_spec(lowering.symbols)),
+        symbols=lowering.symbols,
         outputs=outputs,
         weights=weights,
         prepare=str(ModuleOp([prepare.clone()])),
@@ -242,4 +244,4 @@ def _elements_used(value: SSAValue) -> int:
         if not isinstance(op, CanaoOp) or op.access_pattern() is not AccessPattern.GATHER:
             return size
         looked_up += prod(shape_of(op.results[0]))
-    return min(size, looked_up)
+    return looked_up if is_symbolic(looked_up) else min(size, looked_up)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute
 
 from canao.dialects.canao.source import dtype_of_element
+from canao.dialects.canao.symbolic import shape_of_type, symbols_of
+from canao.extent import Symbol, stored_extent
 from canao.program import TensorSpec
 
 
@@ -17,5 +19,12 @@ def tensor_specs(prefix: str, types: Iterable[Attribute]) -> tuple[TensorSpec, .
     for n, kind in enumerate(types):
         assert isinstance(kind, TensorType)
         dtype = dtype_of_element(kind.element_type).name
-        specs.append(TensorSpec(f"{prefix}{n}", dtype, kind.get_shape()))
+        shape = shape_of_type(kind)
+        lengths = shape if symbols_of(shape) else ()
+        specs.append(TensorSpec(f"{prefix}{n}", dtype, tuple(map(stored_extent, shape)), lengths))
     return tuple(specs)
+
+
+def sizes_spec(symbols: Sequence[Symbol]) -> tuple[TensorSpec, ...]:
+    """The input that has the values of symbols; none where there are no symbols."""
+    return (TensorSpec("sizes", "int64", (len(symbols),)),) if symbols else ()

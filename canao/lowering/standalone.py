@@ -16,7 +16,7 @@ from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.print_unit import plan_memory, print_unit
 from canao.lowering.schedules.schedule import Schedule
-from canao.lowering.specs import tensor_specs
+from canao.lowering.specs import sizes_spec, tensor_specs
 from canao.program import Counts, KernelSpec, Program
 from canao.transforms.halve_storage import half_values, halves_of, set_halves
 from canao.transforms.name_layers import copy_name, layer_name
@@ -50,7 +50,11 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
     halves = half_values([layer])
     return Program(
         source=unit.source,
-        inputs=tensor_specs("input", [_type_in_memory(v, halves) for v in inputs]),
+        inputs=(
+            *tensor_specs("input", [_type_in_memory(v, halves) for v in inputs]),
+            *sizes_spec(lowering.symbols),
+        ),
+        symbols=lowering.symbols,
         outputs=tensor_specs("output", [_type_in_memory(v, halves) for v in layer.outs]),
         weights=tensor_specs("weight", prepared),
         prepare=str(ModuleOp([functions["prepare"].clone()])),

@@ -73,6 +73,14 @@ def prove(program: Program, plan: Plan, name: str = "") -> Proof:
     return found
 
 
+def prove_bounds(program: Program, name: str = "") -> None:
+    """Proves that every access stays within its array; `IllegalScheduleError` otherwise."""
+    found = next(_Checker(program, Plan((), ()), ()).bounds(), None)
+    if found is not None:
+        what = f"schedule {name}" if name else "the schedule"
+        raise IllegalScheduleError(f"{what} is illegal: {found.message}; choose another")
+
+
 def check(program: Program, plan: Plan) -> Proof | Violation:
     """The proof of a plan, or the first violation."""
     times = timings(program, plan)

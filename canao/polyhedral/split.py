@@ -49,6 +49,18 @@ def split_with_rest(extent: int, tile: int) -> tuple[Segment, ...]:
     return (*whole, Segment(count * tile, 1, rest)) if rest else whole
 
 
+def tile_sizes(tile: int, lanes: int | None) -> tuple[int, ...]:
+    """Sizes of tiles of which every length can be made: each about half of the one before.
+
+    Along vectors of so many `lanes`, they are whole vectors.
+    """
+    sizes = [tile]
+    grain = lanes or 1
+    while sizes[-1] > grain:
+        sizes.append(-(-sizes[-1] // (2 * grain)) * grain)
+    return tuple(sizes)
+
+
 def vector_pieces(size: int, lanes: int) -> tuple[tuple[int, int], ...]:
     """Covers `size` points by vectors: (first point, width) with widths that are
     `lanes`, then falling powers of two.

@@ -44,6 +44,8 @@ _PASSES = {
     "lower-canao-to-affine": "canao.lowering.lower_canao_to_affine:LowerCanaoToAffinePass",
     "approximate-math": "canao.lowering.approximate_math:ApproximateMathPass",
     "plan-memory": "canao.lowering.plan_memory:PlanMemoryPass",
+    # what a module is for some sizes
+    "fix-extents": "canao.transforms.fix_extents:FixExtentsPass",
     # general ones, from xDSL
     "canonicalize": "xdsl.transforms.canonicalize:CanonicalizePass",
     "cse": "xdsl.transforms.common_subexpression_elimination:CommonSubexpressionElimination",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.passes import ModulePass
 
@@ -19,7 +19,9 @@ from canao.dialects.canao import LayerOp, MatmulOp, ReshapeOp, YieldOp
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.source import SourceOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import element_of, shape_of
+from canao.extent import is_symbolic, most
 from canao.transforms.name_layers import copy_name
 
 Shape = tuple[int, ...]
@@ -45,11 +47,20 @@ def _leading(layer: LayerOp) -> Shape | None:
     if len(found) != 1:
         return None
     (leading,) = found
-    if sum(extent > 1 for extent in leading) < 2:
+    if sum(most(extent) > 1 for extent in leading) < 2 or not _is_dense(leading):
         return None
     alike = all(_treats_rows_alike(op, leading) for op in block.ops)
     whole = all(_is_rows(a, leading) or _is_shared(a, leading) or _is_matrix(a) for a in block.args)
     return leading if alike and whole else None
+
+
+def _is_dense(leading: Shape) -> bool:
+    """Whether rows lie one after another: below the outermost dimension, all are full.
+
+    What depends on symbols lies in memory as if it were at its largest.
+    """
+    long = [extent for extent in leading if extent != 1]
+    return not any(map(is_symbolic, long[1:]))
 
 
 def _is_rows(value: SSAValue, leading: Shape) -> bool:
@@ -103,7 +114,7 @@ def _collapse(layer: LayerOp, leading: Shape) -> None:
         if isinstance(op, ReduceOp):
             flat[result] = add(type(op)(operands[0], [1]))
             continue
-        tensor = TensorType(element_of(result), _flattened(result, leading))
+        tensor = tensor_type(element_of(result), _flattened(result, leading))
         flat[result] = add(
             type(op).create(operands=operands, properties=op.properties, result_types=[tensor])
         )

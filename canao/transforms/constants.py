@@ -11,18 +11,24 @@ import numpy.typing as npt
 from xdsl.builder import Builder
 from xdsl.ir import Block, Operation, OpResult, SSAValue
 
-from canao.dialects.canao import BroadcastOp, ConstantOp
+from canao.dialects.canao import BroadcastOp, ConstantOp, SliceOp
 from canao.dialects.canao.source import dtype_of_element
+from canao.dialects.canao.symbolic import symbols_of
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import CanaoOp
+from canao.extent import most
 
 
 def is_constant_expression(value: SSAValue) -> bool:
-    """Whether a value depends on weights and constants only, so not on the inputs."""
+    """Whether a value depends on weights and constants only, so not on the inputs.
+
+    Nor on their sizes: what depends on symbols is none.
+    """
     pending, seen = [value], {value}
     while pending:
-        owner = pending.pop().owner
-        if not isinstance(owner, CanaoOp):
+        current = pending.pop()
+        owner = current.owner
+        if not isinstance(owner, CanaoOp) or symbols_of(shape_of(current)):
             return False
         fresh = [v for v in owner.operands if v not in seen]
         seen.update(fresh)
@@ -34,7 +40,9 @@ def constant_expressions(block: Block) -> set[SSAValue]:
     """The values of a block for which `is_constant_expression` holds, found in one pass."""
     found: set[SSAValue] = set()
     for op in block.ops:
-        if isinstance(op, CanaoOp) and all(v in found for v in op.operands):
+        if not isinstance(op, CanaoOp) or not all(v in found for v in op.operands):
+            continue
+        if not any(symbols_of(shape_of(result)) for result in op.results):
             found.update(op.results)
     return found
 
@@ -58,8 +66,24 @@ def constant_array(value: SSAValue) -> npt.NDArray[Any] | None:
     if isinstance(owner, ConstantOp):
         return owner.array()
     if isinstance(owner, BroadcastOp) and isinstance(owner.operand.owner, ConstantOp):
+        if symbols_of(shape_of(value)):
+            return None
         return np.broadcast_to(owner.operand.owner.array(), shape_of(value))
     return None
+
+
+def prefix_array(value: SSAValue) -> npt.NDArray[Any] | None:
+    """The elements of a constant at the largest sizes of a value that is the front part of it.
+
+    At smaller sizes the value holds the first ones along each dimension. None for other values.
+    """
+    owner = value.owner
+    if not isinstance(owner, SliceOp):
+        return constant_array(value) if not symbols_of(shape_of(value)) else None
+    whole = constant_array(owner.operand) if not symbols_of(shape_of(owner.operand)) else None
+    if whole is None or any(owner.starts.get_values()) or set(owner.steps.get_values()) != {1}:
+        return None
+    return whole[tuple(slice(most(extent)) for extent in shape_of(value))]
 
 
 def splat_value(value: SSAValue) -> float | None:

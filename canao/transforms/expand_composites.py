@@ -32,6 +32,7 @@ from canao.dialects.canao import (
 from canao.dialects.canao.defined import DefinedOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import Decomposable
+from canao.extent import most
 from canao.transforms.law_uses import Recorded, Uses
 
 
@@ -69,7 +70,7 @@ class DivideAfterProduct(RewritePattern):
         if not isinstance(element_of(op.result), AnyFloat):
             return
         columns = shape_of(op.rhs)
-        if columns[-1] >= columns[-2] or not quotient.result.has_one_use():
+        if most(columns[-1]) >= most(columns[-2]) or not quotient.result.has_one_use():
             return
         product = MatmulOp(quotient.lhs, op.rhs)
         if _is_normal(quotient.rhs):

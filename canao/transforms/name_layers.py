@@ -20,6 +20,7 @@ from xdsl.passes import ModulePass
 from canao.dialects.canao import LayerOp, WeightOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Decomposable, Indexed
+from canao.extent import volume
 
 _NAME, _PARTS = "canao.name", "canao.parts"
 """Attributes of a layer: its name, and its operations in words."""
@@ -175,7 +176,7 @@ class _Description:
         ops = [phrase.op for phrase in phrases]
         products = [cast(Indexed, op) for op in ops if _is_contraction(op)]
         if products:
-            largest = max(products, key=lambda op: op.iteration_space().points)
+            largest = max(products, key=lambda op: volume(op.iteration_space().extents))
             return self._product_sizes(largest)
         mixing = [op for op in ops if isinstance(op, Decomposable) and op.mixed_axes()]
         if mixing:
@@ -206,7 +207,13 @@ class _Description:
 
 
 def _joined(words: Sequence[str], sizes: Sequence[int]) -> str:
-    return "_".join([*words, "x".join(map(str, sizes)) or "1"])
+    return "_".join([*words, "x".join(map(_size_word, sizes)) or "1"])
+
+
+def _size_word(extent: int) -> str:
+    """A size in a name; that of a symbol is what the symbol is called, of other extents `n`."""
+    text = str(extent)
+    return text if (text.isascii() and text.isidentifier()) or text.isdigit() else "n"
 
 
 def _shortened(phrases: Sequence[_Phrase], most: int) -> list[str]:

@@ -65,7 +65,7 @@ def _is_narrow(type_: Attribute) -> bool:
 def _widened(type_: Attribute) -> Attribute:
     if not isinstance(type_, TensorType) or not _is_narrow(type_):
         return type_
-    return TensorType(i64, type_.get_shape())
+    return TensorType(i64, type_.get_shape(), type_.encoding)
 
 
 def _holds(wide: Attribute, narrow: Attribute) -> bool:

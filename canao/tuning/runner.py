@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -275,9 +275,9 @@ def _job_entry(entry: Entry) -> dict[str, Any]:
         "threads": program.threads,
         "arena_bytes": program.arena_bytes,
         "calls": len(program.calls),
-        "inputs": [asdict(spec) for spec in program.inputs],
-        "outputs": [asdict(spec) for spec in program.outputs],
-        "weights": [asdict(spec) for spec in program.weights],
+        "inputs": [spec.in_memory() for spec in program.inputs],
+        "outputs": [spec.in_memory() for spec in program.outputs],
+        "weights": [spec.in_memory() for spec in program.weights],
         "prepare": program.prepare,
         "opencl": None if entry.device is None else Job.of(program, entry.device).to_json(),
     }

@@ -164,7 +164,7 @@ class Tuner:
 
         Where what won in other sizes is just that choice, nothing is left to decide.
         """
-        if model_seconds(task) < _WORTH_SECONDS:
+        if task.varies or model_seconds(task) < _WORTH_SECONDS:
             return False
         candidates = self._candidates(task)
         if self.mode == "full" or len(candidates) == 1 or self.database.find(self._key(task)):

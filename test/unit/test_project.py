@@ -40,6 +40,8 @@ LEVELS = (
     {"transforms"},
     {"dialects", "interpreters", "polyhedral"},
     {"files", "machine", "program"},
+    {"extent"},
+    {"extent"},
     {"errors", "package"},
 )
 _HEAVY = ("torch", "torch_mlir", "transformers", "islpy", "xdsl")

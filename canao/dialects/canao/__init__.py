@@ -76,6 +76,7 @@ from canao.dialects.canao.rounding import (
     TruncOp,
 )
 from canao.dialects.canao.source import ConstantOp, WeightOp
+from canao.dialects.canao.symbolic import ExtentsAttr
 
 
 def _operations(*modules: ModuleType) -> tuple[type[ElementwiseOp], ...]:
@@ -118,7 +119,7 @@ Canao = Dialect(
         LayerOp,
         YieldOp,
     ],
-    [],
+    [ExtentsAttr],
 )
 
 __all__ = [

@@ -12,6 +12,7 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from canao.dialects.canao.elementwise import AddOp, SubOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import broadcast_map, broadcast_shapes, element_of, shape_of
 from canao.dialects.interfaces import AccessPattern, Indexed, IterationSpace, Laws, SignOfZero
 
@@ -43,7 +44,7 @@ class MatmulOp(IRDLOperation, Indexed):
 
     def __init__(self, lhs: SSAValue, rhs: SSAValue) -> None:
         shape = matmul_shape(shape_of(lhs), shape_of(rhs))
-        super().__init__(operands=[lhs, rhs], result_types=[TensorType(element_of(lhs), shape)])
+        super().__init__(operands=[lhs, rhs], result_types=[tensor_type(element_of(lhs), shape)])
 
     def access_pattern(self) -> AccessPattern:
         return AccessPattern.CONTRACT

@@ -10,6 +10,7 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def
 from xdsl.utils.exceptions import VerifyException
 
 from canao.dialects.canao.elementwise import ElementwiseOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import NARROW_INTEGERS, element_of, i64, is_float, shape_of
 from canao.dialects.interfaces import SignOfZero
 
@@ -25,7 +26,7 @@ class CastOp(ElementwiseOp):
     assembly_format = "$operand attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, operand: SSAValue, element: Attribute) -> None:
-        super().__init__(operands=[operand], result_types=[TensorType(element, shape_of(operand))])
+        super().__init__(operands=[operand], result_types=[tensor_type(element, shape_of(operand))])
 
     def computations(self) -> int:
         return 0
@@ -54,7 +55,7 @@ class WrapOp(ElementwiseOp):
         super().__init__(
             operands=[operand],
             properties={"to": to},
-            result_types=[TensorType(i64, shape_of(operand))],
+            result_types=[tensor_type(i64, shape_of(operand))],
         )
 
     def computations(self) -> int:

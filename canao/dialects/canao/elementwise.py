@@ -21,6 +21,7 @@ from xdsl.irdl import (
 from xdsl.traits import Commutative, Pure
 from xdsl.utils.exceptions import VerifyException
 
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import (
     broadcast_map,
     broadcast_shapes,
@@ -89,7 +90,7 @@ class UnaryOp(ElementwiseOp, ABC):
 
     def __init__(self, operand: SSAValue) -> None:
         element = self.result_element([operand])
-        super().__init__(operands=[operand], result_types=[TensorType(element, shape_of(operand))])
+        super().__init__(operands=[operand], result_types=[tensor_type(element, shape_of(operand))])
 
 
 class PartialOp(UnaryOp, ABC):
@@ -109,7 +110,7 @@ class BinaryOp(ElementwiseOp, ABC):
     def __init__(self, lhs: SSAValue, rhs: SSAValue) -> None:
         shape = broadcast_shapes([shape_of(lhs), shape_of(rhs)])
         element = self.result_element([lhs, rhs])
-        super().__init__(operands=[lhs, rhs], result_types=[TensorType(element, shape)])
+        super().__init__(operands=[lhs, rhs], result_types=[tensor_type(element, shape)])
 
     def verify_(self) -> None:
         if element_of(self.lhs) != element_of(self.rhs):
@@ -246,7 +247,7 @@ class CompareOp(BinaryOp):
         super(BinaryOp, self).__init__(
             operands=[lhs, rhs],
             properties={"predicate": StringAttr(str(predicate))},
-            result_types=[TensorType(i1, shape)],
+            result_types=[tensor_type(i1, shape)],
         )
 
     @classmethod
@@ -385,7 +386,7 @@ class SelectOp(ElementwiseOp):
         shape = broadcast_shapes([shape_of(condition), shape_of(lhs), shape_of(rhs)])
         super().__init__(
             operands=[condition, lhs, rhs],
-            result_types=[TensorType(element_of(lhs), shape)],
+            result_types=[tensor_type(element_of(lhs), shape)],
         )
 
     def decides_by(self, operand: int) -> bool:

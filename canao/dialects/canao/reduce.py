@@ -22,6 +22,7 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from canao.dialects.canao.elementwise import AddOp, MaximumOp, MinimumOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import element_of, normalise_axis, shape_of
 from canao.dialects.interfaces import (
     AccessPattern,
@@ -62,7 +63,7 @@ class ReduceOp(IRDLOperation, Indexed, ABC):
         super().__init__(
             operands=[operand],
             properties={"axes": DenseArrayBase.from_list(i64, kept)},
-            result_types=[TensorType(element_of(operand), out)],
+            result_types=[tensor_type(element_of(operand), out)],
         )
 
     def axis_numbers(self) -> tuple[int, ...]:

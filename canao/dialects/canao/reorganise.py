@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from math import ceil, prod
+from operator import mul
 from typing import ClassVar
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, TensorType, i64
@@ -21,6 +23,7 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import (
     broadcast_map,
     broadcast_shapes,
@@ -36,6 +39,7 @@ from canao.dialects.interfaces import (
     Reorganising,
     SignOfZero,
 )
+from canao.extent import is_symbolic
 
 
 def _ints(values: Sequence[int]) -> DenseArrayBase:
@@ -46,18 +50,37 @@ def reindex(source: Sequence[int], target: Sequence[int]) -> AffineMap:
     """Maps an index of shape `target` to the index of `source` at the same
     place in row-major order. Both shapes hold as many elements.
 
-    Equal runs of the shapes are mapped straight through, so that a reshape
-    which only adds or drops dimensions of length 1 needs no division.
+    Runs of dimensions that hold as many elements are mapped apart, so that a reshape
+    needs divisions only where it cuts or joins dimensions. `UndecidedError` where it would
+    divide by what depends on symbols.
     """
-    position: AffineExpr = AffineConstantExpr(0)
-    for d, extent in enumerate(target):
-        position = position * extent + AffineDimExpr(d)
     results: list[AffineExpr] = []
-    stride = prod(source)
-    for extent in source:
-        stride = stride // extent if extent else 0
-        results.append((position // stride if stride > 1 else position) % extent)
+    for own, others in _runs(source, target):
+        position: AffineExpr = AffineConstantExpr(0)
+        for number, d in enumerate(d for d in others if target[d] != 1):
+            outer = position * int(target[d]) if number else position
+            position = outer + AffineDimExpr(d)
+        for number, extent in enumerate(own):
+            stride = prod(map(int, own[number + 1 :]))
+            place = position // stride if stride > 1 else position
+            results.append(place % max(int(extent), 1) if number else place)
     return AffineMap(len(target), 0, tuple(results))
+
+
+def _runs(
+    source: Sequence[int], target: Sequence[int]
+) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+    """The shortest runs of dimensions of two shapes that hold as many elements.
+
+    Each has the extents of the source and the numbers of the dimensions of the target.
+    """
+    reached = list(accumulate(target, mul, initial=1))
+    first = second = 0
+    for end, size in enumerate(accumulate(source, mul), start=1):
+        if size in reached[second:]:
+            other = reached.index(size, second)
+            yield source[first:end], range(second, other)
+            first, second = end, other
 
 
 class MovingOp(IRDLOperation, Reorganising):
@@ -91,7 +114,7 @@ class TransposeOp(MovingOp):
         super().__init__(
             operands=[operand],
             properties={"permutation": _ints(axes)},
-            result_types=[TensorType(element_of(operand), [shape[a] for a in axes])],
+            result_types=[tensor_type(element_of(operand), [shape[a] for a in axes])],
         )
 
     def axes(self) -> tuple[int, ...]:
@@ -125,7 +148,7 @@ class ReshapeOp(MovingOp):
     assembly_format = "$operand attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, operand: SSAValue, shape: Sequence[int]) -> None:
-        super().__init__(operands=[operand], result_types=[TensorType(element_of(operand), shape)])
+        super().__init__(operands=[operand], result_types=[tensor_type(element_of(operand), shape)])
 
     def iteration_space(self) -> IterationSpace:
         return self._space(reindex(shape_of(self.operand), shape_of(self.result)))
@@ -163,7 +186,7 @@ class SliceOp(MovingOp):
         super().__init__(
             operands=[operand],
             properties={"starts": _ints(starts), "steps": _ints(steps or [1] * len(starts))},
-            result_types=[TensorType(element_of(operand), sizes)],
+            result_types=[tensor_type(element_of(operand), sizes)],
         )
 
     def iteration_space(self) -> IterationSpace:
@@ -185,7 +208,8 @@ class SliceOp(MovingOp):
         if not len(shape) == len(out) == len(starts) == len(steps):
             raise VerifyException("starts, steps, operand and result must have one rank")
         for start, step, size, extent in zip(starts, steps, out, shape, strict=True):
-            if step < 1 or start < 0 or (size and start + (size - 1) * step >= extent):
+            some = is_symbolic(size) or size
+            if step < 1 or start < 0 or (some and start + (size - 1) * step >= extent):
                 raise VerifyException(
                     f"slice from {start} by {step} of {size} leaves an extent of {extent}"
                 )
@@ -199,7 +223,7 @@ class BroadcastOp(MovingOp):
     assembly_format = "$operand attr-dict `:` functional-type(operands, results)"
 
     def __init__(self, operand: SSAValue, shape: Sequence[int]) -> None:
-        super().__init__(operands=[operand], result_types=[TensorType(element_of(operand), shape)])
+        super().__init__(operands=[operand], result_types=[tensor_type(element_of(operand), shape)])
 
     def access_pattern(self) -> AccessPattern:
         return AccessPattern.BROADCAST
@@ -236,7 +260,7 @@ class ConcatOp(IRDLOperation, CanaoOp):
         super().__init__(
             operands=[inputs],
             properties={"axis": IntegerAttr(axis, i64)},
-            result_types=[TensorType(element_of(inputs[0]), shape)],
+            result_types=[tensor_type(element_of(inputs[0]), shape)],
         )
 
     def access_pattern(self) -> AccessPattern:
@@ -288,7 +312,7 @@ class GatherOp(IRDLOperation, CanaoOp):
         rest = shape_of(table)[len(indices) :]
         super().__init__(
             operands=[table, indices],
-            result_types=[TensorType(element_of(table), (*picked, *rest))],
+            result_types=[tensor_type(element_of(table), (*picked, *rest))],
         )
         self._check_rows()
 
@@ -336,7 +360,7 @@ class PackOp(IRDLOperation, CanaoOp):
         super().__init__(
             operands=[operand],
             properties={"panel": IntegerAttr(panel, i64)},
-            result_types=[TensorType(element_of(operand), (ceil(n / panel), k, panel))],
+            result_types=[tensor_type(element_of(operand), (ceil(n / panel), k, panel))],
         )
 
     def access_pattern(self) -> AccessPattern:

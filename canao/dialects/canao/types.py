@@ -9,6 +9,8 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineExpr, AffineMap
 from xdsl.utils.exceptions import VerifyException
 
+from canao.dialects.canao.symbolic import shape_of_type
+
 i1 = IntegerType(1)
 i8 = IntegerType(8)
 i16 = IntegerType(16)
@@ -28,8 +30,8 @@ def tensor_of(value: SSAValue) -> TensorType[Attribute]:
 
 
 def shape_of(value: SSAValue) -> tuple[int, ...]:
-    """The static shape of a tensor value."""
-    return tensor_of(value).get_shape()
+    """The shape of a tensor value; an extent may depend on symbols."""
+    return shape_of_type(tensor_of(value))
 
 
 def element_of(value: SSAValue) -> Attribute:

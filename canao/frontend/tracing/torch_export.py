@@ -10,18 +10,28 @@ from importlib import import_module
 from typing import Any
 
 import torch
+import torch.fx.experimental._config as export_config
 from torch import nn
+from torch._dynamo.exc import UserError
 from torch.export import ExportedProgram
 from torch.export.graph_signature import OutputKind
 from torch.fx import Node
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from canao.errors import CanaoError, UnsupportedModelError, UnsupportedOpError
+from canao.frontend.auto_shapes import DynamicShapes
 from canao.frontend.convention import split_example
 from canao.frontend.dtypes import storage_problem
 from canao.frontend.module import inference_model, parameter_names
 from canao.frontend.tracing.check_tensors import check_example, check_weights
 from canao.frontend.tracing.decompositions import DECOMPOSITIONS
+from canao.frontend.tracing.dynamic_shapes import (
+    asked_shapes,
+    dim_names,
+    smallest,
+    smallest_results,
+    varied,
+)
 from canao.frontend.tracing.refused import check_shapes_are_known, hint_for
 from canao.frontend.tracing.source_location import source_location, whole_stacks
 from canao.frontend.tracing.strided import check_strided
@@ -65,28 +75,65 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def export_program(model: nn.Module, example_inputs: object) -> ExportedProgram:
-    """`torch.export` of the model as it runs in inference; the model stays as it is."""
+def export_program(
+    model: nn.Module, example_inputs: object, dynamic_shapes: DynamicShapes = None
+) -> tuple[ExportedProgram, dict[str, str]]:
+    """`torch.export` of the model as it runs in inference; the model stays as it is.
+
+    With it the names of the dimensions that `dynamic_shapes` asks for, by those of its symbols.
+    """
     args, kwargs = _each_its_own(split_example(example_inputs))
     if any(isinstance(t, torch.Tensor) and storage_problem(t) for t in tree_leaves((args, kwargs))):
         check_example(parameter_names(model), args, kwargs)
     with _one_trace_at_a_time:
         model = inference_model(model)
+        dims = asked_shapes(model, args, kwargs, dynamic_shapes)
+    args, kwargs = varied(args, kwargs, parameter_names(model), dims)
     with _one_trace_at_a_time, _unchanged(model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with whole_stacks():
-                return torch.export.export(model, args, kwargs, strict=False)
+                program = _exported(model, args, kwargs, dims)
+                return program, dim_names(program, dims)
         except CanaoError:
             raise
         except Exception as error:
             check_example(parameter_names(model), args, kwargs)
             check_weights(model)
+            if dims is not None:
+                raise UnsupportedModelError(
+                    f"torch.export cannot trace {type(model).__name__} with these dynamic shapes: "
+                    f"{first_line(error)}; name other dimensions, or compile for fixed shapes"
+                ) from error
             raise UnsupportedModelError(
                 f"torch.export cannot trace {type(model).__name__}: {first_line(error)}; check "
                 "that model(*example) runs, that control flow does not depend on values, and that "
                 "caches are off (use_cache=False)"
             ) from error
+
+
+def _exported(
+    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dims: Any
+) -> ExportedProgram:
+    """The exported program; where PyTorch guards against sizes of 1 and 2, without these guards.
+
+    The model is run at the smallest sizes to see that it gives there what the program does.
+    """
+    if dims is None:
+        return torch.export.export(model, args, kwargs, strict=False)
+    try:
+        program = torch.export.export(model, args, kwargs, dynamic_shapes=dims, strict=False)
+    except UserError:
+        with export_config.patch(backed_size_oblivious=True):  # pyright: ignore[reportAttributeAccessIssue]
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=dims, strict=False)
+    args, kwargs = smallest(args, kwargs, parameter_names(model), dims)
+    wanted = [tuple(getattr(leaf, "shape", ())) for leaf in tree_leaves(model(*args, **kwargs))]
+    if wanted != smallest_results(program):
+        raise UnsupportedModelError(
+            "the model does something else at the smallest sizes of its dynamic shapes; give them "
+            "a larger minimum: torch.export.Dim('sequence', min=2, max=512)"
+        )
+    return program
 
 
 def mlir_name(target: object) -> str:
@@ -118,7 +165,23 @@ def _is_region(node: Node) -> bool:
 
 
 def _unconverted(program: ExportedProgram) -> list[Node]:
-    return [node for node in _calls(program) if mlir_name(node.target) not in CONVERSIONS]
+    return [
+        node
+        for node in _calls(program)
+        if mlir_name(node.target) not in CONVERSIONS and not _computes_sizes(node)
+    ]
+
+
+def _computes_sizes(node: Node) -> bool:
+    """Whether a node computes with sizes, or checks them, instead of tensors.
+
+    What must hold of sizes, the ranges of dimensions say, and calls are checked by them.
+    """
+    value = node.meta.get("val")
+    if isinstance(value, torch.SymInt | torch.SymBool | torch.SymFloat | bool | int):
+        return True
+    name = getattr(node.target, "__name__", str(node.target))
+    return name.startswith(("_assert_scalar", "sym_constrain_range"))
 
 
 def _decompositions(targets: Sequence[object]) -> dict[Any, Callable[..., Any]]:

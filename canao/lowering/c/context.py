@@ -196,15 +196,18 @@ class FunctionPrinter:
 
     def print_block(self, block: Block) -> None:
         """Prints all ops of a block."""
-        printers = self.unit.printers
         for op in block.ops:
-            printer = printers.get(type(op))
-            try:
-                if printer is None:
-                    raise Unprintable("it has no form in C; lower it before printing")
-                printer(self, op)
-            except Unprintable as reason:
-                raise self.error(op, str(reason)) from reason
+            self.print_op(op)
+
+    def print_op(self, op: Operation) -> None:
+        """Prints one op."""
+        printer = self.unit.printers.get(type(op))
+        try:
+            if printer is None:
+                raise Unprintable("it has no form in C; lower it before printing")
+            printer(self, op)
+        except Unprintable as reason:
+            raise self.error(op, str(reason)) from reason
 
     def error(self, op: Operation, reason: str) -> VerificationError:
         """An error that says where `op` is."""

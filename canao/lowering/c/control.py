@@ -214,24 +214,53 @@ def print_body(fn: FunctionPrinter, block: Block) -> None:
     fn.carried.pop()
 
 
-def trip_counts(fn: FunctionPrinter, op: affine.ParallelOp) -> list[int]:
-    """Iterations of a parallel loop along each dimension."""
-    if op.map_operands or op.results:
-        raise Unprintable("a parallel loop with variable bounds or with results")
+def trip_counts(fn: FunctionPrinter, op: affine.ParallelOp) -> list[int | str]:
+    """Iterations of a parallel loop along each dimension: numbers, or variables that hold them."""
+    if op.results:
+        raise Unprintable("a parallel loop with results")
+    operands = [fn.linear(value) for value in op.map_operands]
     lower = _constant_results(op.lowerBoundsMap, fn)
-    upper = _constant_results(op.upperBoundsMap, fn)
+    upper = subscripts(fn).results(op.upperBoundsMap.data, operands)
     steps = [step.value.data for step in op.steps]
     if not len(lower) == len(upper) == len(steps) == len(op.body.block.args):
         raise Unprintable("a parallel loop needs one lower and one upper bound a dimension")
-    return [
-        max(0, -(-(end - start) // step))
-        for start, end, step in zip(lower, upper, steps, strict=True)
-    ]
+    counts: list[int | str] = []
+    for start, end, step in zip(lower, upper, steps, strict=True):
+        if not end.terms:
+            counts.append(max(0, -(-(end.constant - start) // step)))
+            continue
+        if (start, step) != (0, 1) or not str(end).isidentifier():
+            raise Unprintable("a parallel loop whose variable bound is no value, from 0 by 1")
+        counts.append(str(end))
+    return counts
+
+
+def fixed_counts(fn: FunctionPrinter, op: affine.ParallelOp) -> list[int]:
+    """The same where all are numbers."""
+    counts = [n for n in trip_counts(fn, op) if isinstance(n, int)]
+    if len(counts) != len(op.body.block.args):
+        raise Unprintable("a parallel loop with variable bounds")
+    return counts
+
+
+def task_count(fn: FunctionPrinter, op: affine.ParallelOp) -> str:
+    """The number of iterations of a parallel loop, as an expression."""
+    counts = trip_counts(fn, op)
+    fixed = prod(n for n in counts if isinstance(n, int))
+    factors = [n for n in counts if isinstance(n, str)]
+    return " * ".join([*factors, *([str(fixed)] if fixed != 1 or not factors else [])])
 
 
 def bind_counters(fn: FunctionPrinter, op: affine.ParallelOp, counter: str) -> int:
-    """Defines the induction variables by a variable that counts all iterations, and these."""
-    extents = trip_counts(fn, op)
+    """Defines the induction variables by a variable that counts all iterations, and these.
+
+    Returns how many iterations there are; 1 where that is known only when running.
+    """
+    counts = trip_counts(fn, op)
+    extents = [n for n in counts if isinstance(n, int)]
+    if len(extents) != len(counts):
+        _bind_when_running(fn, op, counts, counter)
+        return 1
     lower = _constant_results(op.lowerBoundsMap, fn)
     steps = [step.value.data for step in op.steps]
     block = op.body.block
@@ -252,6 +281,24 @@ def bind_counters(fn: FunctionPrinter, op: affine.ParallelOp, counter: str) -> i
             fn.uses_task = fn.uses_task or counter in text
             fn.line(f"const {ELEMENTS['index'].c} {name} = {text};")
     return total
+
+
+def _bind_when_running(
+    fn: FunctionPrinter, op: affine.ParallelOp, counts: Sequence[int | str], counter: str
+) -> None:
+    """The same for counts of which some are variables, the last one fastest."""
+    ctype = ELEMENTS["index"].c
+    fn.uses_task = True
+    arguments = list(zip(op.body.block.args, counts, strict=True))
+    rest = counter
+    for n, (argument, count) in reversed(list(enumerate(arguments))):
+        name = fn.bind(argument, "i")
+        fn.bounds[name] = (0, None if isinstance(count, str) else max(count - 1, 0))
+        fn.line(f"const {ctype} {name} = {rest if n == 0 else f'{rest} % {count}'};")
+        if n > 0:
+            left = fn.fresh("n")
+            fn.line(f"const {ctype} {left} = {rest} / {count};")
+            rest = left
 
 
 PRINTERS: dict[type[Operation], OpPrinter] = {

@@ -106,8 +106,17 @@ def _steps(calls: tuple[Call, ...], kernels: dict[str, PrintedFunction]) -> str:
             f"  {kernel.name}({arguments});",
             "}",
         ]
-        rows.append(f"  {{canao_step_{number}, {kernel.tasks}}},")
-    table = ["CANAO_TABLE canao_step canao_steps[CANAO_CALLS + 1] = {", *rows, "  {0, 0},", "};"]
+        count = "0"
+        if kernel.counter:
+            count = f"canao_count_{number}"
+            functions += [
+                f"static long {count}(void *ctx) {{",
+                "  canao_context *const c = (canao_context *)ctx;",
+                f"  return {kernel.counter}({call.arguments[-1].c});",
+                "}",
+            ]
+        rows.append(f"  {{canao_step_{number}, {kernel.tasks}, {count}}},")
+    table = ["CANAO_TABLE canao_step canao_steps[CANAO_CALLS + 1] = {", *rows, "  {0, 0, 0},", "};"]
     return "\n".join([*functions, *table])
 
 

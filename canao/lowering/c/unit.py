@@ -42,6 +42,8 @@ class PrintedFunction:
     text: str
     tasks: int = 1
     """How many tasks a kernel has; any thread may run any of them."""
+    counter: str = ""
+    """The function of the sizes that says how many, if that is known only when running."""
     scratch_bytes: int = 0
     checks: bool = False
     """Whether it has assertions."""
@@ -104,7 +106,30 @@ class Functions:
         head = self._head(fn, name, parameters)
         text = "\n".join([comment(description(function) or [name]), *head, *fn.lines, "}"])
         checks = any(isinstance(op, cf.AssertOp) for op in function.walk())
-        return PrintedFunction(name, text, fn.tasks, fn.scratch_bytes, checks, fn.local_bytes)
+        counter, counting = self._counter(function, name)
+        return PrintedFunction(
+            name,
+            "\n\n".join([text, *counting]),
+            fn.tasks,
+            counter,
+            fn.scratch_bytes,
+            checks,
+            fn.local_bytes,
+        )
+
+    def _counter(self, function: FuncOp, name: str) -> tuple[str, list[str]]:
+        """The name and the text of the function that counts a kernel's tasks, if one is needed."""
+        ops = list(function.body.block.ops)
+        loop = next((op for op in ops if isinstance(op, affine.ParallelOp)), None)
+        if loop is None or not loop.map_operands:
+            return "", []
+        fn = self._printer(function.sym_name.data, {})
+        parameter = self._buffer(fn, function, function.args[-1], "")
+        for op in ops[: ops.index(loop)]:
+            fn.print_op(op)
+        count = control.task_count(fn, loop)
+        head = f"CANAO_KERNEL long {name}_tasks({parameter}) {{"
+        return f"{name}_tasks", ["\n".join([head, *fn.lines, f"  return {count};", "}"])]
 
     def _printer(self, symbol: str, names: dict[str, str]) -> FunctionPrinter:
         return FunctionPrinter(self.unit, symbol, names)

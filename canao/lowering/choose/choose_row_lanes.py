@@ -50,7 +50,7 @@ def _choose(row_lanes: RowLanes, stage: Stage, unit: VectorUnit, block: int) -> 
         tile[lane + 1], tile[lane] = register_tile(stage.extents[lane + 1], block, unit)
         keep = is_held(tile[lane + 1], tile[lane], unit)
     terms = _TERMS_A_SUM[is_product(stage)]
-    long = stage.anchor is not None and stage.extents[-1] > terms
+    long = stage.anchor is not None and stage.extents[-1] > terms and stage.is_fixed(-1)
     return StageSchedule(
         order, tuple(tile), lane, terms if long else None, layout=layout, keep=keep
     )

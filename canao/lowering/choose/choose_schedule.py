@@ -8,13 +8,14 @@ from math import ceil, prod
 
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao.types import element_of, shape_of
+from canao.dialects.canao.types import element_of
 from canao.dialects.interfaces import AccessPattern, Indexed
 from canao.lowering.choose.choose_row_lanes import choose_row_lanes
 from canao.lowering.choose.register_tiles import is_held, register_tile
 from canao.lowering.schedules.schedule import Packed, Schedule, StageSchedule
+from canao.lowering.stages.layout import stored_shape
 from canao.lowering.stages.packed_source import packed_source
-from canao.lowering.stages.reads import point_variables, shared_band, stage_reads
+from canao.lowering.stages.reads import point_variables, shared_band, stage_reads, stays_inside
 from canao.lowering.stages.row_lanes import RowLanes
 from canao.lowering.stages.stage import Stage
 from canao.machine.processor import Caches, VectorUnit
@@ -57,7 +58,8 @@ def choose_column_lanes(
     choice = _Choice(stages, {s.target for s in stages}, weights, unit, threads)
     packed: list[Packed] = []
     chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)
-    return Schedule(_choose_band(choice, chosen, bool(packed)), chosen, tuple(packed))
+    band = _choose_band(choice, chosen, bool(packed))
+    return Schedule(band, chosen, tuple(packed), tasks=_wanted_tasks(choice, band, bool(packed)))
 
 
 def _choose_stage(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:
@@ -85,7 +87,7 @@ def _strides(choice: _Choice, stage: Stage) -> list[list[int | None]]:
     variables = point_variables(stage)
     dims = [Index.of(v) for v in variables]
     reads = stage_reads(stage, choice.stored)
-    target = linearise(apply_map(stage.target_map, dims), shape_of(stage.target))
+    target = linearise(apply_map(stage.target_map, dims), stored_shape(stage.target))
     return [[*(r.stride(v) for r in reads), target.coefficient(v)] for v in variables]
 
 
@@ -94,7 +96,7 @@ def _vector_dimension(choice: _Choice, stage: Stage) -> int | None:
     best, best_score = None, 0.0
     for d, strides in enumerate(_strides(choice, stage)):
         extent = stage.extents[d]
-        if extent < 2:
+        if extent < 2 or not stays_inside(stage, d, choice.stored):
             continue
         reduced = d >= stage.parallel
         if reduced and d != len(stage.extents) - 1:
@@ -117,7 +119,8 @@ def _vector_dimension(choice: _Choice, stage: Stage) -> int | None:
 def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:
     """Register tile for a product: columns in vectors, rows broadcast."""
     columns, rows = stage.parallel - 1, stage.parallel - 2
-    vector = columns if stage.extents[columns] > 1 else None
+    wide = stage.extents[columns] > 1 and stays_inside(stage, columns, choice.stored)
+    vector = columns if wide else None
     if vector is None:
         fallback = _vector_dimension(choice, stage)
         if fallback is not None and fallback >= stage.parallel:
@@ -148,13 +151,15 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
 def _is_large(choice: _Choice, anchor: Indexed | None) -> bool:
     """Whether the right operand of a product comes from afar each time it is read."""
     assert anchor is not None
-    return prod(shape_of(anchor.operands[1])) * 4 > choice.unit.caches.nearest_bytes
+    return prod(stored_shape(anchor.operands[1])) * 4 > choice.unit.caches.nearest_bytes
 
 
 def _choose_block(stage: Stage) -> int | None:
     """Terms a block: few blocks, of one size where the terms can be divided so."""
     assert stage.anchor is not None
     terms = stage.extents[-1]
+    if not stage.is_fixed(stage.parallel):
+        return None
     fewest = ceil(terms / _TERMS_A_SUM)
     if fewest == 1 or element_of(stage.target) != element_of(stage.anchor.results[0]):
         return None
@@ -177,24 +182,43 @@ def _choose_band(
     """Task sizes: enough tasks for the threads, no more re-reading than needed."""
     stages = choice.stages
     band = shared_band(stages)
-    extents = stages[0].extents[:band]
+    first = stages[0]
+    extents = first.extents[:band]
     if not band:
         return ()
     if not streams_weights:
         return _small_tasks(choice, chosen, extents)
-    if band == stages[0].parallel and sum(packed_source(s) is not None for s in stages) > 1:
+    if band == first.parallel and sum(packed_source(s) is not None for s in stages) > 1:
         return _panel_tasks(choice, extents, chosen[0].tile[band - 1])
     if len(stages) > 1:
+        if not all(map(first.is_fixed, range(band))):
+            return _row_tasks(choice.unit.caches, extents, 1, 1)
         wanted = 1 if choice.threads == 1 else choice.threads * _ROW_TASKS_A_THREAD
         return _row_tasks(choice.unit.caches, extents, wanted, choice.threads)
     # Tasks of other columns read other panels: each comes into one processor's cache only.
     rows = _row_tasks(choice.unit.caches, extents[:-1], 1, 1)
-    tasks = prod(ceil(e / t) for e, t in zip(extents[:-1], rows, strict=True))
+    fixed = all(map(first.is_fixed, range(band - 1)))
+    tasks = prod(ceil(e / t) for e, t in zip(extents[:-1], rows, strict=True)) if fixed else 1
     width = chosen[0].tile[band - 1]
     panels = ceil(extents[-1] / width)
     wanted = 1 if choice.threads == 1 else choice.threads * _TASKS_A_THREAD
     groups = min(panels, ceil(wanted / tasks))
     return (*rows, min(extents[-1], ceil(panels / groups) * width))
+
+
+def _wanted_tasks(choice: _Choice, band: tuple[int, ...], streams_weights: bool) -> tuple[int, ...]:
+    """Tasks wanted along each dimension of the band, where rows are counted when the layer runs.
+
+    Threads share the rows of layers that need whole rows of a product; other products have tasks
+    for columns, and what reads no weights has tasks enough.
+    """
+    first, *others = choice.stages
+    rows = len(band) - 1
+    if not streams_weights or not others or choice.threads == 1:
+        return ()
+    if rows < 0 or first.is_fixed(rows) or rows == first.parallel - 1:
+        return ()
+    return (*(1 for _ in range(rows)), choice.threads * _ROW_TASKS_A_THREAD)
 
 
 def _panel_tasks(choice: _Choice, extents: Sequence[int], width: int) -> tuple[int, ...]:

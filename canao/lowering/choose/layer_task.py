@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import LayerOp
+from canao.extent import is_symbolic
 from canao.lowering.choose.choose_group import choose_group
 from canao.lowering.choose.choose_schedule import choose_column_lanes, choose_schedule
 from canao.lowering.schedules.schedule import Schedule
@@ -34,6 +35,11 @@ class LayerTask:
     """The OpenCL device that it runs on; threads of a processor if None."""
     name: str = "layer_1"
     """The name of its kernel, for people: unlike `key`, layers alike in two models may differ."""
+
+    @property
+    def varies(self) -> bool:
+        """Whether some length of it is known only when it runs: then the cost model decides."""
+        return any(is_symbolic(length) for stage in self.stages for length in stage.lengths)
 
     @property
     def weights(self) -> set[SSAValue]:

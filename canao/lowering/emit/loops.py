@@ -17,7 +17,7 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
-from xdsl.ir.affine import AffineConstantExpr, AffineMap
+from xdsl.ir.affine import AffineConstantExpr, AffineDimExpr, AffineMap
 
 from canao.polyhedral.index import Index, Variable
 
@@ -38,11 +38,18 @@ class Names:
 
 
 def loop(
-    block: Block, loops: Loops, names: Names, trips: int, body: Body, word: str | None = None
+    block: Block,
+    loops: Loops,
+    names: Names,
+    trips: int | SSAValue,
+    body: Body,
+    word: str | None = None,
+    most: int = 0,
 ) -> None:
     """Runs `body` for 0 to `trips` - 1; straight code where there is one trip.
 
-    `word` is what the variable is called, for people.
+    `word` is what the variable is called, for people; `most` is the largest number of trips
+    where they are known only when the kernel runs.
     """
 
     def carry_nothing(
@@ -51,32 +58,37 @@ def loop(
         body(inner, inside, at)
         return ()
 
-    carrying_loop(block, loops, names, trips, (), carry_nothing, word)
+    carrying_loop(block, loops, names, trips, (), carry_nothing, word, most=most)
 
 
 def carrying_loop(
     block: Block,
     loops: Loops,
     names: Names,
-    trips: int,
+    trips: int | SSAValue,
     carried: Sequence[SSAValue],
     body: CarryingBody,
     word: str | None = None,
     results: Sequence[str] = (),
+    most: int = 0,
 ) -> Sequence[SSAValue]:
     """Runs `body` with values carried from trip to trip; returns the last ones.
 
-    `word` is what the variable is called, `results` are what the values are.
+    `word` is what the variable is called, `results` are what the values are; `most` is as for
+    `loop`.
     """
     if trips == 1:
         return body(block, loops, Index(), carried)
-    variable = names.variable(trips)
+    # A loop of one trip at most is one that may have none: its variable is no constant.
+    variable = names.variable(trips if isinstance(trips, int) else max(most, 2))
     types: list[Attribute] = [v.type for v in carried]
     inner = Block(arg_types=[IndexType(), *types])
     inner.args[0].name_hint = word
     inside = {**loops, variable: inner.args[0]}
     inner.add_op(affine.YieldOp.get(*body(inner, inside, Index.of(variable), inner.args[1:])))
-    op = affine.ForOp.from_region([], [], carried, types, 0, trips, Region(inner))
+    ends = [] if isinstance(trips, int) else [trips]
+    end = trips if isinstance(trips, int) else AffineMapAttr(AffineMap.identity(1))
+    op = affine.ForOp.from_region([], ends, carried, types, 0, end, Region(inner))
     block.add_op(op)
     for result, name in zip(op.results, results, strict=False):
         result.name_hint = name
@@ -86,38 +98,55 @@ def carrying_loop(
 def parallel(
     block: Block,
     names: Names,
-    trips: Sequence[int],
+    trips: Sequence[int | SSAValue],
     body: Callable[[Block, Loops, Sequence[Index]], None],
     words: Sequence[str] = (),
+    most: Sequence[int] = (),
 ) -> None:
     """One `affine.parallel` over 0 to `trips`, with at least one dimension."""
-    share(block, {}, names, list(trips) or [1], body, words)
+    share(block, {}, names, list(trips) or [1], body, words, most)
 
 
 def share(
     block: Block,
     loops: Loops,
     names: Names,
-    counts: Sequence[int],
+    counts: Sequence[int | SSAValue],
     body: Callable[[Block, Loops, Sequence[Index]], None],
     words: Sequence[str] = (),
+    most: Sequence[int] = (),
 ) -> None:
     """One `affine.parallel`: inside another, for the work-items that share a task.
 
-    `words` are what its variables are called, for people.
+    `words` are what its variables are called, for people; `most` are the largest counts where
+    some are known only when the kernel runs.
     """
     inner = Block(arg_types=[IndexType()] * len(counts))
     for variable, word in zip(inner.args, words, strict=False):
         variable.name_hint = word
-    variables = [names.variable(n) for n in counts]
+    largest = most or [n for n in counts if isinstance(n, int)]
+    variables = [
+        names.variable(n if isinstance(count, int) else max(n, 2))
+        for n, count in zip(largest, counts, strict=True)
+    ]
+    known = [n for n in counts if not isinstance(n, int)]
     inside = {**loops, **dict(zip(variables, inner.args, strict=True))}
     body(inner, inside, [Index.of(v) for v in variables])
     inner.add_op(affine.YieldOp.get())
     groups = DenseIntElementsAttr.from_list(TensorType(i32, [len(counts)]), [1] * len(counts))
     zeros = AffineMap(0, 0, (AffineConstantExpr(0),) * len(counts))
-    ends = AffineMap(0, 0, tuple(AffineConstantExpr(n) for n in counts))
+    numbers = iter(range(len(known)))
+    ends = AffineMap(
+        len(known),
+        0,
+        tuple(
+            AffineConstantExpr(n) if isinstance(n, int) else AffineDimExpr(next(numbers))
+            for n in counts
+        ),
+    )
     block.add_op(
         affine.ParallelOp.create(
+            operands=known,
             properties={
                 "reductions": ArrayAttr([]),
                 "lowerBoundsMap": AffineMapAttr(zeros),

@@ -14,7 +14,9 @@ from canao.dialects.interfaces import Reorganising
 from canao.lowering.emit.loops import Loops, Names, carrying_loop
 from canao.lowering.emit.prefetch import Prefetch
 from canao.lowering.emit.reduction import Reduction
+from canao.lowering.emit.runs import Run, terms_of
 from canao.lowering.emit.scalar_ops import add
+from canao.lowering.emit.sizes import Sizes
 from canao.lowering.emit.tile import Point, Terms
 from canao.lowering.emit.value_emitter import Buffer, Key, ValueEmitter
 from canao.lowering.schedules.schedule import StageSchedule
@@ -54,6 +56,11 @@ class ReductionEmitter:
     unit: VectorUnit
     buffers: Mapping[SSAValue, Buffer]
     names: Names
+    sizes: Sizes
+
+    def whole(self, d: int) -> Part:
+        """All terms of a folded dimension."""
+        return Part(Index(), self.stage.extents[d], count=self.sizes.count(self.stage.lengths[d]))
 
     def totals(
         self,
@@ -85,7 +92,7 @@ class ReductionEmitter:
             return self._step(emitter, reduction, points, totals)
         if d == self.schedule.vector:
             return self._reduce_lanes(emitter, reduction, points, totals, d)
-        terms = terms or Terms(Part(Index(), self.stage.extents[d]))
+        terms = terms or Terms(self.whole(d))
         return self._reduce_part(emitter, reduction, points, totals, d, terms)
 
     def _reduce_part(
@@ -100,20 +107,21 @@ class ReductionEmitter:
         """Reduces a run of dimension `d`, and all of those after it."""
         part, tile = terms.part, self.schedule.tile[d]
         prefetch = self._prefetch(points[0], d, terms)
-        for segment in split_by_width(part.size, tile, 1):
+        runs, loops = terms_of(emitter.block, emitter.loops, self.names, part, tile)
+        for run in runs:
 
             def body(
                 block: Block,
                 loops: Loops,
                 at: Index,
                 carried: Sequence[SSAValue],
-                segment: Segment = segment,
+                run: Run = run,
             ) -> Sequence[SSAValue]:
                 inner = emitter.inside(block, loops)
-                if prefetch is not None and segment.size == tile:
+                if prefetch is not None and run.size == tile:
                     prefetch.fetch(inner, at)
-                first = part.start + (at * segment.size + segment.start) * part.stride
-                for n in range(segment.size):
+                first = part.start + (at * run.size + run.start) * part.stride
+                for n in range(run.size):
                     place = first + n * part.stride
                     moved = [replace(p, dims=p.moved({d: place})) for p in points]
                     carried = self._reduce_dims(inner, reduction, moved, carried, d + 1)
@@ -121,13 +129,14 @@ class ReductionEmitter:
 
             totals = carrying_loop(
                 emitter.block,
-                emitter.loops,
+                loops,
                 self.names,
-                segment.count,
+                run.count,
                 totals,
                 body,
-                tile_word(TERM, segment.size),
+                tile_word(TERM, run.size),
                 _words(reduction.word, len(points), _columns(points, self.schedule.vector)),
+                run.most,
             )
         return totals
 

@@ -19,6 +19,8 @@ from canao.dialects.canao.types import element_of
 from canao.lowering.emit.loops import Loops, Names, loop
 from canao.lowering.emit.reduction import Reduction
 from canao.lowering.emit.reduction_emitter import ReductionEmitter
+from canao.lowering.emit.runs import Run, runs_of
+from canao.lowering.emit.sizes import Sizes
 from canao.lowering.emit.tile import Point, Terms
 from canao.lowering.emit.transposed_tile import emit_transposed
 from canao.lowering.emit.value_emitter import Buffer, ValueEmitter
@@ -28,7 +30,7 @@ from canao.lowering.stages.stage import Part, Stage
 from canao.lowering.stages.words import TERM, tile_word
 from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, Variable, apply_map
-from canao.polyhedral.split import Segment, split_by_width, split_evenly, vector_pieces
+from canao.polyhedral.split import Segment, split_evenly, vector_pieces
 
 
 class StageEmitter:
@@ -41,6 +43,7 @@ class StageEmitter:
         unit: VectorUnit,
         buffers: Mapping[SSAValue, Buffer],
         names: Names,
+        sizes: Sizes,
         sums: Buffer | None = None,
     ) -> None:
         self.stage = stage
@@ -49,15 +52,16 @@ class StageEmitter:
         self.lanes = unit.lanes_f32
         self.buffers = buffers
         self.names = names
-        self.reductions = ReductionEmitter(stage, schedule, unit, buffers, names)
+        self.sizes = sizes
+        self.reductions = ReductionEmitter(stage, schedule, unit, buffers, names, sizes)
         self.sums = sums
         """Where sums wait between blocks of terms, if not in the target."""
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
         """Emits the loops over `parts`, one for each independent dimension."""
-        emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
-        reduced = self.stage.extents[self.stage.parallel :]
-        whole = Terms(Part(Index(), reduced[0])) if reduced else None
+        emitter = ValueEmitter(block, loops, self.buffers, self.stage.target, self.sizes)
+        reduced = range(self.stage.parallel, len(self.stage.extents))
+        whole = Terms(self.reductions.whole(reduced[0])) if reduced else None
         self._nest(emitter, list(parts), 0, whole)
 
     def _nest(
@@ -106,32 +110,23 @@ class StageEmitter:
     ) -> None:
         """The loops over the tiles of one dimension."""
         d = self.schedule.order[depth]
-        part, tile = parts[d], self.schedule.tile[d]
-        segments = (
-            split_by_width(part.size, tile, self.lanes)
-            if d in (self.schedule.vector, self.schedule.across)
-            else split_evenly(part.size, tile)
+        part = parts[d]
+        lanes = self.lanes if d in (self.schedule.vector, self.schedule.across) else None
+        runs, loops = runs_of(
+            emitter.block, emitter.loops, self.names, part, self.schedule.tile[d], lanes
         )
-        tiles = sum(segment.count for segment in segments)
-        before = 0
-        for segment in segments:
+        tiles = sum(run.most for run in runs)
+        for run in runs:
 
-            def body(
-                inner: Block,
-                inside: Loops,
-                at: Index,
-                segment: Segment = segment,
-                before: int = before,
-            ) -> None:
+            def body(inner: Block, inside: Loops, at: Index, run: Run = run) -> None:
                 inner_parts = list(parts)
-                start = part.start + segment.start + at * segment.size
-                inner_parts[d] = Part(start, segment.size)
-                mine = replace(terms, tile=at + before, tiles=tiles) if terms else None
+                start = part.start + run.start + at * run.size
+                inner_parts[d] = Part(start, run.size)
+                mine = replace(terms, tile=at + run.before, tiles=tiles) if terms else None
                 self._nest(emitter.inside(inner, inside), inner_parts, depth + 1, mine)
 
-            word = tile_word(self.stage.words[d], segment.size)
-            loop(emitter.block, emitter.loops, self.names, segment.count, body, word)
-            before += segment.count
+            word = tile_word(self.stage.words[d], run.size)
+            loop(emitter.block, loops, self.names, run.count, body, word, run.most)
 
     def _hoist(self, emitter: ValueEmitter, parts: list[Part], bound: frozenset[int]) -> None:
         """Evaluates what depends on the dimensions in `bound` only; inner loops find it known."""

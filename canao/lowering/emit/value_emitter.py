@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from xdsl.dialects import affine, arith, cf, memref, vector
@@ -31,7 +31,9 @@ from canao.dialects.canao.types import broadcast_map, shape_of
 from canao.dialects.canao_memory import Locality, PrefetchOp
 from canao.dialects.interfaces import Indexed, Reorganising
 from canao.errors import VerificationError
+from canao.extent import is_symbolic
 from canao.lowering.emit.scalar_ops import ARITHMETIC, add, cast_to, compare, element_type, number
+from canao.lowering.emit.sizes import Sizes
 from canao.lowering.stages.layout import Layout
 from canao.lowering.stages.stage import is_reduction
 from canao.polyhedral.index import Index, Variable, apply_map
@@ -61,6 +63,8 @@ class ValueEmitter:
     buffers: Mapping[SSAValue, Buffer]
     root: SSAValue | None = None
     """The value being stored now: evaluated, not loaded, although it has a buffer."""
+    sizes: Sizes | None = None
+    """Extents that depend on symbols, where there are any."""
     known: MutableMapping[Key, SSAValue] = field(default_factory=dict[Key, SSAValue])
     accesses: MutableMapping[SSAValue, tuple[AffineMap, ...]] = field(
         default_factory=dict[SSAValue, tuple[AffineMap, ...]]
@@ -69,7 +73,7 @@ class ValueEmitter:
     def inside(self, block: Block, loops: Mapping[Variable, SSAValue]) -> ValueEmitter:
         """An emitter for a nested block: sees what is known here, keeps its own to itself."""
         known: ChainMap[Key, SSAValue] = ChainMap({}, cast(dict[Key, SSAValue], self.known))
-        return ValueEmitter(block, loops, self.buffers, self.root, known, self.accesses)
+        return replace(self, block=block, loops=loops, known=known)
 
     # ------------------------------------------------------------- values
 
@@ -280,11 +284,18 @@ class ValueEmitter:
         block = self.block
         zero = number(block, 0, i64)
         above = compare(block, "ge", number_, zero)
-        below = compare(block, "lt", number_, number(block, extent, i64))
+        below = compare(block, "lt", number_, self._limit(extent))
         valid = add(block, arith.AndIOp(above, below))
         block.add_op(cf.AssertOp(valid, f"index out of range for a table of {extent} rows"))
         safe = add(block, arith.SelectOp(valid, number_, zero))
         return add(block, arith.IndexCastOp(safe, IndexType()))
+
+    def _limit(self, extent: int) -> SSAValue:
+        """An extent as i64."""
+        if not is_symbolic(extent):
+            return number(self.block, extent, i64)
+        assert self.sizes is not None
+        return add(self.block, arith.IndexCastOp(self.sizes.value(extent), i64))
 
     def _index(self, value: int) -> SSAValue:
         return add(self.block, arith.ConstantOp.from_int_and_width(value, IndexType()))

@@ -167,7 +167,7 @@ def _print_parallel(fn: ItemPrinter, op: affine.ParallelOp) -> None:
     if fn.items == 1:
         raise Unprintable("a parallel loop in a kernel whose tasks are not shared")
     counter = fn.fresh("item")
-    total = prod(control.trip_counts(fn, op))
+    total = prod(control.fixed_counts(fn, op))
     fn.bounds[counter] = (0, max(0, total - 1))
     # PoCL loses conditions before barriers, so that all items would store. This is a loop even
     # where no item has a second turn, with a step that no compiler knows when it could tell.
@@ -189,7 +189,7 @@ def _item_strides(fn: ItemPrinter, op: affine.ParallelOp) -> dict[str, int]:
     """By the variable of each dimension, what one step along it adds to the number of an item."""
     strides: dict[str, int] = {}
     inner = 1
-    counted = zip(op.body.block.args, control.trip_counts(fn, op), strict=True)
+    counted = zip(op.body.block.args, control.fixed_counts(fn, op), strict=True)
     for argument, extent in reversed([*counted]):
         if extent > 1:
             strides[fn.names[argument]] = inner

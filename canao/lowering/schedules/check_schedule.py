@@ -12,12 +12,14 @@ from xdsl.ir.affine import AffineMap
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, shape_of
 from canao.errors import IllegalScheduleError
+from canao.extent import most
 from canao.lowering.schedules.check_group import prove_group
 from canao.lowering.schedules.schedule import Schedule, StageSchedule
 from canao.lowering.schedules.scratch import buffer_holders, check_scratch, window_dimensions
+from canao.lowering.stages.layout import stored_shape
 from canao.lowering.stages.reads import invariants, point_variables, stage_reads
 from canao.lowering.stages.stage import Stage, leaves_layer
-from canao.polyhedral.index import Index, apply_map
+from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.statement import Access, Array, Program, Statement
 
 if TYPE_CHECKING:
@@ -35,21 +37,30 @@ def prove_schedule(
     example of it in numbers.
     """
     # isl is loaded only when something is compiled.
-    from canao.polyhedral.legality import prove
+    from canao.polyhedral.legality import prove, prove_bounds
 
     program, plan = describe(stages, schedule, lanes)
     proof = prove(program, plan, f"{schedule.name} of {name}")
+    if not all(stage.is_fixed(d) for stage in stages for d in range(len(stage.lengths))):
+        reaching, _ = describe(stages, schedule, lanes, reaching=True)
+        prove_bounds(reaching, f"{schedule.name} of {name}")
     prove_group(stages, schedule, program, lanes, name)
     return proof
 
 
-def describe(stages: Sequence[Stage], schedule: Schedule, lanes: int) -> tuple[Program, Plan]:
+def describe(
+    stages: Sequence[Stage], schedule: Schedule, lanes: int, *, reaching: bool = False
+) -> tuple[Program, Plan]:
     """The stages of a layer as statements over arrays, and a schedule as their plan.
 
     Values that leave the layer are shared by all tasks, the other targets are
     private: every task keeps the part that it makes in a scratch buffer. What a
     stage hoists is a statement of its own, which writes a private array that
     stands for registers.
+
+    Lengths that are known when the layer runs are at their largest, or, if `reaching`, along
+    vectors as far as vectors reach past the last point: what they touch there must be in memory,
+    though it means nothing.
     """
     if len(schedule.stages) != len(stages):
         raise IllegalScheduleError(
@@ -57,7 +68,7 @@ def describe(stages: Sequence[Stage], schedule: Schedule, lanes: int) -> tuple[P
             f"the layer has {len(stages)}"
         )
     check_scratch(stages, schedule)
-    description = _Description(stages, schedule)
+    description = _Description(stages, schedule, reaching)
     for n in range(len(stages)):
         description.add_stage(n)
     return description.program(), description.plan(lanes)
@@ -66,7 +77,8 @@ def describe(stages: Sequence[Stage], schedule: Schedule, lanes: int) -> tuple[P
 class _Description:
     """Collects the statements, arrays and nests of a layer."""
 
-    def __init__(self, stages: Sequence[Stage], schedule: Schedule) -> None:
+    def __init__(self, stages: Sequence[Stage], schedule: Schedule, reaching: bool) -> None:
+        self.reaching = reaching
         self.stages = stages
         self.schedule = schedule
         self.stored = {stage.target for stage in stages}
@@ -89,7 +101,7 @@ class _Description:
         from canao.polyhedral.timing import Hoist, Nest
 
         stage, schedule = self.stages[n], self.schedule.stages[n]
-        dims = point_variables(stage)
+        dims = self._dims(n)
         reads = self._reads(stage)
         hoists = _hoisted(stage, schedule, self.stored)
         host = len(self.statements) + len(hoists)
@@ -119,6 +131,19 @@ class _Description:
         self.nests.append(
             Nest(schedule.order, schedule.tile, schedule.vector, schedule.across, schedule.block)
         )
+
+    def _dims(self, n: int) -> tuple[Variable, ...]:
+        """The dimensions of a stage at their largest, or as far as vectors reach."""
+        stage = self.stages[n]
+        dims: list[Variable] = []
+        for d, (variable, length) in enumerate(
+            zip(point_variables(stage), stage.lengths, strict=True)
+        ):
+            own = [self.schedule.stages[n]]
+            sharing = self.schedule.stages if d < len(self.schedule.band) else own
+            in_vectors = self.reaching and any(d in (how.vector, how.across) for how in sharing)
+            dims.append(variable if in_vectors else Variable(variable.name, most(length)))
+        return tuple(dims)
 
     def _reads(self, stage: Stage) -> tuple[Access, ...]:
         return tuple(
@@ -163,7 +188,7 @@ def _hoisted(stage: Stage, schedule: StageSchedule, stored: Collection[SSAValue]
 
 
 def _array(value: SSAValue, number: int, stages: Sequence[Stage], band: int) -> Array:
-    shape, width = shape_of(value), dtype_of_element(element_of(value)).itemsize
+    shape, width = stored_shape(value), dtype_of_element(element_of(value)).itemsize
     name = f"{_short_name(value)}_{number}"
     stage = next((s for s in stages if s.target is value), None)
     if stage is None:

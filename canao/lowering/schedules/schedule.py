@@ -104,6 +104,9 @@ class Schedule:
     packed: tuple[Packed, ...] = ()
     group: Group | None = None
     """How work-items share a task; None where each task runs on its own."""
+    tasks: tuple[int, ...] = ()
+    """For each dimension of the band, where its length is known only when the kernel runs, how
+    many tasks are wanted if it is long enough; one each if empty."""
 
     @property
     def name(self) -> str:
@@ -111,7 +114,8 @@ class Schedule:
         band = "x".join(str(t) for t in self.band) or "whole"
         packs = "".join(f"p{p.width}" for p in self.packed)
         group = "" if self.group is None else str(self.group)
-        return f"band{band}/{'-'.join(str(s) for s in self.stages)}{packs}{group}"
+        tasks = f"~{'x'.join(map(str, self.tasks))}" if max(self.tasks, default=1) > 1 else ""
+        return f"band{band}{tasks}/{'-'.join(str(s) for s in self.stages)}{packs}{group}"
 
     def to_json(self) -> str:
         """All fields as JSON text."""
@@ -140,6 +144,7 @@ class Schedule:
             ),
             packed=tuple(Packed(p["input"], p["width"]) for p in data["packed"]),
             group=_group(data["group"]),
+            tasks=tuple(data.get("tasks", ())),
         )
 
 

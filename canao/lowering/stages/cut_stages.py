@@ -19,6 +19,7 @@ from canao.dialects.canao import ConcatOp, GatherOp
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
+from canao.lowering.stages.layout import stored_shape
 from canao.lowering.stages.stage import Stage, column_stride, is_plain, is_reduction
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
 
@@ -222,9 +223,10 @@ def _reorders(op: Operation) -> bool:
     forward = op.forward_map()
     if forward is None:
         return True
-    shape = shape_of(op.operands[0])
+    shape = stored_shape(op.operands[0])
     dims = [Index.of(Variable(f"d{n}", extent)) for n, extent in enumerate(shape)]
-    return linearise(apply_map(forward, dims), shape_of(op.results[0])) != linearise(dims, shape)
+    moved = linearise(apply_map(forward, dims), stored_shape(op.results[0]))
+    return moved != linearise(dims, shape)
 
 
 def _weight(value: SSAValue, stored: set[SSAValue]) -> int:

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
+from xdsl.ir import SSAValue
+
+from canao.dialects.canao.types import shape_of
+from canao.extent import stored_extent
 from canao.polyhedral.index import Index, linearise
+
+
+def stored_shape(value: SSAValue) -> tuple[int, ...]:
+    """The shape of a value in memory."""
+    return tuple(map(stored_extent, shape_of(value)))
 
 
 class Layout(ABC):

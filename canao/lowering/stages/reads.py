@@ -15,6 +15,7 @@ from xdsl.ir.affine import AffineMap
 from canao.dialects.canao import GatherOp
 from canao.dialects.canao.types import broadcast_map, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed
+from canao.lowering.stages.layout import stored_shape
 from canao.lowering.stages.stage import Stage
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
 
@@ -34,7 +35,7 @@ class Read:
         """Elements between neighbours along a variable, dense row-major; None if irregular."""
         if not self.known and any(i.uses(variable) for i in self.index[:1]):
             return None
-        return linearise(self.index, shape_of(self.value)).coefficient(variable)
+        return linearise(self.index, stored_shape(self.value)).coefficient(variable)
 
 
 def point_variables(stage: Stage) -> tuple[Variable, ...]:
@@ -78,6 +79,21 @@ def stage_reads(stage: Stage, stored: Collection[SSAValue]) -> tuple[Read, ...]:
     # A value that has a buffer of its own is read there, not computed again.
     visit(stage.value, apply_map(stage.value_map, dims), root=stage.value is stage.target)
     return tuple(reads)
+
+
+def stays_inside(stage: Stage, d: int, stored: Collection[SSAValue]) -> bool:
+    """Whether all that vectors along a dimension reach past its last point lies in memory."""
+    if stage.is_fixed(d):
+        return True
+    variable = point_variables(stage)[d]
+    if not stage.fills_vectors(d):
+        return False
+    return all(
+        index.bounds[1] < extent
+        for read in stage_reads(stage, stored)
+        for index, extent in zip(read.index, stored_shape(read.value), strict=True)
+        if index.uses(variable)
+    )
 
 
 def invariants(
@@ -125,7 +141,7 @@ def shared_band(stages: Sequence[Stage]) -> int:
     for stage in stages:
         producers.setdefault(stage.target, []).append(stage)
     for b in range(band):
-        if len({stage.extents[b] for stage in stages}) > 1:
+        if len({stage.lengths[b] for stage in stages}) > 1:
             band = b
             break
     for reader in stages:

@@ -16,7 +16,8 @@ from xdsl.ir import SSAValue
 
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import AccessPattern
-from canao.lowering.stages.reads import point_variables, stage_reads
+from canao.lowering.stages.layout import stored_shape
+from canao.lowering.stages.reads import point_variables, stage_reads, stays_inside
 from canao.lowering.stages.stage import Stage, column_stride, leaves_layer
 from canao.polyhedral.index import Index, apply_map, linearise
 
@@ -47,7 +48,9 @@ class RowLanes:
         if len(lanes) != 1:
             return None
         (lane,) = lanes
-        if any(s.parallel <= lane for s in stages) or stages[0].extents[lane] < 2:
+        if any(s.parallel <= lane or not stays_inside(s, lane, stored) for s in stages):
+            return None
+        if stages[0].extents[lane] < 2:
             return None
         return RowLanes(stages, lane)
 
@@ -73,7 +76,7 @@ class RowLanes:
         dims = [Index.of(v) for v in variables]
 
         def stride(value: SSAValue, index: Sequence[Index]) -> int | None:
-            shape = shape_of(value)
+            shape = stored_shape(value)
             order = self.layouts.get(value, tuple(range(len(shape))))
             place = linearise([index[r] for r in order], [shape[r] for r in order])
             return place.coefficient(variables[d])
@@ -92,6 +95,8 @@ class RowLanes:
         if stage.anchor is not None or _regular((*reads, store)):
             return None
         for d in range(stage.parallel):
+            if not stays_inside(stage, d, {s.target for s in self.stages}):
+                continue
             inputs, output = self.strides(stage, d)
             if d != self.lane and store == 1 and 1 in inputs and _regular(inputs):
                 return d, self.lane

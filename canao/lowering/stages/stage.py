@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from xdsl.ir import Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao import YieldOp
-from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
+from canao.extent import has_vectors, is_symbolic, stored_extent
+from canao.lowering.stages.layout import stored_shape
 from canao.lowering.stages.words import dimension_names
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
 
@@ -26,7 +28,7 @@ _MOVES = (AccessPattern.REORGANISE, AccessPattern.BROADCAST)
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A loop nest over `extents` that stores `value` into the buffer of `target`.
+    """A loop nest over `lengths` that stores `value` into the buffer of `target`.
 
     The first `parallel` dimensions are independent, the others reduced.
     `value_map` and `target_map` take a point of the nest to an index of
@@ -37,15 +39,29 @@ class Stage:
     value: SSAValue
     target: SSAValue
     anchor: Indexed | None
-    extents: tuple[int, ...]
+    lengths: tuple[int, ...]
+    """Points along each dimension; they may depend on symbols."""
     parallel: int
     value_map: AffineMap
     target_map: AffineMap
 
+    @cached_property
+    def extents(self) -> tuple[int, ...]:
+        """Room for points along each dimension: numbers that no length exceeds."""
+        return tuple(map(stored_extent, self.lengths))
+
+    def is_fixed(self, d: int) -> bool:
+        """Whether the length of a dimension is a number."""
+        return not is_symbolic(self.lengths[d])
+
+    def fills_vectors(self, d: int) -> bool:
+        """Whether vectors along a dimension may reach past its last point: memory has room."""
+        return self.is_fixed(d) or (d < self.parallel and has_vectors(self.lengths[d]))
+
     @property
     def words(self) -> tuple[str, ...]:
         """What the dimensions are called, for people."""
-        return dimension_names(self.parallel, len(self.extents) - self.parallel)
+        return dimension_names(self.parallel, len(self.lengths) - self.parallel)
 
 
 @dataclass(frozen=True)
@@ -56,6 +72,8 @@ class Part:
     size: int
     stride: int = 1
     """Points between one and the next."""
+    count: SSAValue | None = None
+    """How many points there are, if that is known when the model runs; `size` is then the most."""
 
 
 def is_reduction(op: Operation | None) -> bool:
@@ -78,28 +96,28 @@ def source_strides(value: SSAValue, stored: Collection[SSAValue]) -> tuple[int |
 
     None where a division stands between; those of a tensor of its own for a computed value.
     """
-    variables = [Variable(f"d{n}", extent) for n, extent in enumerate(shape_of(value))]
+    variables = [Variable(f"d{n}", extent) for n, extent in enumerate(stored_shape(value))]
     index = [Index.of(variable) for variable in variables]
     while value not in stored and isinstance(value.owner, Reorganising):
         (access,) = value.owner.iteration_space().operands
         index = list(apply_map(access, index))
         value = value.owner.operands[0]
-    position = linearise(index, shape_of(value))
+    position = linearise(index, stored_shape(value))
     return tuple(position.coefficient(variable) for variable in variables)
 
 
 def column_stride(value: SSAValue, stored: set[SSAValue]) -> int | None:
     """Elements between neighbours of the last dimension in the buffer a plain value reads."""
-    column = Variable("column", shape_of(value)[-1])
+    column = Variable("column", stored_shape(value)[-1])
     if column.extent == 1:
         return 1
-    index = [Index.of(Variable(f"d{n}", e)) for n, e in enumerate(shape_of(value)[:-1])]
+    index = [Index.of(Variable(f"d{n}", e)) for n, e in enumerate(stored_shape(value)[:-1])]
     index.append(Index.of(column))
     while value not in stored and isinstance(value.owner, Reorganising):
         (access,) = value.owner.iteration_space().operands
         index = list(apply_map(access, index))
         value = value.owner.operands[0]
-    return linearise(index, shape_of(value)).coefficient(column)
+    return linearise(index, stored_shape(value)).coefficient(column)
 
 
 def leaves_layer(value: SSAValue) -> bool:

@@ -8,6 +8,7 @@ INPUT, WEIGHT, BIAS, SCALE = "input", "weight", "bias", "scale"
 RESIDUAL, SHIFT = "residual", "shift"
 TABLE, INDICES, MASK, HIDDEN, OUTPUT = "table", "indices", "mask", "hidden", "output"
 PACKED, PARTIAL, SHARED, FETCHED = "packed_weight", "partial_sums", "shared", "fetched"
+SIZES = "sizes"
 _INPUTS = {INPUT, WEIGHT, PACKED, BIAS, SCALE, RESIDUAL, SHIFT, TABLE, INDICES, MASK}
 _INSIDE = {HIDDEN, PARTIAL, SHARED, FETCHED}
 
@@ -22,7 +23,7 @@ _OF_LOOPS = {f"{name}{end}" for name in _DIMENSIONS for end in ("", "_tile", "_b
 _OF_REDUCTIONS = {
     f"{start}{name}" for name in (*_REDUCTIONS.values(), TOTAL) for start in ("", "row_")
 }
-WORDS = _INPUTS | _INSIDE | {OUTPUT} | _OF_LOOPS | _OF_REDUCTIONS
+WORDS = _INPUTS | _INSIDE | {OUTPUT, SIZES} | _OF_LOOPS | _OF_REDUCTIONS
 """All words."""
 
 

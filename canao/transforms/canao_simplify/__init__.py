@@ -18,20 +18,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
+    PatternRewriter,
     PatternRewriteWalker,
     RewritePattern,
 )
 from xdsl.transforms.common_subexpression_elimination import cse
 from xdsl.transforms.dead_code_elimination import region_dce
 
-from canao.transforms.canao_simplify.fold_constants import FoldConstants, NarrowSplats
+from canao.errors import UndecidedError
+from canao.transforms.canao_simplify.fold_constants import FoldConstants, FoldPrefixes, NarrowSplats
 from canao.transforms.canao_simplify.fold_empty import EMPTY_PATTERNS
 from canao.transforms.canao_simplify.fold_gathers import GATHER_PATTERNS
 from canao.transforms.canao_simplify.fold_identities import (
@@ -54,6 +58,7 @@ from canao.transforms.law_uses import Recorded, Uses, WhereNothingDecides
 
 _RECOVERING: tuple[type[RewritePattern], ...] = (
     FoldConstants,
+    FoldPrefixes,
     NarrowSplats,
     *IDENTITY_PATTERNS,
     *REORGANISATION_PATTERNS,
@@ -90,13 +95,24 @@ _RECORDED = (*LAWS_THAT_ROUND, *JOIN_PATTERNS, DropIdentities, DropDoubleInverse
 """Laws whose uses are reported."""
 
 
+class _WhereDecided(GreedyRewritePatternApplier):
+    """Rules whose conditions depend on what symbols are do not apply."""
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        for pattern in self.rewrite_patterns:
+            with suppress(UndecidedError):
+                pattern.match_and_rewrite(op, rewriter)
+            if rewriter.has_done_action:
+                return
+
+
 def _count(module: ModuleOp) -> int:
     return sum(1 for _ in module.walk())
 
 
 def _rewrite_to_fixpoint(module: ModuleOp, patterns: Sequence[RewritePattern]) -> None:
     """Applies patterns, and removes equal and dead operations, until nothing changes."""
-    walker = PatternRewriteWalker(GreedyRewritePatternApplier(list(patterns)))
+    walker = PatternRewriteWalker(_WhereDecided(list(patterns)))
     while True:
         before = _count(module)
         cse(module)

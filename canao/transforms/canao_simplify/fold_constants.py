@@ -8,13 +8,23 @@ import numpy as np
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from canao.dialects.canao import BroadcastOp, ConstantOp, LayerOp
+from canao.dialects.canao import (
+    BroadcastOp,
+    ConstantOp,
+    LayerOp,
+    ReshapeOp,
+    SliceOp,
+    TransposeOp,
+)
+from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.source import SourceOp
+from canao.dialects.canao.symbolic import symbols_of
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import CanaoOp
 from canao.errors import ExecutionError
+from canao.extent import most
 from canao.interpreters.canao import evaluate_op
-from canao.transforms.constants import constant_array
+from canao.transforms.constants import constant_array, prefix_array
 
 MOST_ELEMENTS = 4096
 """The largest constant that folding may make."""
@@ -27,6 +37,8 @@ class FoldConstants(RewritePattern):
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if not isinstance(op, CanaoOp) or isinstance(op, SourceOp | BroadcastOp | LayerOp):
+            return
+        if any(symbols_of(shape_of(v)) for v in (*op.operands, *op.results)):
             return
         if any(prod(shape_of(r)) > MOST_ELEMENTS for r in op.results):
             return
@@ -43,6 +55,49 @@ class FoldConstants(RewritePattern):
         rewriter.replace(op, made, [c.result for c in made])
 
 
+def _longest(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(most(extent) for extent in shape)
+
+
+def _keeps_fronts(op: Operation) -> bool:
+    """Whether the front part of a result is made of the front parts of the operands."""
+    if isinstance(op, ElementwiseOp | TransposeOp):
+        return True
+    if not isinstance(op, ReshapeOp):
+        return False
+    long = [[e for e in shape_of(v) if e != 1] for v in (op.operand, op.result)]
+    return long[0] == long[1]
+
+
+class FoldPrefixes(RewritePattern):
+    """`f(c[..n]) -> f(c)[..n]`, if `c` is constant and `n` depends on symbols.
+
+    For operations that go element by element, transpose, or add and drop dimensions of 1; `f(c)`
+    is then known, and has at most `MOST_ELEMENTS` elements.
+    """
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if len(op.results) != 1 or not _keeps_fronts(op):
+            return
+        shape = shape_of(op.results[0])
+        if not symbols_of(shape) or prod(_longest(shape)) > MOST_ELEMENTS:
+            return
+        arrays = [a for v in op.operands if (a := prefix_array(v)) is not None]
+        if len(arrays) != len(op.operands):
+            return
+        if isinstance(op, ReshapeOp):
+            folded = arrays[0].reshape(_longest(shape))
+        else:
+            try:
+                (folded,) = evaluate_op(op, arrays)
+            except ExecutionError:
+                return
+        whole = ConstantOp.from_array(np.ascontiguousarray(folded).reshape(folded.shape))
+        zeros, ones = [0] * len(shape), [1] * len(shape)
+        front = SliceOp(whole.result, zeros, shape, ones)
+        rewriter.replace(op, [whole, front], [front.result])
+
+
 class NarrowSplats(RewritePattern):
     """`constant of one number : shape -> broadcast(constant : ()) : shape`."""
 
@@ -55,4 +110,4 @@ class NarrowSplats(RewritePattern):
         rewriter.replace(op, [scalar, BroadcastOp(scalar.result, shape)])
 
 
-__all__ = ["MOST_ELEMENTS", "FoldConstants", "NarrowSplats"]
+__all__ = ["MOST_ELEMENTS", "FoldConstants", "FoldPrefixes", "NarrowSplats"]

@@ -11,7 +11,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewri
 
 from canao.dialects.canao import BroadcastOp, GatherOp, ReshapeOp, SliceOp, TransposeOp
 from canao.dialects.canao.types import shape_of
-from canao.transforms.constants import constant_array
+from canao.transforms.constants import prefix_array
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,12 @@ class Progression:
     axis: int | None
 
 
-def find_progression(
-    index: npt.NDArray[Any], extent: int, shape: tuple[int, ...]
-) -> Progression | None:
+def find_progression(index: npt.NDArray[Any], shape: tuple[int, ...]) -> Progression | None:
     """The progression that an index array of a result's `shape` holds, if it is one.
 
-    Steps are positive and all indices lie within `extent`.
+    Steps are positive, and no index is negative.
     """
-    if not index.size or index.min() < 0 or index.max() >= extent:
+    if not index.size or index.min() < 0:
         return None
     start = int(index.reshape(-1)[0])
     if (index == start).all():
@@ -45,7 +43,12 @@ def find_progression(
     step = int(line[1] - line[0])
     if step < 1 or (np.diff(line) != step).any():
         return None
-    return Progression(start, step, len(line), axis)
+    return Progression(start, step, shape[axis], axis)
+
+
+def _within(progression: Progression, extent: int) -> bool:
+    """Whether all places of a progression lie within an extent."""
+    return progression.start + (progression.size - 1) * progression.step < extent
 
 
 class GatherProgression(RewritePattern):
@@ -62,9 +65,11 @@ class GatherProgression(RewritePattern):
         picked = result[: len(result) - (len(table) - count)]
         found: list[Progression] = []
         for value, extent in zip(op.indices, table, strict=False):
-            array = constant_array(value)
-            progression = None if array is None else find_progression(array, extent, picked)
-            if progression is None:
+            array = prefix_array(value)
+            if array is None:
+                return
+            progression = find_progression(array, picked)
+            if progression is None or not _within(progression, extent):
                 return
             found.append(progression)
         axes = [p.axis for p in found if p.axis is not None]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from math import prod
 
-from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from canao.dialects.canao import BroadcastOp, MatmulOp, ReshapeOp, SliceOp, TransposeOp
 from canao.dialects.canao.elementwise import ElementwiseOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import broadcast_shapes, element_of, shape_of
 from canao.transforms.canao_simplify.fold_identities import replace_with
 
@@ -58,7 +58,7 @@ class SinkBroadcastBelowElementwise(RewritePattern):
         smaller = type(op).create(
             operands=narrow,
             properties=op.properties,
-            result_types=[TensorType(element_of(op.result), shape)],
+            result_types=[tensor_type(element_of(op.result), shape)],
         )
         replace_with(op, rewriter.insert(smaller).results[0], rewriter)
 

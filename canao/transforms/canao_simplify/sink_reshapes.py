@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from math import prod
 
-from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
 from canao.dialects.canao import MatmulOp, ReshapeOp
 from canao.dialects.canao.elementwise import ElementwiseOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import broadcast_shapes, element_of, shape_of
 from canao.transforms.constants import is_constant_expression
 
@@ -90,7 +90,7 @@ class SinkReshapeBelowElementwise(RewritePattern):
         inner = type(op).create(
             operands=values,
             properties=op.properties,
-            result_types=[TensorType(element_of(op.result), shape)],
+            result_types=[tensor_type(element_of(op.result), shape)],
         )
         rewriter.insert(inner)
         rewriter.replace(op, ReshapeOp(inner.results[0], shape_of(op.result)))
@@ -149,7 +149,7 @@ class MergeReshapesAroundRows(RewritePattern):
         for link, number in reversed(chain):
             operands = list(link.operands)
             operands[number] = merged
-            tensor = TensorType(element_of(link.result), shape)
+            tensor = tensor_type(element_of(link.result), shape)
             copy = type(link).create(
                 operands=operands, properties=link.properties, result_types=[tensor]
             )

@@ -18,7 +18,7 @@ from xdsl.utils.exceptions import VerifyException
 from canao.dialects.canao.names import shown_name
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import tensor_of
-from canao.errors import UnsupportedOpError, VerificationError
+from canao.errors import UndecidedError, UnsupportedOpError, VerificationError
 from canao.transforms.convert_torch_to_canao.constants import (
     CONSTANTS,
     LISTS,
@@ -31,6 +31,13 @@ from canao.transforms.convert_torch_to_canao.constants import (
     python_value,
 )
 from canao.transforms.convert_torch_to_canao.emitter import Emitter
+from canao.transforms.convert_torch_to_canao.symbolic_shapes import (
+    BINDING,
+    SIZES,
+    SYMBOL,
+    bound_shapes,
+    symbol_of,
+)
 from canao.transforms.convert_torch_to_canao.table import CONVERSIONS
 from canao.transforms.convert_torch_to_canao.torch_call import Argument, TorchCall
 from canao.transforms.convert_torch_to_canao.torch_types import LIST_TYPE, tensor_type, type_name
@@ -52,14 +59,15 @@ class _FunctionConversion:
 
     function: FuncOp
     values: dict[SSAValue, Argument] = field(default_factory=dict[SSAValue, Argument])
+    shapes: dict[SSAValue, Sequence[int]] = field(default_factory=dict[SSAValue, Sequence[int]])
+    """What is said of shapes beside the types: those that depend on symbols."""
 
     def run(self) -> FuncOp:
         """The function on builtin tensors, with canao operations only."""
         name = self.function.sym_name.data
         old = self.function.body.block
-        types = [
-            self._input_type(value.type, number, name) for number, value in enumerate(old.args)
-        ]
+        self.shapes.update(bound_shapes(self.function))
+        types = [self._input_type(value, number, name) for number, value in enumerate(old.args)]
         block = Block(arg_types=types)
         for before, after in zip(old.args, block.args, strict=True):
             after.name_hint = before.name_hint
@@ -75,13 +83,18 @@ class _FunctionConversion:
         signature = (types, [value.type for value in results])
         return FuncOp(name, signature, Region(block), self.function.sym_visibility)
 
-    def _input_type(self, given: Attribute, number: int, name: str) -> TensorType[Attribute]:
-        tensor = tensor_type(given, f"input {number} of @{name}")
+    def _input_type(self, given: SSAValue, number: int, name: str) -> TensorType[Attribute]:
+        tensor = self._tensor_type(given, f"input {number} of @{name}")
         if tensor is None:
             raise UnsupportedOpError(
-                "func.func", f"@{name}", f"its input {number} is a {given}, and must be a tensor"
+                "func.func",
+                f"@{name}",
+                f"its input {number} is a {given.type}, and must be a tensor",
             )
         return tensor
+
+    def _tensor_type(self, value: SSAValue, where: str) -> TensorType[Attribute] | None:
+        return tensor_type(value.type, where, self.shapes.get(value))
 
     def _location(self, op: Operation, number: int) -> str:
         given = op.attributes.get(LOCATION)
@@ -104,6 +117,11 @@ class _FunctionConversion:
         if name in PASSING:
             self.values[op.results[0]] = self._value(op.operands[0])
             return
+        if name == BINDING:
+            return
+        if name == SYMBOL:
+            self.values[op.results[0]] = symbol_of(op)
+            return
         if not isinstance(op, UnregisteredOp):
             self._clone(emitter, op)
             return
@@ -111,7 +129,7 @@ class _FunctionConversion:
         call = TorchCall(
             name,
             tuple(self._value(operand) for operand in op.operands),
-            tuple(tensor_type(result.type, where) for result in op.results),
+            tuple(self._tensor_type(result, where) for result in op.results),
             tuple(result.uses.get_length() > 0 for result in op.results),
             location,
         )
@@ -120,6 +138,9 @@ class _FunctionConversion:
             return
         if name in LITERALS:
             self._bind(op, call, [_literal(emitter, call, op)])
+            return
+        if name in SIZES:
+            self._bind(op, call, [SIZES[name](call)])
             return
         if name in NUMBERS:
             self._bind(op, call, [NUMBERS[name](call.number(0))])
@@ -171,6 +192,8 @@ def _converted(emitter: Emitter, call: TorchCall) -> Sequence[Argument]:
         raise call.unsupported("")
     try:
         results = convert(emitter, call)
+    except UndecidedError as error:
+        raise call.unsupported(f"{error}; compile it for fixed shapes") from error
     except (VerifyException, TypeError, IndexError) as error:
         raise VerificationError(
             f"cannot convert '{call.name}' at {call.location}: {error}; check its operands"

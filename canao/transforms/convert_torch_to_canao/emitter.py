@@ -15,12 +15,15 @@ from canao.dialects.canao import (
     BroadcastOp,
     CastOp,
     ConstantOp,
+    ReduceSumOp,
     ReshapeOp,
     SliceOp,
     TransposeOp,
 )
 from canao.dialects.canao.source import dtype_of_element
+from canao.dialects.canao.symbolic import symbols_of
 from canao.dialects.canao.types import element_of, i1, is_float, shape_of
+from canao.extent import is_symbolic, most
 from canao.transforms.convert_torch_to_canao.promotion import promoted
 from canao.transforms.convert_torch_to_canao.torch_call import Argument, TorchCall
 
@@ -49,6 +52,8 @@ class Emitter:
 
     def filled(self, value: float, element: Attribute, shape: Sequence[int]) -> SSAValue:
         """A constant of one value throughout, stored once."""
+        if symbols_of(shape):
+            return self.broadcast(self.scalar(value, element), shape)
         scalar = np.array(value).astype(dtype_of_element(element)).item()
         stored: list[Any] = [int(scalar) if element == i1 else scalar]
         tensor: TensorType[Any] = TensorType(element, shape)
@@ -60,8 +65,17 @@ class Emitter:
 
     def iota(self, extent: int, axis: int = 0, rank: int = 1) -> SSAValue:
         """The numbers 0 to `extent - 1` along `axis`, of length 1 along the others."""
-        shape = [extent if n == axis else 1 for n in range(rank)]
-        return self.array(np.arange(extent, dtype=np.int64).reshape(shape))
+        whole = most(extent)
+        shape = [whole if n == axis else 1 for n in range(rank)]
+        numbers = self.array(np.arange(whole, dtype=np.int64).reshape(shape))
+        return self.slice(numbers, axis, 0, extent)
+
+    def size(self, extent: int, element: Attribute) -> SSAValue:
+        """An extent as a number of rank 0: how many ones there are along it."""
+        if not is_symbolic(extent):
+            return self.scalar(extent, element)
+        ones = self.filled(1, element, [extent])
+        return self.reshape(self.emit(ReduceSumOp(ones, [0])), [])
 
     def cast(self, value: SSAValue, element: Attribute) -> SSAValue:
         """`value` with elements of type `element`."""

@@ -9,7 +9,9 @@ from typing import TypeAlias
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, SSAValue
 
+from canao.dialects.canao.symbolic import shape_of_type
 from canao.errors import UnsupportedOpError
+from canao.extent import Extent
 
 Argument: TypeAlias = "SSAValue | bool | int | float | str | Sequence[Argument] | None"
 """A tensor, or the Python value of a torch constant or list."""
@@ -38,7 +40,7 @@ class TorchCall:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the first result."""
-        return self.type.get_shape()
+        return shape_of_type(self.type)
 
     @property
     def element(self) -> Attribute:
@@ -80,6 +82,11 @@ class TorchCall:
             raise self.unsupported(f"argument {number} must be a constant integer")
         return int(value)
 
+    def extent(self, number: int, default: int | None = None) -> int:
+        """An argument that must be an integer, or an extent that depends on symbols."""
+        value = self.argument(number)
+        return value if isinstance(value, Extent) else self.integer(number, default)
+
     def flag(self, number: int, default: bool = False) -> bool:
         """An argument that must be a bool known when compiling."""
         return bool(self.integer(number, default))
@@ -105,7 +112,7 @@ class TorchCall:
         value = self.argument(number)
         if isinstance(value, int):
             return [value]
-        found = [item for item in self.items(number) if isinstance(item, int)]
+        found = [item for item in self.items(number) if isinstance(item, int | Extent)]
         if len(found) != len(self.items(number)):
             raise self.unsupported(f"argument {number} must be a list of constant integers")
         return found

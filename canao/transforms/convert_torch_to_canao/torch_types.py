@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from xdsl.dialects.builtin import TensorType, UnregisteredAttr, f32, f64
 from xdsl.ir import Attribute
 
+from canao.dialects.canao.symbolic import tensor_type as canao_type
 from canao.dialects.canao.types import i1, i8, i16, i32, i64, ui8
 from canao.errors import UnsupportedModelError
 
@@ -42,11 +44,14 @@ def type_name(attribute: Attribute) -> str:
     return attribute.attr_name.data if isinstance(attribute, UnregisteredAttr) else ""
 
 
-def tensor_type(attribute: Attribute, where: str = "") -> TensorType[Attribute] | None:
+def tensor_type(
+    attribute: Attribute, where: str = "", shape: Sequence[int] | None = None
+) -> TensorType[Attribute] | None:
     """The builtin tensor type of a `!torch.vtensor`, or None for any other type.
 
-    Raises `UnsupportedModelError` for dynamic shapes and element types that
-    canao does not compute with; `where` names the value in the message.
+    `shape` is the shape where the type does not say it. Raises `UnsupportedModelError`
+    for shapes that nothing says and element types that canao does not compute with;
+    `where` names the value in the message.
     """
     if isinstance(attribute, TensorType):
         return attribute
@@ -55,16 +60,17 @@ def tensor_type(attribute: Attribute, where: str = "") -> TensorType[Attribute] 
     assert isinstance(attribute, UnregisteredAttr)
     text = attribute.value.data
     match = _VTENSOR.match(text)
-    shape = match["shape"].replace(" ", "") if match else "?"
-    if match is None or "?" in shape:
+    if match is None or ("?" in match["shape"] and shape is None):
         raise UnsupportedModelError(
             f"{where or 'a tensor'} has the type !torch.vtensor<{text}>, whose shape is not "
-            "static; export the model with fixed shapes"
+            "known; export the model with fixed shapes, or with symbolic ones "
+            "(torch.bind_symbolic_shape)"
         )
     if match["dtype"] not in _ELEMENTS:
         raise UnsupportedModelError(
             f"{where or 'a tensor'} has elements of type {match['dtype']}; canao compiles "
             f"{', '.join(_ELEMENTS)}: compute it in one of these types"
         )
-    extents = [int(extent) for extent in shape.split(",") if extent]
-    return TensorType(_ELEMENTS[match["dtype"]], extents)
+    stated = match["shape"].replace(" ", "").split(",")
+    extents = shape if shape is not None else [int(extent) for extent in stated if extent]
+    return canao_type(_ELEMENTS[match["dtype"]], extents)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf, prod
+from math import inf
 
 from xdsl.ir import Block, Operation, SSAValue
 
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Decomposable, Reorganising
+from canao.extent import volume
 from canao.polyhedral.index import Index, Quotient, Variable, apply_map
 from canao.transforms.constants import constant_expressions
 
@@ -288,7 +289,7 @@ def _keeps_rows(op: Operation) -> bool:
     """Whether something is left to run in parallel around what an operation reduces."""
     shape = shape_of(op.operands[0])
     if isinstance(op, ReduceOp):
-        return prod(shape[: min(op.axis_numbers(), default=0)]) > 1
+        return volume(shape[: min(op.axis_numbers(), default=0)]) > 1
     return True
 
 

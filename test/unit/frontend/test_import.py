@@ -17,6 +17,7 @@ from canao.errors import (
     UnsupportedModelError,
     UnsupportedOpError,
 )
+from canao.extent import symbols_in
 from canao.frontend.imported import convention_of, mlir_context, parse_mlir
 from canao.frontend.torch_import import import_model
 from canao.transforms.convert_torch_to_canao import ConvertTorchToCanaoPass
@@ -161,11 +162,13 @@ def test_untraceable_models_are_refused() -> None:
         import_model(Function(lambda x: x if x.sum() > 0 else -x), (torch.ones(3),))
 
 
-def test_dynamic_shapes_are_refused() -> None:
+def test_dynamic_shapes_are_extents() -> None:
     shapes = ({0: torch.export.Dim("rows", min=2, max=9)},)
     program = torch.export.export(nn.Linear(4, 4), (torch.ones(3, 4),), dynamic_shapes=shapes)
-    with pytest.raises(UnsupportedModelError, match="dynamic"):
-        import_model(program, ())
+    (leaf,) = import_model(program, ()).convention.inputs
+    (symbol,) = symbols_in(leaf.shape)
+    assert (symbol.low, symbol.high) == (2, 9)
+    assert leaf.shape[1] == 4
 
 
 def test_inputs_constants_and_repetitions_in_the_result() -> None:
@@ -225,7 +228,7 @@ def test_missing_file() -> None:
     ("before", "after", "message"),
     [
         ("torch.aten.tanh", "torch.aten.fft_fft", r"'aten.fft_fft' at operation 0 of @main"),
-        ("[2,3],f32", "[2,?],f32", "static"),
+        ("[2,3],f32", "[2,?],f32", "not known"),
         ("[2,3],f32", "[2,3],complex<f32>", "elements of type complex<f32>"),
     ],
 )

@@ -48,7 +48,7 @@ static void shift(void *ctx, int tid, long row) {
   for (int i = 0; i < 4; ++i) *c->sum += c->ids[i];
 }
 
-static const canao_step steps[] = {{scale, ROWS}, {shift, ROWS}};
+static const canao_step steps[] = {{scale, ROWS, 0}, {shift, ROWS, 0}};
 
 int canao_open(int threads, void **handle) {
   unit *u = (unit *)calloc(1, sizeof(unit));

@@ -45,8 +45,8 @@ static void alone(void *ctx, int tid, long task) {
 }
 
 static const canao_step steps[STEPS] = {
-    {first, ITEMS}, {step_1, ITEMS}, {step_2, ITEMS}, {0, 0}, {step_4, ITEMS},
-    {alone, 1},     {step_6, ITEMS},
+    {first, ITEMS, 0}, {step_1, ITEMS, 0}, {step_2, ITEMS, 0}, {0, 0, 0}, {step_4, ITEMS, 0},
+    {alone, 1, 0},     {step_6, ITEMS, 0},
 };
 
 static void after(void *ctx, int step) {

@@ -51,6 +51,7 @@ typedef struct canao_pool canao_pool;
 typedef struct {
   void (*run)(void *ctx, int tid, long task);
   long tasks; /* less than 2^CANAO_TASK_BITS */
+  long (*count)(void *ctx); /* how many tasks a run has, if that differs; may be null */
 } canao_step;
 
 /* Called after each step that has tasks, before the next one begins. */
@@ -79,6 +80,7 @@ struct canao_pool {
   int threads;
   int count; /* of steps */
   const canao_step *steps;
+  atomic_long *tasks;     /* of each step in this run; a late worker may read the next run's */
   canao_after after;
   canao_share *shares;    /* one a thread */
   canao_worker *workers;  /* threads - 1 of them; the caller is thread 0 */
@@ -118,9 +120,22 @@ CANAO_UNUSED static inline int canao_step_of(canao_place place) {
   return (int)(place & ((1u << CANAO_STEP_BITS) - 1));
 }
 
+/* The tasks of a step in this run. */
+CANAO_UNUSED static inline long canao_pool_tasks(const canao_pool *pool, int step) {
+  return atomic_load_explicit(&pool->tasks[step], memory_order_relaxed);
+}
+
+/* Counts the tasks of the steps for which each run has its own. */
+CANAO_UNUSED static void canao_pool_count(canao_pool *pool, void *ctx) {
+  for (int number = 0; number < pool->count; ++number)
+    if (pool->steps[number].count)
+      atomic_store_explicit(&pool->tasks[number], pool->steps[number].count(ctx),
+                            memory_order_relaxed);
+}
+
 /* The place itself, or the next one of its run where there is something to do. */
 CANAO_UNUSED static inline canao_place canao_pool_next(const canao_pool *pool, canao_place place) {
-  while (canao_step_of(place) < pool->count && pool->steps[canao_step_of(place)].tasks <= 0)
+  while (canao_step_of(place) < pool->count && canao_pool_tasks(pool, canao_step_of(place)) <= 0)
     ++place;
   return place;
 }
@@ -146,11 +161,12 @@ CANAO_UNUSED static inline long canao_pool_claim(canao_pool *pool, int owner, ca
 /* Runs all tasks of a place that nobody has begun; returns how many those were. */
 CANAO_UNUSED static long canao_pool_take(canao_pool *pool, int tid, canao_place place) {
   const canao_step *step = &pool->steps[canao_step_of(place)];
+  const long tasks = canao_pool_tasks(pool, canao_step_of(place));
   long taken = 0;
   for (int i = 0; i < pool->threads; ++i) {
     int owner = tid + i < pool->threads ? tid + i : tid + i - pool->threads;
-    long first = step->tasks * owner / pool->threads;
-    long count = step->tasks * (owner + 1) / pool->threads - first;
+    long first = tasks * owner / pool->threads;
+    long count = tasks * (owner + 1) / pool->threads - first;
     for (long task; (task = canao_pool_claim(pool, owner, place, count)) >= 0; ++taken)
       step->run(pool->ctx, tid, first + task);
   }
@@ -186,7 +202,7 @@ CANAO_UNUSED static canao_place canao_pool_wait(canao_pool *pool, canao_place pl
 CANAO_UNUSED static void canao_pool_work(canao_pool *pool, int tid, canao_place place) {
   while (canao_step_of(place) < pool->count) {
     long taken = canao_pool_take(pool, tid, place);
-    long tasks = pool->steps[canao_step_of(place)].tasks;
+    long tasks = canao_pool_tasks(pool, canao_step_of(place));
     int last = taken > 0 && taken + atomic_fetch_add_explicit(&pool->finished, taken,
                                                               memory_order_acq_rel) == tasks;
     place = last ? canao_pool_advance(pool, place) : canao_pool_wait(pool, place);
@@ -284,8 +300,9 @@ CANAO_UNUSED static void *canao_pool_worker(void *argument) {
 CANAO_UNUSED static void canao_pool_run_alone(canao_pool *pool, void *ctx) {
   for (int number = 0; number < pool->count; ++number) {
     const canao_step *step = &pool->steps[number];
-    for (long task = 0; task < step->tasks; ++task) step->run(ctx, 0, task);
-    if (pool->after && step->tasks > 0) pool->after(ctx, number);
+    const long tasks = canao_pool_tasks(pool, number);
+    for (long task = 0; task < tasks; ++task) step->run(ctx, 0, task);
+    if (pool->after && tasks > 0) pool->after(ctx, number);
   }
 }
 
@@ -293,6 +310,7 @@ CANAO_UNUSED static void canao_pool_run_alone(canao_pool *pool, void *ctx) {
  * Callers that share a pool take turns. */
 CANAO_UNUSED static void canao_pool_run(canao_pool *pool, void *ctx) {
   pthread_mutex_lock(&pool->caller);
+  canao_pool_count(pool, ctx);
   if (pool->threads == 1) {
     canao_pool_run_alone(pool, ctx);
   } else {
@@ -317,6 +335,7 @@ CANAO_UNUSED static void canao_pool_release(canao_pool *pool, int started) {
   pthread_mutex_destroy(&pool->caller);
   free(pool->workers);
   free(pool->shares);
+  free(pool->tasks);
   free(pool);
 }
 
@@ -342,7 +361,9 @@ CANAO_UNUSED static int canao_pool_create(int threads, const canao_step *steps, 
   if (!pool) return ENOMEM;
   pool->shares = (canao_share *)canao_zeros(sizeof(canao_share) * (size_t)threads);
   pool->workers = (canao_worker *)calloc((size_t)threads, sizeof(canao_worker));
-  if (!pool->shares || !pool->workers) {
+  pool->tasks = (atomic_long *)canao_zeros(sizeof(atomic_long) * (size_t)(count + 1));
+  if (!pool->shares || !pool->workers || !pool->tasks) {
+    free(pool->tasks);
     free(pool->shares);
     free(pool->workers);
     free(pool);
@@ -351,6 +372,8 @@ CANAO_UNUSED static int canao_pool_create(int threads, const canao_step *steps, 
   pool->threads = threads;
   pool->steps = steps;
   pool->count = count;
+  for (int number = 0; number < count; ++number)
+    atomic_init(&pool->tasks[number], steps[number].tasks);
   pool->after = after;
   atomic_store(&pool->place, (canao_place)count);
   pthread_mutex_init(&pool->caller, NULL);

@@ -17,6 +17,7 @@ from canao.dialects.interfaces import Indexed
 from canao.lowering.emit.groups.stage_buffers import StageBuffers
 from canao.lowering.emit.loops import Loops, Names, carrying_loop, share
 from canao.lowering.emit.reduction import Reduction
+from canao.lowering.emit.sizes import Sizes
 from canao.lowering.emit.stage_emitter import StageEmitter
 from canao.lowering.emit.tile import Point, Terms
 from canao.lowering.emit.value_emitter import Buffer, ValueEmitter
@@ -38,14 +39,15 @@ class SharedStageEmitter(StageEmitter):
         unit: VectorUnit,
         buffers: Mapping[SSAValue, Buffer],
         names: Names,
+        sizes: Sizes,
         stage_buffers: StageBuffers,
         sums: Buffer | None = None,
     ) -> None:
-        super().__init__(stage, schedule, unit, buffers, names, sums)
+        super().__init__(stage, schedule, unit, buffers, names, sizes, sums)
         self.stage_buffers = stage_buffers
 
     def emit(self, block: Block, loops: Loops, parts: Sequence[Part]) -> None:
-        emitter = ValueEmitter(block, loops, self.buffers, self.stage.target)
+        emitter = ValueEmitter(block, loops, self.buffers, self.stage.target, self.sizes)
         if self.stage_buffers.shared is not None:
             self._reduce_together(emitter, parts, self.stage_buffers.shared)
             return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao import AddOp, CompareOp, GatherOp, SelectOp
+from canao.dialects.canao import AddOp, CompareOp, ConstantOp, GatherOp, SelectOp
+from canao.dialects.canao.reorganise import MovingOp
 from canao.dialects.canao.types import (
     broadcast_shapes,
     element_of,
@@ -48,10 +49,19 @@ def index_select(e: Emitter, call: TorchCall) -> SSAValue:
     return e.transpose(picked, [order.index(n) for n in range(rank)])
 
 
+def _never_negative(place: SSAValue) -> bool:
+    """Whether positions are constants of 0 or more, moved about."""
+    while isinstance(place.owner, MovingOp):
+        place = place.owner.operand
+    return isinstance(place.owner, ConstantOp) and int(place.owner.array().min(initial=0)) >= 0
+
+
 def from_front(e: Emitter, place: SSAValue, extent: int) -> SSAValue:
     """Positions in a dimension of length `extent`, where negative ones count from its end."""
+    if _never_negative(place):
+        return place
     negative = e.emit(CompareOp("lt", place, e.scalar(0, i64)))
-    counted = e.emit(AddOp(place, e.scalar(extent, i64)))
+    counted = e.emit(AddOp(place, e.size(extent, i64)))
     return e.emit(SelectOp(negative, counted, place))
 
 

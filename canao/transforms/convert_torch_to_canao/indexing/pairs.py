@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from canao.extent import most
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
 MOST_PAIRS = 1 << 26
@@ -10,7 +11,7 @@ MOST_PAIRS = 1 << 26
 
 def check_pairs(call: TorchCall, pairs: int) -> None:
     """Refuses what would take longer than anyone waits."""
-    if pairs > MOST_PAIRS:
+    if most(pairs) > MOST_PAIRS:
         raise call.unsupported(
             f"it would compare {pairs} pairs of elements, and at most {MOST_PAIRS} are; make the "
             "tensor smaller, or do it outside the compiled model"

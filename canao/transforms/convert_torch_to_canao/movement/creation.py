@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao import CompareOp, SelectOp
+from canao.dialects.canao import AddOp, CompareOp, SelectOp
 from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.types import shape_of
+from canao.dialects.canao.types import i64, shape_of
+from canao.extent import most
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
@@ -31,8 +32,9 @@ def filled_by(argument: int) -> Converter:
 
 
 def _range(e: Emitter, call: TorchCall, start: float, step: float) -> SSAValue:
-    dtype = dtype_of_element(call.element)
-    return e.array((start + step * np.arange(call.shape[0])).astype(dtype))
+    dtype, extent = dtype_of_element(call.element), call.shape[0]
+    numbers = e.array((start + step * np.arange(most(extent))).astype(dtype))
+    return e.slice(numbers, 0, 0, extent)
 
 
 def arange(e: Emitter, call: TorchCall) -> SSAValue:
@@ -53,7 +55,8 @@ def arange_step(e: Emitter, call: TorchCall) -> SSAValue:
 def _triangle(e: Emitter, shape: tuple[int, ...], order: str, diagonal: int) -> SSAValue:
     """Whether `column - row <order> diagonal`, over the last two dimensions."""
     rows, columns = shape[-2:]
-    row = e.array(np.arange(rows, dtype=np.int64)[:, None] + diagonal)
+    row = e.iota(rows, 0, 2)
+    row = e.emit(AddOp(row, e.scalar(diagonal, i64))) if diagonal else row
     return e.emit(CompareOp(order, e.iota(columns, 1, 2), row))
 
 

@@ -7,8 +7,9 @@ from math import prod
 
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao import ConcatOp
-from canao.dialects.canao.types import element_of, normalise_axis, shape_of
+from canao.dialects.canao import AddOp, CompareOp, ConcatOp, GatherOp, SelectOp
+from canao.dialects.canao.types import element_of, i64, normalise_axis, shape_of
+from canao.extent import is_symbolic
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
@@ -152,13 +153,15 @@ def slice_tensor(e: Emitter, call: TorchCall) -> SSAValue:
     """`a[start:end:step]` along a dimension; bounds clip as in Python."""
     value = call.tensor(0)
     axis = axis_of(call, 1, value, 0)
-    extent = shape_of(value)[axis]
-    end = call.argument(3)
-    bounds = slice(
-        call.integer(2, 0), extent if end is None else call.integer(3), call.integer(4, 1)
-    )
-    start, _, step = bounds.indices(extent)
-    return e.slice(value, axis, start, len(range(*bounds.indices(extent))), step)
+    extent, step = shape_of(value)[axis], call.integer(4, 1)
+    start = _clipped(call.extent(2, 0), extent)
+    end = extent if call.argument(3) is None else _clipped(call.extent(3), extent)
+    return e.slice(value, axis, start, max(-((start - end) // step), 0), step)
+
+
+def _clipped(place: int, extent: int) -> int:
+    """A bound of a slice as Python reads it: from the end if negative, and within the extent."""
+    return min(max(place + extent if place < 0 else place, 0), extent)
 
 
 def narrow(e: Emitter, call: TorchCall) -> SSAValue:
@@ -167,7 +170,7 @@ def narrow(e: Emitter, call: TorchCall) -> SSAValue:
     axis = axis_of(call, 1, value)
     start = call.integer(2)
     return e.slice(
-        value, axis, start + shape_of(value)[axis] if start < 0 else start, call.integer(3)
+        value, axis, start + shape_of(value)[axis] if start < 0 else start, call.extent(3)
     )
 
 
@@ -189,10 +192,26 @@ def surrounded(e: Emitter, value: SSAValue, amounts: Sequence[int], filling: flo
         low, high = amounts[2 * number : 2 * number + 2]
         extent = shape_of(value)[axis]
         value = e.slice(value, axis, max(-low, 0), extent - max(-low, 0) - max(-high, 0))
+        if high > 0 and is_symbolic(shape_of(value)[axis]):
+            value, high = _lengthened(e, value, axis, high, filling), 0
         before = _block(e, value, axis, low, filling)
         after = _block(e, value, axis, high, filling)
         value = joined(e, [*before, value, *after], axis)
     return value
+
+
+def _lengthened(e: Emitter, value: SSAValue, axis: int, amount: int, filling: float) -> SSAValue:
+    """A constant behind what ends where only the run knows: looked up, from before the value."""
+    extent = shape_of(value)[axis]
+    table = joined(e, [*_block(e, value, axis, 1, filling), value], axis)
+    numbers = e.iota(extent + amount)
+    inside = e.emit(CompareOp("lt", numbers, e.size(extent, i64)))
+    following = e.emit(AddOp(numbers, e.scalar(1, i64)))
+    places = e.emit(SelectOp(inside, following, e.scalar(0, i64)))
+    rest = [n for n in range(len(shape_of(value))) if n != axis]
+    order = [axis, *rest]
+    rows = e.emit(GatherOp(e.transpose(table, order), [places]))
+    return e.transpose(rows, [order.index(n) for n in range(len(order))])
 
 
 def constant_pad(e: Emitter, call: TorchCall) -> SSAValue:

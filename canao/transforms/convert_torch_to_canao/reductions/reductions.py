@@ -12,6 +12,7 @@ from canao.dialects.canao import (
     AbsOp,
     AddOp,
     CompareOp,
+    DivOp,
     ExpOp,
     LogOp,
     MulOp,
@@ -24,6 +25,7 @@ from canao.dialects.canao import (
     SubOp,
 )
 from canao.dialects.canao.types import element_of, i1, i64, is_float, normalise_axis, shape_of
+from canao.extent import is_symbolic
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
@@ -65,6 +67,8 @@ def mean_of(e: Emitter, value: SSAValue, axes: Sequence[int]) -> SSAValue:
     """The mean over axes, which stay with length 1; NaN where there is nothing to average."""
     total = reduced(e, ReduceSumOp, value, axes)
     count = prod(shape_of(value)[axis] for axis in axes)
+    if is_symbolic(count):
+        return e.emit(DivOp(total, e.size(count, element_of(value))))
     share = 1.0 / count if count else nan
     return e.emit(MulOp(total, e.scalar(share, element_of(value))))
 
@@ -125,7 +129,7 @@ def _position(e: Emitter, value: SSAValue, extreme: SSAValue, axis: int) -> SSAV
         # Where one element is NaN, so is the extreme, and equals none.
         here = e.emit(OrOp(here, e.emit(CompareOp("ne", value, value))))
     numbers = e.iota(shape[axis], axis, len(shape))
-    beyond = e.scalar(shape[axis], i64)
+    beyond = e.size(shape[axis], i64)
     return e.emit(ReduceMinOp(e.emit(SelectOp(here, numbers, beyond)), [axis]))
 
 

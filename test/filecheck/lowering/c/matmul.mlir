@@ -55,5 +55,5 @@ func.func @main(%a: memref<8x32xf32>, %w: memref<1024xf32>, %c: memref<8x32xf32>
 // CHECK: #define CANAO_THREADS 1
 // CHECK: #define CANAO_CALLS 1
 // CHECK: matmul_kernel(&call, task, c->inputs[0], c->weights[0], c->outputs[0]);
-// CHECK: {canao_step_0, 8},
+// CHECK: {canao_step_0, 8, 0},
 // CHECK: int canao_open(int threads, void **handle);

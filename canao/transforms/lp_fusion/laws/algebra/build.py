@@ -9,6 +9,7 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute, SSAValue
 
 from canao.dialects.canao import BroadcastOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import shape_of
 from canao.transforms.constants import build_splat
 from canao.transforms.lp_fusion.laws.algebra.cost import plan_bag
@@ -83,6 +84,6 @@ class Writer:
         op = image.op.create(
             operands=operands,
             properties=dict(image.properties),
-            result_types=[TensorType(element.element_type, image.result)],
+            result_types=[tensor_type(element.element_type, image.result)],
         )
         return self.builder.insert(op).results[0]

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from math import prod
 
 from xdsl.ir import Operation, SSAValue
 
 from canao.dialects.canao.elementwise import BinaryOp
 from canao.dialects.canao.types import broadcast_shapes, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed
+from canao.extent import volume
 from canao.transforms.lp_fusion.laws.algebra.monoids import monoids
 from canao.transforms.lp_fusion.laws.algebra.terms import Bag, Image, Node, Shape, Terms
 
@@ -51,14 +51,14 @@ def cost_of_op(op: Operation) -> Cost:
     """The cost of an operation that depends on inputs."""
     if not isinstance(op, CanaoOp):
         return Cost()
-    moved = sum(prod(shape_of(v)) for v in (*op.operands, *op.results))
+    moved = sum(volume(shape_of(v)) for v in (*op.operands, *op.results))
     computations = op.computations()
     if not computations:
         return Cost(0, 0, moved if op.access_pattern() is not AccessPattern.SOURCE else 0)
     points = (
-        op.iteration_space().points
+        volume(op.iteration_space().extents)
         if isinstance(op, Indexed)
-        else max(prod(shape_of(r)) for r in op.results)
+        else max(volume(shape_of(r)) for r in op.results)
     )
     return Cost(computations * points, computations, moved)
 
@@ -135,10 +135,10 @@ def _cheapest_place(plain: list[Shape], inverted: Shape, first: int) -> int:
         for n in range(1, len(plain) + 1):
             if n == place:
                 reached = broadcast_shapes([reached, inverted])
-                total += prod(reached)
+                total += volume(reached)
             if n < len(plain):
                 reached = broadcast_shapes([reached, plain[n]])
-                total += prod(reached)
+                total += volume(reached)
         return total
 
     return min(range(len(plain), first - 1, -1), key=work)
@@ -191,7 +191,7 @@ class Price:
             return self._cost_of_bag(form)
         if isinstance(form, Image):
             points = image_points(form)
-            moved = sum(prod(s) for s in (*form.shapes, form.result))
+            moved = sum(volume(s) for s in (*form.shapes, form.result))
             return Cost(points, 1, moved)
         return Cost()
 
@@ -208,10 +208,10 @@ class Price:
             reached.append(shape)
             fixed.append(all(known[k] for _, known, k in sides))
             if not fixed[-1]:
-                moved = prod(shape) + sum(prod(where[k]) for where, _, k in sides)
-                total += Cost(prod(shape), 1, moved)
+                moved = volume(shape) + sum(volume(where[k]) for where, _, k in sides)
+                total += Cost(volume(shape), 1, moved)
         if plan.negate:
-            size = prod(reached[-1] if reached else shapes[0])
+            size = volume(reached[-1] if reached else shapes[0])
             total += Cost(size, 1, 2 * size)
         return total
 
@@ -228,6 +228,6 @@ def image_points(image: Image) -> int:
     """
     template = image.template
     assert isinstance(template, Indexed)
-    points = template.iteration_space().points
-    before = prod(shape_of(template.operands[0]))
-    return points * prod(image.shapes[0]) // before if before else 0
+    points = volume(template.iteration_space().extents)
+    before = volume(shape_of(template.operands[0]))
+    return points * volume(image.shapes[0]) // before if before else 0

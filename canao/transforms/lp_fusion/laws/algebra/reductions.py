@@ -8,6 +8,7 @@ from math import prod
 
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import broadcast_shapes
+from canao.extent import is_symbolic
 from canao.transforms.constants import depends_on
 from canao.transforms.lp_fusion.laws.algebra.monoids import Monoid, monoids, times_over
 from canao.transforms.lp_fusion.laws.algebra.terms import Image, Node, Shape, Terms
@@ -84,6 +85,8 @@ class TakeFactorOutOfReduction(ReductionLaw):
         if not (even[0] or even[1]) or (not rest and divisors):
             return
         core = reduction.of(terms.bag(times.op, rest, divisors)) if rest else None
+        if core is None and is_symbolic(reduction.count):
+            return
         count = terms.number(reduction.count) if core is None else core
         yield terms.bag(times.op, [count, *even[0]], even[1])
 
@@ -101,7 +104,7 @@ class TakeTermOutOfReduction(ReductionLaw):
         terms, plus = reduction.terms, reduction.plus
         times = times_over(plus.op)
         plain, inverted = terms.members(plus.op, reduction.operand)
-        if times is None or len(plain) + len(inverted) < 2:
+        if times is None or len(plain) + len(inverted) < 2 or is_symbolic(reduction.count):
             return
         count = terms.number(reduction.count)
         even = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Hashable
-from math import prod
 
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
@@ -14,6 +13,7 @@ from xdsl.traits import is_side_effect_free
 from canao.dialects.canao import ConcatOp, MatmulOp, SliceOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import CanaoOp
+from canao.extent import volume
 from canao.transforms.law_uses import Use, Uses
 
 
@@ -86,8 +86,8 @@ class JoinProductsOfWeight(BlockLaw):
             owner = product.lhs.owner
             if isinstance(owner, Operation) and not owner.is_before_in_block(first):
                 return False
-        moved = sum(prod(shape_of(p.lhs)) + prod(shape_of(p.result)) for p in products)
-        return 2 * moved < (len(products) - 1) * prod(shape_of(first.rhs))
+        moved = sum(volume(shape_of(p.lhs)) + volume(shape_of(p.result)) for p in products)
+        return 2 * moved < (len(products) - 1) * volume(shape_of(first.rhs))
 
     @staticmethod
     def _join(products: list[MatmulOp]) -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import isfinite, prod
+from math import isfinite
 
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from canao.dialects.canao.elementwise import BinaryOp
 from canao.dialects.canao.types import broadcast_shapes, shape_of
+from canao.extent import volume
 from canao.transforms.lp_fusion.laws.algebra.monoids import monoids, plus_under
 
 Node = int
@@ -163,7 +164,7 @@ class Terms:
 
     def elements(self, node: Node) -> int:
         """How many elements a node has."""
-        return prod(self.shapes[node])
+        return volume(self.shapes[node])
 
     def value_of_number(self, node: Node) -> float | None:
         """The value of a number; None for other nodes."""

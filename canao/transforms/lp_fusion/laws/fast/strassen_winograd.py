@@ -9,12 +9,12 @@ from math import prod
 from typing import NamedTuple
 
 from xdsl.builder import Builder
-from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from canao.dialects.canao import AddOp, ConcatOp, MatmulOp, ReshapeOp, SliceOp, SubOp
 from canao.dialects.canao.elementwise import ElementwiseOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import broadcast_shapes, element_of, is_float, shape_of
 from canao.dialects.interfaces import CanaoOp, Decomposable
 from canao.transforms.law_uses import Use, Uses
@@ -214,7 +214,7 @@ class _QuarterBuilder:
             part = type(op).create(
                 operands=mine,
                 properties=op.properties,
-                result_types=[TensorType(element, shape)],
+                result_types=[tensor_type(element, shape)],
             )
             parts.append(self.builder.insert(part).results[0])
         self.known[result] = Quarters(*parts)

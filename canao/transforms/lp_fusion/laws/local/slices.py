@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.builder import Builder
-from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 
 from canao.dialects.canao import MatmulOp, SliceOp
 from canao.dialects.canao.elementwise import ElementwiseOp
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import Decomposable
 from canao.transforms.lp_fusion.laws.local.local import IsConstant, LocalLaw
@@ -63,7 +63,7 @@ class SliceBeforeElementwise(LocalLaw):
         smaller = type(owner).create(
             operands=operands,
             properties=owner.properties,
-            result_types=[TensorType(element_of(op.result), shape_of(op.result))],
+            result_types=[tensor_type(element_of(op.result), shape_of(op.result))],
         )
         return builder.insert(smaller).results[0]
 

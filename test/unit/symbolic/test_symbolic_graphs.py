@@ -1,0 +1,104 @@
+"""Random graphs with one and two symbols agree with the oracle: after each pass, and as C."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from unit.symbolic.symbolic_graphs import SymbolicGraph, results, symbolic_graphs
+from xdsl.context import Context
+
+import canao
+from canao.runtime.tensor_file import write_tensors
+from canao.transforms.canao_simplify import CanaoSimplifyPass
+from canao.transforms.collapse_rows import CollapseRowsPass
+from canao.transforms.expand_composites import ExpandCompositesPass
+from canao.transforms.keep_roundings import KeepRoundingsPass
+from canao.transforms.lp_fusion import LPFusionPass
+
+_ROAD = (
+    CanaoSimplifyPass(),
+    KeepRoundingsPass(),
+    LPFusionPass(),
+    ExpandCompositesPass(),
+    CollapseRowsPass(),
+)
+
+
+def _sizes(graph: SymbolicGraph, inner: int) -> list[dict[str, int]]:
+    """The smallest and the largest sizes, and others between them."""
+    ranges = [
+        sorted({s.low, s.high, s.low + inner % (s.high - s.low + 1), max(s.low, s.high - 1)})
+        for s in graph.symbols
+    ]
+    names = [s.name for s in graph.symbols]
+    return [dict(zip(names, values, strict=True)) for values in product(*ranges)]
+
+
+def _agree(found: object, wanted: np.ndarray, what: object) -> None:
+    array = np.asarray(found)
+    assert array.shape == wanted.shape, what
+    scale = 1 + np.abs(wanted)
+    assert np.all(np.abs(array - wanted) <= 2e-4 * scale), what
+
+
+@settings(max_examples=25, deadline=None)
+@given(symbolic_graphs(), st.integers(0, 50))
+def test_passes(graph: SymbolicGraph, inner: int) -> None:
+    chosen = _sizes(graph, inner)
+    module = graph.module.clone()
+    given_inputs = [graph.inputs(sizes, seed=1) for sizes in chosen]
+    wanted = [graph.expected(i, s) for i, s in zip(given_inputs, chosen, strict=True)]
+    for step in _ROAD:
+        step.apply(Context(), module)
+        module.verify()
+        for inputs, sizes, expected in zip(given_inputs, chosen, wanted, strict=True):
+            found = results(module, inputs, graph.weights, sizes)
+            for a, b in zip(found, expected, strict=True):
+                _agree(a, b, (step.name, sizes))
+
+
+def _check_code(
+    graph: SymbolicGraph, inner: int, directory: Path, threads: int, vectors: str | None
+) -> None:
+    path = directory / "model.mlir"
+    path.write_text(str(graph.module), encoding="utf-8")
+    write_tensors(path.with_suffix(".safetensors"), graph.weights)
+    target = "c" if vectors is None else canao.Target.host(vectors)
+    compiled = canao.compile(path, None, tune="off", threads=threads, target=target)
+    for sizes in _sizes(graph, inner):
+        inputs = graph.inputs(sizes, seed=2)
+        found = compiled(*map(torch.from_numpy, inputs))
+        found = found if isinstance(found, tuple) else (found,)
+        for a, b in zip(found, graph.expected(inputs, sizes), strict=True):
+            _agree(a, b, sizes)
+    compiled.close()
+
+
+_CODE = (symbolic_graphs(), st.integers(0, 50), st.sampled_from([1, 2]))
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(*_CODE, st.sampled_from([None, "avx2", "sse"]))
+def test_code(
+    tmp_path: Path, graph: SymbolicGraph, inner: int, threads: int, vectors: str | None
+) -> None:
+    _check_code(graph, inner, tmp_path, threads, vectors)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(*_CODE, st.sampled_from([None, "avx2", "sse"]))
+def test_code_of_many(
+    tmp_path: Path, graph: SymbolicGraph, inner: int, threads: int, vectors: str | None
+) -> None:
+    _check_code(graph, inner, tmp_path, threads, vectors)
