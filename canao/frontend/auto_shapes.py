@@ -13,10 +13,11 @@ AUTO = "auto"
 class AutoShapes:
     """Batch and sequence vary, up to these sizes; a batch of 1 at most does not vary.
 
-    `sequence` is the model's limit of positions if left out.
+    `sequence` is the model's limit of positions if left out, `batch` what makes 16,384 tokens
+    with it, 32 at most: memory is laid out for the largest sizes.
     """
 
-    batch: int = 32
+    batch: int | None = None
     sequence: int | None = None
 
 

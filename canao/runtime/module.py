@@ -46,7 +46,13 @@ class NativeModule:
         self.weights = tuple(weights)
         self._library = _load(library)
         self._pointers = pointers([array.ctypes.data for array in weights])
-        self._arena = lasting_empty((max(arena_bytes, 1),), np.uint8)
+        try:
+            self._arena = lasting_empty((max(arena_bytes, 1),), np.uint8)
+        except (MemoryError, OSError) as error:
+            raise ExecutionError(
+                f"the compiled model needs {arena_bytes >> 20} MiB for its largest sizes, "
+                "which this machine does not give; compile for smaller ones"
+            ) from error
         self._calls = calls
         self._opening = threading.Lock()
         self.in_use = InUse()

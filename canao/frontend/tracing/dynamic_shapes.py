@@ -22,6 +22,8 @@ from canao.frontend.module import parameter_names
 
 _SEQUENCE = 512
 """Tokens up to which models go that say of no limit."""
+_BATCH, _TOKENS = 32, 16384
+"""The largest batch, and tokens in it at most, of those who ask for neither."""
 _LONGEST = 2**40
 """No dimension may be longer: what has no limit has one that is larger."""
 
@@ -58,8 +60,9 @@ def _automatic(
     batch, sequence = (int(extent) for extent in first.shape[:2])
     limit = asked.sequence or _position_limit(model)
     dims = {"sequence": torch.export.Dim("sequence", min=1, max=max(limit, sequence, 2))}
-    if max(asked.batch, batch) > 1:
-        dims["batch"] = torch.export.Dim("batch", min=1, max=max(asked.batch, batch))
+    most = asked.batch or max(1, min(_BATCH, _TOKENS // max(limit, sequence)))
+    if max(most, batch) > 1:
+        dims["batch"] = torch.export.Dim("batch", min=1, max=max(most, batch))
 
     def of(tensor: torch.Tensor) -> dict[int, Any]:
         varies = "batch" in dims and tensor.ndim and tensor.shape[0] == batch

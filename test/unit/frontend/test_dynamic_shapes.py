@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from torch.export import Dim
 
 import canao
 from canao import AutoShapes, CanaoError, ShapeMismatchError, UnsupportedModelError
+from canao.frontend.tracing.dynamic_shapes import asked_shapes
 
 
 class Pool(nn.Module):
@@ -103,6 +105,21 @@ def test_automatic() -> None:
     assert ranges == [("batch", 1, 3), ("sequence", 1, 20)]
     inputs = _example(3, 20)
     torch.testing.assert_close(compiled(*inputs), Pool()(*inputs), rtol=1e-5, atol=1e-6)
+
+
+class Long(Pool):
+    """With a limit of positions, as models of transformers have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config: Any = SimpleNamespace(max_position_embeddings=4096)
+
+
+def test_long_sequences_come_in_small_batches() -> None:
+    model = Long()
+    found = asked_shapes(model, _example(1, 5), {}, "auto")
+    assert found["x"][0].max == 4
+    assert found["x"][1].max == 4096
 
 
 def test_a_batch_of_one_does_not_vary() -> None:
