@@ -317,6 +317,8 @@ def main() -> int:
         return 0
     groups = {name: group for name, (group, _) in cases(asked.checkout).items()}
     names = [name for name in groups if re.search(asked.only, name)][asked.offset :: asked.every]
+    if asked.out:
+        asked.out.mkdir(parents=True, exist_ok=True)
     log = asked.out / f"{NAME}.jsonl" if asked.out else None
     outcomes = [each for each in kept_outcomes(log) if each.name in set(names)]
     done = {each.name for each in outcomes}

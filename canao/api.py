@@ -101,8 +101,8 @@ def compile(
     False, "exact" (laws that keep every rounding) or "fast" (also the law that
     trades a stated error for speed: large products with weights are computed as
     seven of half the size; `report.fast_products` has the errors of each).
-    `dtype` is "float32" or, for OpenCL, "float16": then weights and what lies
-    between layers are stored as halves, and computed with in float32.
+    `dtype` is "float32" or, for OpenCL, a type of `STORAGE_TYPES` such as "float16": then
+    weights and what lies between layers are stored so, and computed with in float32.
     `dynamic_shapes` says which dimensions of the inputs vary from call to call, as
     `torch.export.export` takes it (`torch.export.Dim` with a maximum); "auto" takes batch and
     sequence of inputs as models of transformers have them, `canao.AutoShapes` the same up to

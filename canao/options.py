@@ -12,13 +12,15 @@ from canao.building.cache import Cache
 from canao.building.toolchain import Compiler, compiler_for
 from canao.errors import CanaoError, ToolchainError
 from canao.machine.target import Target
+from canao.storage_types import STORAGE_TYPES
 
 Fusion = bool | Literal["exact", "fast"]
 Tune = Literal["off", "default", "full"]
 
 _FUSIONS = (True, False, "exact", "fast")
 _TUNES = ("off", "default", "full")
-_DTYPES = ("float32", "float16")
+DTYPES = ("float32", *STORAGE_TYPES)
+"""In which types weights, and what lies between layers, may be stored."""
 _TARGETS = ("c", "opencl")
 _MAX_THREADS = 1024
 
@@ -61,15 +63,15 @@ def checked_options(
         _check_choice("target", target, _TARGETS)
     _check_choice("fusion", fusion, _FUSIONS)
     _check_choice("tune", tune, _TUNES)
-    _check_choice("dtype", dtype, _DTYPES)
+    _check_choice("dtype", dtype, DTYPES)
     if threads is not None:
         check_threads(threads)
     host = Target.host()
     chosen = target if isinstance(target, Target) else host
     if target == "opencl":
         chosen = Target.opencl()
-    if dtype == "float16":
-        _check_halves(chosen, fusion)
+    if dtype in STORAGE_TYPES:
+        _check_storage(dtype, chosen, fusion)
     if chosen.device is not None and threads is not None:
         raise CanaoError(
             f"threads={threads} has no meaning for {chosen.device.name}, whose driver has the "
@@ -93,17 +95,17 @@ def checked_options(
     )
 
 
-def _check_halves(target: Target, fusion: Fusion) -> None:
-    """An error where float16 storage does not exist, or would not do what is asked."""
+def _check_storage(dtype: str, target: Target, fusion: Fusion) -> None:
+    """An error where narrow storage does not exist, or would not do what is asked."""
     if target.device is None:
         raise CanaoError(
-            'dtype="float16" stores halves, which code in C does not; give target="opencl" '
-            "(--target opencl), or leave `dtype` out"
+            f'dtype="{dtype}" is a type of memory that code in C does not have; give '
+            'target="opencl" (--target opencl), or leave `dtype` out'
         )
     if fusion == "fast":
         raise CanaoError(
-            'fusion="fast" states the errors of float32 products, and dtype="float16" rounds their '
-            "weights; leave one of them out"
+            f'fusion="fast" states the errors of float32 products, and dtype="{dtype}" rounds '
+            "their weights; leave one of them out"
         )
 
 

@@ -19,7 +19,7 @@ class TensorSpec:
 
     name: str
     dtype: str
-    """A numpy dtype name: float32, float64, int64 or bool, or, of a weight, float16."""
+    """A numpy dtype name: float32, float64, int64 or bool, or, of a weight, a storage type."""
     shape: tuple[int, ...]
     """Room along each dimension."""
     lengths: tuple[int, ...] = ()

@@ -18,7 +18,6 @@ from canao.cli.console import console
 from canao.cli.models import (
     Attention,
     CompileOptions,
-    DtypeChoice,
     TargetChoice,
     TuneChoice,
     open_model,
@@ -81,7 +80,7 @@ def bench_model(
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
     device: Device = None,
-    dtype: Dtype = DtypeChoice.float32,
+    dtype: Dtype = "float32",
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
     runs: Runs = 100,

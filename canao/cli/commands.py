@@ -19,7 +19,6 @@ from canao.cli.distil import distil
 from canao.cli.models import (
     Attention,
     CompileOptions,
-    DtypeChoice,
     FusionChoice,
     TargetChoice,
     TuneChoice,
@@ -99,7 +98,7 @@ def compile_command(
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
     device: Device = None,
-    dtype: Dtype = DtypeChoice.float32,
+    dtype: Dtype = "float32",
     fusion: Fusion = FusionChoice.on,
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
@@ -229,7 +228,7 @@ def export(
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
     device: Device = None,
-    dtype: Dtype = DtypeChoice.float32,
+    dtype: Dtype = "float32",
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
 ) -> None:
@@ -253,7 +252,7 @@ def tune(
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,
     device: Device = None,
-    dtype: Dtype = DtypeChoice.float32,
+    dtype: Dtype = "float32",
     fusion: Fusion = FusionChoice.on,
     mode: Annotated[TuneMode, typer.Option(help="How many schedules to measure.")] = (
         TuneMode.full

@@ -64,13 +64,6 @@ class TargetChoice(StrEnum):
     opencl = "opencl"
 
 
-class DtypeChoice(StrEnum):
-    """In which type weights and what lies between layers are stored."""
-
-    float32 = "float32"
-    float16 = "float16"
-
-
 @dataclass(frozen=True)
 class CompileOptions:
     """Options of every command that may compile."""
@@ -82,7 +75,7 @@ class CompileOptions:
     target: TargetChoice = TargetChoice.c
     device: str | None = None
     """The OpenCL device; the first one if None."""
-    dtype: DtypeChoice = DtypeChoice.float32
+    dtype: str = "float32"
     tune: TuneChoice = TuneChoice.default
     cache_dir: Path | None = None
     fusion: FusionChoice = FusionChoice.on
@@ -143,7 +136,7 @@ def _compile(
         threads=options.threads,
         fusion=fusion,
         tune=options.tune.value,
-        dtype=options.dtype.value,
+        dtype=options.dtype,
         dynamic_shapes="auto" if options.dynamic else None,
         cache_dir=options.cache_dir,
         progress=progress,

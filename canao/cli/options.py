@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from canao.cli.models import Attention, DtypeChoice, FusionChoice, TargetChoice, TuneChoice
+from canao.cli.models import Attention, FusionChoice, TargetChoice, TuneChoice
+from canao.options import DTYPES
 
 Model = Annotated[
     Path, typer.Argument(help="A saved model, a Hugging Face directory or a .mlir file.")
@@ -32,8 +33,11 @@ Device = Annotated[
     typer.Option(help="OpenCL device: its number, gpu, cpu, or a part of its name."),
 ]
 Dtype = Annotated[
-    DtypeChoice,
-    typer.Option(help="How weights and intermediate tensors are stored; float16 on OpenCL only."),
+    str,
+    typer.Option(
+        metavar="|".join(DTYPES),
+        help="How weights and intermediate tensors are stored; other than float32 on OpenCL only.",
+    ),
 ]
 Fusion = Annotated[FusionChoice, typer.Option(help="Which laws may fuse layers.")]
 Tune = Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType, f16
+from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType
 from xdsl.dialects.func import Func, FuncOp, ReturnOp
 from xdsl.ir import Attribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
@@ -25,6 +25,7 @@ from canao.frontend.dtypes import Array
 from canao.frontend.mlir_text import check_text, located, shortened
 from canao.frontend.state import ModelState
 from canao.frontend.structure import LEAF, Structure
+from canao.storage_types import BY_ELEMENT
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def parse_mlir(text_or_path: str | Path) -> ModuleOp:
         raise InputFileError(
             f"{name}: a constant is larger than memory; make it smaller"
         ) from error
-    _check_no_halves(module, name)
+    _check_computed(module, name)
     _check_sizes(module, name)
     return module
 
@@ -95,15 +96,16 @@ def _elements(tensor: TensorType[Attribute]) -> int:
         return 0
 
 
-def _check_no_halves(module: ModuleOp, name: str) -> None:
-    """An error for tensors of f16, a type that only memory has."""
+def _check_computed(module: ModuleOp, name: str) -> None:
+    """An error for tensors of a type that only memory has."""
     for op in module.walk():
         arguments = (a for region in op.regions for block in region.blocks for a in block.args)
         for value in (*op.results, *arguments):
-            if isinstance(value.type, TensorType) and value.type.element_type == f16:
+            element = value.type.element_type if isinstance(value.type, TensorType) else None
+            if stored := BY_ELEMENT.get(str(element)):
                 raise InputFileError(
                     f"{name}: {op.name} has a value of type {value.type}; models are written in "
-                    'f32: convert it, and compile with dtype="float16" to store halves'
+                    f'f32: convert it, and compile with dtype="{stored.name}" to store such numbers'
                 )
 
 

@@ -25,13 +25,13 @@ from xdsl.ir import Attribute, Operation
 from canao.dialects import canao_vector
 from canao.errors import VerificationError
 from canao.interpreters import numerics
+from canao.storage_types import BY_ELEMENT
 
 Function = Callable[..., Any]
 Maker = Callable[[Any], Function]
 """Makes the function of an operation from its attributes and types."""
 
 _DTYPES: dict[str, Any] = {
-    "f16": np.float16,
     "f32": np.float32,
     "f64": np.float64,
     "i1": np.bool_,
@@ -39,6 +39,7 @@ _DTYPES: dict[str, Any] = {
     "i16": np.int16,
     "i32": np.int32,
     "i64": np.int64,
+    **{element: stored.dtype for element, stored in BY_ELEMENT.items()},
 }
 
 
@@ -47,7 +48,7 @@ def dtype_of(type_: Attribute) -> np.dtype[Any]:
     element = getattr(type_, "element_type", type_)
     dtype = _DTYPES.get(str(element))
     if dtype is None:
-        raise VerificationError(f"type {type_} cannot be interpreted; use f16 to f64 or i1 to i64")
+        raise VerificationError(f"type {type_} cannot be interpreted; use a float or i1 to i64")
     return np.dtype(dtype)
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from math import prod
 
 from xdsl.dialects import arith, func, memref
-from xdsl.dialects.builtin import IntegerAttr, MemRefType, UnitAttr, f16, i64
+from xdsl.dialects.builtin import IntegerAttr, MemRefType, UnitAttr, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, WeightOp, YieldOp
@@ -34,13 +34,13 @@ from canao.lowering.stages.words import FETCHED, OUTPUT, PACKED, PARTIAL, SHARED
 from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, split_with_rest
-from canao.transforms.halve_storage import halves_of
+from canao.transforms.narrow_storage import storage_of
 
 
-def flat_memref(value: SSAValue, elements: int | None = None, *, half: bool = False) -> MemRefType:
-    """The flat buffer type of a tensor value; of halves if it is to lie so in memory."""
+def flat_memref(value: SSAValue, element: Attribute, elements: int | None = None) -> MemRefType:
+    """The flat buffer type of a tensor value, whose elements lie in memory as one type."""
     size = prod(stored_shape(value)) if elements is None else elements
-    return MemRefType(f16 if half else element_of(value), [size])
+    return MemRefType(element, [size])
 
 
 class KernelEmitter:
@@ -61,9 +61,9 @@ class KernelEmitter:
         terminator = self.body.last_op
         assert isinstance(terminator, YieldOp)
         self.outputs = tuple(terminator.arguments)
-        halves = zip((*self.body.args, *self.outputs), halves_of(layer), strict=True)
-        self.halves = frozenset(value for value, half in halves if half)
-        """The inputs and outputs that lie in memory as halves."""
+        values = (*self.body.args, *self.outputs)
+        self.stored = dict(zip(values, storage_of(layer), strict=True))
+        """As what the inputs and outputs lie in memory."""
         self.stage_buffers: list[StageBuffers] = []
         inputs = zip(self.body.args, layer.inputs, strict=True)
         self.constant = {a for a, value in inputs if isinstance(value.owner, WeightOp)}
@@ -81,8 +81,7 @@ class KernelEmitter:
         layouts += [Dense(stored_shape(v)) for v in self.outputs]
         values = (*self.body.args, *self.outputs)
         types = [
-            flat_memref(v, y.size, half=v in self.halves)
-            for v, y in zip(values, layouts, strict=True)
+            flat_memref(v, self.stored[v], y.size) for v, y in zip(values, layouts, strict=True)
         ]
         types += [MemRefType(i64, [len(self.symbols)])] if self.sized else []
         block = Block(arg_types=types)
@@ -249,15 +248,18 @@ class KernelEmitter:
         return [Part(Index(), self._most_points(b)) for b in range(len(self.schedule.band))]
 
     def _sums_memory(self, block: Block, n: int) -> SSAValue | None:
-        """Where sums wait between blocks of terms, if the target would round them to halves."""
+        """Where sums wait between blocks of terms, if the target would round them."""
         stage, schedule = self.stages[n], self.schedule.stages[n]
         if stage.anchor is None:
             return None
         terms = stage.extents[stage.parallel]
-        if stage.target not in self.halves or not schedule.block or schedule.block >= terms:
+        computed = element_of(stage.target)
+        if self.stored.get(stage.target, computed) == computed:
+            return None
+        if not schedule.block or schedule.block >= terms:
             return None
         window = self._window(stage, schedule, self._largest())
-        partial_sums = _allocate(block, element_of(stage.target), window.size)
+        partial_sums = _allocate(block, computed, window.size)
         partial_sums.name_hint = PARTIAL
         return partial_sums
 

@@ -8,11 +8,10 @@ buffers and calls them in order, values between layers in `memref.alloc`s.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 
-import numpy as np
 from xdsl.builder import Builder
 from xdsl.context import Context
 from xdsl.dialects import func, memref
@@ -23,27 +22,21 @@ from xdsl.dialects.builtin import (
     MemRefType,
     ModuleOp,
     StringAttr,
-    f16,
     i64,
 )
-from xdsl.ir import Block, Operation, Region, SSAValue
+from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.printer import Printer
 from xdsl.rewriter import InsertPoint
 
 from canao.dialects.canao import (
-    CastOp,
-    ConstantOp,
     LayerOp,
-    MaximumOp,
-    MinimumOp,
     PackOp,
     WeightOp,
 )
-from canao.dialects.canao.symbolic import symbols_of
-from canao.dialects.canao.types import shape_of
+from canao.dialects.canao.types import element_of, shape_of
 from canao.errors import UnsupportedModelError, VerificationError
-from canao.extent import Symbol
+from canao.extent import Symbol, symbols_in
 from canao.lowering.block_labels import block_labels
 from canao.lowering.c.describe import describe
 from canao.lowering.c.names import unused_name
@@ -63,8 +56,8 @@ from canao.lowering.stages.layout import Panels
 from canao.machine.opencl_device import DeviceKind, DeviceModel
 from canao.machine.processor import VectorUnit
 from canao.machine.processors import vector_unit
-from canao.transforms.halve_storage import LARGEST_HALF, half_values, halves_of
 from canao.transforms.name_layers import layer_name
+from canao.transforms.narrow_storage import as_stored, storage_of, stored_values
 from canao.transforms.outline_weights import WEIGHT_NAMES
 
 Slot = tuple[str, int | None]
@@ -95,8 +88,8 @@ class ModuleLowering:
     device: DeviceModel | None = None
     kernels: list[Kernel] = field(default_factory=list[Kernel])
     calls: list[int] = field(default_factory=list[int])
-    halves: frozenset[SSAValue] = frozenset()
-    """The values of `@main` that lie in memory as halves."""
+    stored: dict[SSAValue, Attribute] = field(default_factory=dict[SSAValue, Attribute])
+    """As what the values of `@main` lie in memory."""
     symbols: tuple[Symbol, ...] = ()
     """What the last input of `@main` has the values of, if anything depends on symbols."""
 
@@ -107,7 +100,7 @@ class ModuleLowering:
             raise VerificationError("the module has no function @main to lower")
         main = functions["main"]
         layers = _layers(main)
-        self.halves = half_values(layers)
+        self.stored = stored_values(layers)
         self.symbols = _symbols(layers)
         if self.symbols and self.device is not None:
             raise UnsupportedModelError(
@@ -118,8 +111,8 @@ class ModuleLowering:
         labels = block_labels(layers, functions.get("prepare"))
         slots = self._slots(layers)
         if "prepare" in functions:
-            halves = {slot for slot, op in slots.items() if op.result in self.halves}
-            _pack_weights(functions["prepare"], slots, halves)
+            stored = {slot: self.stored[op.result] for slot, op in slots.items()}
+            _pack_weights(functions["prepare"], stored)
         lowered = self._lower_main(main, layers, slots, labels)
         for kernel in self.kernels:
             module.body.block.insert_op_before(kernel.function, main)
@@ -215,7 +208,7 @@ class ModuleLowering:
         return lowered
 
     def _buffer(self, value: SSAValue, elements: int | None = None) -> MemRefType:
-        return flat_memref(value, elements, half=value in self.halves)
+        return flat_memref(value, self.stored.get(value, element_of(value)), elements)
 
 
 def _layers(main: func.FuncOp) -> list[LayerOp]:
@@ -240,11 +233,11 @@ def _layers(main: func.FuncOp) -> list[LayerOp]:
 def _key(layer: LayerOp, constant: Sequence[bool]) -> str:
     """Equal for layers that can share a kernel.
 
-    It has their text, which inputs are weights, and what lies in memory as halves.
+    It has their text, which inputs are weights, and as what all lie in memory.
     """
     text = StringIO()
     Printer(text, print_generic_format=True).print_region(layer.unnamed_body())
-    return f"{text.getvalue()} {list(constant)} {list(halves_of(layer))}"
+    return f"{text.getvalue()} {list(constant)} {list(map(str, storage_of(layer)))}"
 
 
 def _slot_size(slot: Slot, weight: WeightOp) -> int | None:
@@ -260,10 +253,8 @@ def _allocate(block: Block, kind: MemRefType) -> SSAValue:
     return op.memref
 
 
-def _pack_weights(
-    prepare: func.FuncOp, slots: dict[Slot, WeightOp], halves: Collection[Slot]
-) -> None:
-    """Makes `@prepare` return exactly the slots, packed where asked for, some as halves."""
+def _pack_weights(prepare: func.FuncOp, slots: Mapping[Slot, Attribute]) -> None:
+    """Makes `@prepare` return exactly the slots, packed where asked for, as memory has them."""
     block = prepare.body.block
     returned = block.last_op
     assert returned is not None
@@ -275,15 +266,12 @@ def _pack_weights(
         if isinstance(n, StringAttr)
     }
     results: list[SSAValue] = []
-    for name, width in slots:
+    builder = Builder(InsertPoint.before(returned))
+    for (name, width), stored in slots.items():
         value = made[name]
         if width is not None:
-            pack = PackOp(value, width)
-            block.insert_op_before(pack, returned)
-            value = pack.result
-        if (name, width) in halves:
-            value = _as_halves(value, returned)
-        results.append(value)
+            value = builder.insert(PackOp(value, width)).result
+        results.append(as_stored(builder, value, stored))
     block.insert_op_before(func.ReturnOp(*results), returned)
     returned.detach()
     returned.erase()
@@ -292,20 +280,11 @@ def _pack_weights(
     prepare.attributes[WEIGHT_NAMES] = ArrayAttr([StringAttr(label) for label in labels])
 
 
-def _as_halves(value: SSAValue, before: Operation) -> SSAValue:
-    """The nearest halves of a tensor, made before an operation."""
-    builder = Builder(InsertPoint.before(before))
-    limits = [ConstantOp.from_array(np.array(x, np.float32)) for x in (-LARGEST_HALF, LARGEST_HALF)]
-    low, high = (builder.insert(limit).result for limit in limits)
-    above = builder.insert(MaximumOp(value, low)).result
-    return builder.insert(CastOp(builder.insert(MinimumOp(above, high)).result, f16)).result
-
-
 def _symbols(layers: Sequence[LayerOp]) -> tuple[Symbol, ...]:
     """The symbols that layers depend on, sorted by name."""
     values = [v for layer in layers for op in layer.body.block.ops for v in op.results]
     values += [a for layer in layers for a in layer.body.block.args]
-    return tuple(sorted({s for v in values for s in symbols_of(shape_of(v))}))
+    return tuple(sorted({s for v in values for s in symbols_in(shape_of(v))}))
 
 
 def emit_kernel(

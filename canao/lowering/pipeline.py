@@ -16,6 +16,7 @@ from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 
 from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
+from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.extent import is_symbolic
@@ -27,16 +28,17 @@ from canao.lowering.specs import sizes_spec, tensor_specs
 from canao.machine.opencl_device import DeviceKind, DeviceModel
 from canao.machine.processor import VectorUnit
 from canao.program import Counts, FastProduct, KernelSpec, Program, Rewrite
+from canao.storage_types import STORAGE_TYPES
 from canao.transforms.canao_simplify import CanaoSimplifyPass
 from canao.transforms.collapse_rows import CollapseRowsPass
 from canao.transforms.constants import is_constant_expression
 from canao.transforms.convert_torch_to_canao import ConvertTorchToCanaoPass
 from canao.transforms.expand_composites import ExpandCompositesPass
-from canao.transforms.halve_storage import HalveStoragePass, bytes_in_memory, halves_of
 from canao.transforms.keep_roundings import KeepRoundingsPass
 from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion import LPFusionPass
 from canao.transforms.name_layers import NameLayersPass
+from canao.transforms.narrow_storage import NarrowStoragePass, storage_of
 from canao.transforms.outline_weights import OutlineWeightsPass
 from canao.transforms.widen_integers import WidenIntegersPass
 
@@ -89,7 +91,7 @@ def lower(
     With `fusion="exact"`, only laws are used that keep every rounding; with
     "fast", large products with weights are multiplied by Strassen-Winograd; without
     fusion, every operation is a layer. `dtype` is that of the weights and of what
-    lies between layers: "float32" or, for a device, "float16". `chooser` picks the
+    lies between layers: "float32" or, for a device, a type of `STORAGE_TYPES`. `chooser` picks the
     schedule of every distinct layer, after `prepare_tasks` was called with all of them.
 
     Stages: torch, canao, simplified, fused, expanded, affine, c or opencl.
@@ -128,8 +130,8 @@ def lower(
     layers = [_note(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
     assert main.body.block.last_op is not None
     outputs = tensor_specs("output", [v.type for v in main.body.block.last_op.operands])
-    halve = [HalveStoragePass()] if dtype == "float16" else []
-    run("expanded", expand, CollapseRowsPass(), *halve)
+    narrow = [NarrowStoragePass(dtype)] if dtype in STORAGE_TYPES else []
+    run("expanded", expand, CollapseRowsPass(), *narrow)
     moved = [_bytes(op) for op in main.body.block.ops if isinstance(op, LayerOp)]
     lowering = ModuleLowering(target_unit, threads, chooser, prepare_tasks, device=device)
     lowering.run(module)
@@ -229,8 +231,8 @@ def _bytes(layer: LayerOp) -> int:
     """Bytes that a layer reads and writes at least."""
     values = (*layer.body.block.args, *layer.outs)
     return sum(
-        _elements_used(value) * bytes_in_memory(value, half)
-        for value, half in zip(values, halves_of(layer), strict=True)
+        _elements_used(value) * dtype_of_element(stored).itemsize
+        for value, stored in zip(values, storage_of(layer), strict=True)
     )
 
 

@@ -8,8 +8,8 @@ from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Attribute
 
 from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.symbolic import shape_of_type, symbols_of
-from canao.extent import Symbol, stored_extent
+from canao.dialects.canao.symbolic import shape_of_type
+from canao.extent import Symbol, stored_extent, symbols_in
 from canao.program import TensorSpec
 
 
@@ -20,7 +20,7 @@ def tensor_specs(prefix: str, types: Iterable[Attribute]) -> tuple[TensorSpec, .
         assert isinstance(kind, TensorType)
         dtype = dtype_of_element(kind.element_type).name
         shape = shape_of_type(kind)
-        lengths = shape if symbols_of(shape) else ()
+        lengths = shape if symbols_in(shape) else ()
         specs.append(TensorSpec(f"{prefix}{n}", dtype, tuple(map(stored_extent, shape)), lengths))
     return tuple(specs)
 

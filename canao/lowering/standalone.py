@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType, f16
+from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, WeightOp
-from canao.dialects.canao.types import shape_of
+from canao.dialects.canao.types import element_of, shape_of
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.lower_canao_to_affine import ModuleLowering
@@ -18,8 +16,8 @@ from canao.lowering.print_unit import plan_memory, print_unit
 from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.specs import sizes_spec, tensor_specs
 from canao.program import Counts, KernelSpec, Program
-from canao.transforms.halve_storage import half_values, halves_of, set_halves
 from canao.transforms.name_layers import copy_name, layer_name
+from canao.transforms.narrow_storage import storage_of, store_as, stored_values
 from canao.transforms.outline_weights import OutlineWeightsPass
 
 
@@ -47,15 +45,15 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
     prepared = functions["prepare"].function_type.outputs.data
     layer = task.layer
     inputs = [v for v, fixed in zip(layer.inputs, task.constant, strict=True) if not fixed]
-    halves = half_values([layer])
+    stored = stored_values([layer])
     return Program(
         source=unit.source,
         inputs=(
-            *tensor_specs("input", [_type_in_memory(v, halves) for v in inputs]),
+            *tensor_specs("input", [_type_in_memory(v, stored[v]) for v in inputs]),
             *sizes_spec(lowering.symbols),
         ),
         symbols=lowering.symbols,
-        outputs=tensor_specs("output", [_type_in_memory(v, halves) for v in layer.outs]),
+        outputs=tensor_specs("output", [_type_in_memory(v, stored[v]) for v in layer.outs]),
         weights=tensor_specs("weight", prepared),
         prepare=str(ModuleOp([functions["prepare"].clone()])),
         arena_bytes=unit.arena_bytes,
@@ -67,8 +65,8 @@ def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
     )
 
 
-def _type_in_memory(value: SSAValue, halves: Collection[SSAValue]) -> Attribute:
-    return TensorType(f16, shape_of(value)) if value in halves else value.type
+def _type_in_memory(value: SSAValue, stored: Attribute) -> Attribute:
+    return value.type if stored == element_of(value) else TensorType(stored, shape_of(value))
 
 
 def standalone_module(task: LayerTask) -> ModuleOp:
@@ -89,7 +87,7 @@ def _main(task: LayerTask) -> func.FuncOp:
         block.add_op(weight)
         values.append(weight.result)
     copy = LayerOp(values, [v.type for v in layer.outs], layer.unnamed_body())
-    set_halves(copy, halves_of(layer))
+    store_as(copy, storage_of(layer))
     block.add_op(copy)
     block.add_op(func.ReturnOp(*copy.outs))
     types = ([a.type for a in block.args], [v.type for v in copy.outs])

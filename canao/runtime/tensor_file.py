@@ -19,15 +19,16 @@ import numpy.typing as npt
 from canao.errors import InputFileError
 from canao.files import replacing
 from canao.runtime.memory import ALIGNMENT, aligned
+from canao.storage_types import STORAGE_TYPES
 
 Array = npt.NDArray[np.generic]
 
 _TAGS = {
-    "float16": "F16",
     "float32": "F32",
     "float64": "F64",
     "int64": "I64",
     "bool": "BOOL",
+    **{stored.name: stored.element.upper() for stored in STORAGE_TYPES.values()},
 }
 _DTYPES = {tag: name for name, tag in _TAGS.items()}
 

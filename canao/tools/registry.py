@@ -40,7 +40,7 @@ _PASSES = {
     "name-layers": "canao.transforms.name_layers:NameLayersPass",
     "expand-composites": "canao.transforms.expand_composites:ExpandCompositesPass",
     "collapse-rows": "canao.transforms.collapse_rows:CollapseRowsPass",
-    "halve-storage": "canao.transforms.halve_storage:HalveStoragePass",
+    "narrow-storage": "canao.transforms.narrow_storage:NarrowStoragePass",
     "lower-canao-to-affine": "canao.lowering.lower_canao_to_affine:LowerCanaoToAffinePass",
     "approximate-math": "canao.lowering.approximate_math:ApproximateMathPass",
     "plan-memory": "canao.lowering.plan_memory:PlanMemoryPass",

@@ -13,10 +13,9 @@ from xdsl.ir import Block, Operation, OpResult, SSAValue
 
 from canao.dialects.canao import BroadcastOp, ConstantOp, SliceOp
 from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.symbolic import symbols_of
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.interfaces import CanaoOp
-from canao.extent import most
+from canao.extent import most, symbols_in
 
 
 def is_constant_expression(value: SSAValue) -> bool:
@@ -28,7 +27,7 @@ def is_constant_expression(value: SSAValue) -> bool:
     while pending:
         current = pending.pop()
         owner = current.owner
-        if not isinstance(owner, CanaoOp) or symbols_of(shape_of(current)):
+        if not isinstance(owner, CanaoOp) or symbols_in(shape_of(current)):
             return False
         fresh = [v for v in owner.operands if v not in seen]
         seen.update(fresh)
@@ -42,7 +41,7 @@ def constant_expressions(block: Block) -> set[SSAValue]:
     for op in block.ops:
         if not isinstance(op, CanaoOp) or not all(v in found for v in op.operands):
             continue
-        if not any(symbols_of(shape_of(result)) for result in op.results):
+        if not any(symbols_in(shape_of(result)) for result in op.results):
             found.update(op.results)
     return found
 
@@ -66,7 +65,7 @@ def constant_array(value: SSAValue) -> npt.NDArray[Any] | None:
     if isinstance(owner, ConstantOp):
         return owner.array()
     if isinstance(owner, BroadcastOp) and isinstance(owner.operand.owner, ConstantOp):
-        if symbols_of(shape_of(value)):
+        if symbols_in(shape_of(value)):
             return None
         return np.broadcast_to(owner.operand.owner.array(), shape_of(value))
     return None
@@ -79,8 +78,8 @@ def prefix_array(value: SSAValue) -> npt.NDArray[Any] | None:
     """
     owner = value.owner
     if not isinstance(owner, SliceOp):
-        return constant_array(value) if not symbols_of(shape_of(value)) else None
-    whole = constant_array(owner.operand) if not symbols_of(shape_of(owner.operand)) else None
+        return constant_array(value) if not symbols_in(shape_of(value)) else None
+    whole = constant_array(owner.operand) if not symbols_in(shape_of(owner.operand)) else None
     if whole is None or any(owner.starts.get_values()) or set(owner.steps.get_values()) != {1}:
         return None
     return whole[tuple(slice(most(extent)) for extent in shape_of(value))]

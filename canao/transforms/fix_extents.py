@@ -17,9 +17,9 @@ from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
-from canao.dialects.canao.symbolic import shape_of_type, symbols_of, tensor_type
+from canao.dialects.canao.symbolic import shape_of_type, tensor_type
 from canao.errors import ShapeMismatchError
-from canao.extent import at
+from canao.extent import at, symbols_in
 
 
 def fix_extents(module: ModuleOp, sizes: Mapping[str, int]) -> None:
@@ -44,7 +44,7 @@ def _fixed(given: Attribute, sizes: Mapping[str, int]) -> Attribute:
     if not isinstance(given, TensorType):
         return given
     shape = shape_of_type(given)
-    for symbol in symbols_of(shape):
+    for symbol in symbols_in(shape):
         check_size(symbol.name, sizes.get(symbol.name), symbol.low, symbol.high)
     return tensor_type(given.element_type, [at(extent, sizes) for extent in shape])
 

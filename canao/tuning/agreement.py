@@ -7,11 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from canao.runtime.module import Array
+from canao.storage_types import STORAGE_TYPES
 
-_ROUNDING = {"float16": (4e-3, 2e-3), "float32": (1e-3, 1e-4), "float64": (1e-3, 1e-4)}
+_ROUNDING = {
+    "float32": (1e-3, 1e-4),
+    "float64": (1e-3, 1e-4),
+    **{stored.name: (4 * stored.spacing, 2 * stored.spacing) for stored in STORAGE_TYPES.values()},
+}
 """Differences below this share of a number, or of the largest of its array, are rounding: sums
 are ordered in many ways, and what follows them may magnify it. A wrong element is far off. By
-dtype: neighbouring halves differ by 1e-3 already."""
+dtype: of types of memory, neighbours are far apart."""
 
 
 def disagreement(found: Sequence[Array], expected: Sequence[Array]) -> str:
@@ -35,10 +40,10 @@ def _differs(mine: Array, other: Array) -> np.ndarray[tuple[int, ...], np.dtype[
     if mine.dtype.kind == "b":
         # A byte that is neither 0 nor 1 is no bool, and numpy would not see it.
         return np.asarray(mine.view(np.uint8) != other.view(np.uint8))
-    if mine.dtype.kind != "f":
+    if other.dtype.name not in _ROUNDING:
         return np.asarray(mine != other)
-    finite = np.abs(other[np.isfinite(other)], dtype=np.float64)
-    scale = float(finite.max()) if finite.size else 0.0
     relative, of_largest = _ROUNDING[other.dtype.name]
-    near = np.isclose(mine, other, rtol=relative, atol=of_largest * scale, equal_nan=True)
+    found, expected = mine.astype(np.float64), other.astype(np.float64)
+    scale = float(np.abs(expected[np.isfinite(expected)]).max(initial=0))
+    near = np.isclose(found, expected, rtol=relative, atol=of_largest * scale, equal_nan=True)
     return ~near

@@ -12,6 +12,7 @@ from typing import Literal
 
 from canao.building.cache import Cache, digest
 from canao.building.toolchain import Compiler
+from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import CanaoOp
 from canao.lowering.choose.layer_task import LayerTask, choose_by_model
@@ -20,7 +21,7 @@ from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.standalone import standalone_module
 from canao.machine.target import Target
 from canao.measuring.quiet import QuietProbe
-from canao.transforms.halve_storage import bytes_in_memory, halves_of
+from canao.transforms.narrow_storage import storage_of
 from canao.tuning.database import (
     Database,
     Measurement,
@@ -56,10 +57,10 @@ def model_seconds(task: LayerTask) -> float:
     points = sum(prod(stage.extents) for stage in task.stages)
     traffic = 0
     values = (*task.layer.inputs, *task.layer.outs)
-    for value, half in zip(values, halves_of(task.layer), strict=True):
+    for value, stored in zip(values, storage_of(task.layer), strict=True):
         # Of a table, only the rows that are looked up are read.
         elements = min(prod(shape_of(value)), points)
-        traffic += elements * bytes_in_memory(value, half)
+        traffic += elements * dtype_of_element(stored).itemsize
     arithmetic = task.layer.flops() / (task.unit.flops_a_second * task.threads)
     return max(arithmetic, traffic / task.unit.bytes_a_second)
 

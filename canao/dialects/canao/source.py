@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     TensorType,
     VectorType,
+    bf16,
     f16,
     f32,
     f64,
@@ -30,11 +31,11 @@ from xdsl.utils.exceptions import VerifyException
 from canao.dialects.canao.types import element_of, i1, i8, i16, i32, i64, ui8
 from canao.dialects.interfaces import AccessPattern, CanaoOp
 from canao.dialects.mlir_parser import MlirParser
+from canao.storage_types import BY_ELEMENT
 
 _BARE_HEX = re.compile(r"[<\[,\s-]0x[0-9A-Fa-f]")
 
 _ELEMENT_OF_DTYPE: dict[str, Attribute] = {
-    "float16": f16,
     "float32": f32,
     "float64": f64,
     "int64": i64,
@@ -43,12 +44,13 @@ _ELEMENT_OF_DTYPE: dict[str, Attribute] = {
     "int8": i8,
     "uint8": ui8,
     "bool": i1,
+    **{s.name: e for e in (bf16, f16) if (s := BY_ELEMENT.get(str(e)))},
 }
 _DTYPE_OF_ELEMENT = {element: np.dtype(name) for name, element in _ELEMENT_OF_DTYPE.items()}
 
 
 def element_of_dtype(dtype: npt.DTypeLike) -> Attribute:
-    """The element type of a numpy dtype; float16 lies in memory only.
+    """The element type of a numpy dtype; storage types lie in memory only.
 
     Integers of fewer than 64 bits are those of the model: nothing computes with them.
     """

@@ -238,17 +238,11 @@ def _decoded(tensor: TensorType[Attribute]) -> tuple[int, ...]:
     return shape
 
 
-def symbols_of(shape: Sequence[int]) -> tuple[Symbol, ...]:
-    """The symbols that a shape depends on, sorted."""
-    return symbols_in(shape)
-
-
 __all__ = [
     "ExtentsAttr",
     "SymbolAttr",
     "TermAttr",
     "extent_of",
     "shape_of_type",
-    "symbols_of",
     "tensor_type",
 ]

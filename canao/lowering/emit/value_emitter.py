@@ -19,7 +19,6 @@ from xdsl.dialects.builtin import (
     IndexType,
     MemRefType,
     VectorType,
-    f16,
     f32,
     i64,
 )
@@ -37,7 +36,7 @@ from canao.lowering.emit.sizes import Sizes
 from canao.lowering.stages.layout import Layout
 from canao.lowering.stages.stage import is_reduction
 from canao.polyhedral.index import Index, Variable, apply_map
-from canao.transforms.halve_storage import LARGEST_HALF
+from canao.storage_types import BY_ELEMENT
 
 _LONG = 10
 """Cost of an operation that becomes a chain of others, as `exp` does."""
@@ -181,17 +180,20 @@ class ValueEmitter:
         return self._loaded(_access(affine.VectorLoadOp, [memory, *operands], access, [kind]))
 
     def _loaded(self, load: Operation) -> SSAValue:
-        """What a load gives; halves become float32 at once, in which everything is computed."""
+        """What a load gives; types of memory become float32 at once, which is computed with."""
         value = add(self.block, load)
-        return cast_to(self.block, value, f32) if element_type(value.type) == f16 else value
+        stored = str(element_type(value.type)) in BY_ELEMENT
+        return cast_to(self.block, value, f32) if stored else value
 
     def _as_stored(self, value: SSAValue, memory: SSAValue) -> SSAValue:
         """A value in the type of the memory it goes to."""
-        if _memory_element(memory) != f16:
+        element = _memory_element(memory)
+        stored = BY_ELEMENT.get(str(element))
+        if stored is None:
             return value
-        limits = [number(self.block, limit, value.type) for limit in (-LARGEST_HALF, LARGEST_HALF)]
+        limits = [number(self.block, n, value.type) for n in (-stored.largest, stored.largest)]
         above = add(self.block, arith.MaximumfOp(value, limits[0]))
-        return cast_to(self.block, add(self.block, arith.MinimumfOp(above, limits[1])), f16)
+        return cast_to(self.block, add(self.block, arith.MinimumfOp(above, limits[1])), element)
 
     def _each_lane(
         self, lane: Variable, scalar: Callable[[Index], SSAValue], position: Index

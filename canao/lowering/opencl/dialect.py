@@ -7,6 +7,7 @@ from itertools import groupby
 
 from canao.lowering.c.language.dialect import CDialect, Types
 from canao.lowering.c.language.types import CType, Element
+from canao.lowering.opencl.storage import STORAGE_TEXTS
 
 _NAMES = {
     "f32": "float",
@@ -116,16 +117,11 @@ class OpenCLDialect(CDialect):
     def library(self, ctype: CType, function: str) -> tuple[str, bool]:
         return function, False
 
-    def load_half(self, ctype: CType, address: str, *, aligned: bool) -> str:
-        return f"vload{_kind(ctype, aligned)}(0, {address})"
+    def load_stored(self, ctype: CType, address: str, *, aligned: bool) -> str:
+        return STORAGE_TEXTS[ctype.element.key].load(ctype, address, aligned)
 
-    def store_half(self, ctype: CType, address: str, text: str, *, aligned: bool) -> str:
-        return f"vstore{_kind(ctype, aligned)}_rte({text}, 0, {address});"
-
-
-def _kind(ctype: CType, aligned: bool) -> str:
-    """What names of functions for a half or a vector of them end in."""
-    return f"{'a' if aligned else ''}_half{ctype.lanes}" if ctype.is_vector else "_half"
+    def store_stored(self, ctype: CType, address: str, name: str, *, aligned: bool) -> str:
+        return STORAGE_TEXTS[ctype.element.key].store(ctype, address, name, aligned)
 
 
 class LanesDialect(OpenCLDialect):

@@ -18,11 +18,10 @@ from canao.dialects.canao import (
 )
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.source import SourceOp
-from canao.dialects.canao.symbolic import symbols_of
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import CanaoOp
 from canao.errors import ExecutionError
-from canao.extent import most
+from canao.extent import most, symbols_in
 from canao.interpreters.canao import evaluate_op
 from canao.transforms.constants import constant_array, prefix_array
 
@@ -38,7 +37,7 @@ class FoldConstants(RewritePattern):
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if not isinstance(op, CanaoOp) or isinstance(op, SourceOp | BroadcastOp | LayerOp):
             return
-        if any(symbols_of(shape_of(v)) for v in (*op.operands, *op.results)):
+        if any(symbols_in(shape_of(v)) for v in (*op.operands, *op.results)):
             return
         if any(prod(shape_of(r)) > MOST_ELEMENTS for r in op.results):
             return
@@ -80,7 +79,7 @@ class FoldPrefixes(RewritePattern):
         if len(op.results) != 1 or not _keeps_fronts(op):
             return
         shape = shape_of(op.results[0])
-        if not symbols_of(shape) or prod(_longest(shape)) > MOST_ELEMENTS:
+        if not symbols_in(shape) or prod(_longest(shape)) > MOST_ELEMENTS:
             return
         arrays = [a for v in op.operands if (a := prefix_array(v)) is not None]
         if len(arrays) != len(op.operands):

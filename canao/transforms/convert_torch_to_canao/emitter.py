@@ -21,9 +21,8 @@ from canao.dialects.canao import (
     TransposeOp,
 )
 from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.symbolic import symbols_of
 from canao.dialects.canao.types import element_of, i1, is_float, shape_of
-from canao.extent import is_symbolic, most
+from canao.extent import is_symbolic, most, symbols_in
 from canao.transforms.convert_torch_to_canao.promotion import promoted
 from canao.transforms.convert_torch_to_canao.torch_call import Argument, TorchCall
 
@@ -52,7 +51,7 @@ class Emitter:
 
     def filled(self, value: float, element: Attribute, shape: Sequence[int]) -> SSAValue:
         """A constant of one value throughout, stored once."""
-        if symbols_of(shape):
+        if symbols_in(shape):
             return self.broadcast(self.scalar(value, element), shape)
         scalar = np.array(value).astype(dtype_of_element(element)).item()
         stored: list[Any] = [int(scalar) if element == i1 else scalar]

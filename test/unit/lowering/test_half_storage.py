@@ -20,17 +20,19 @@ from unit.lowering.test_sanitizers import MODEL
 from unit.lowering.test_whole_road import ON_DEVICE, SLOW
 from unit.strategies import Graph, graphs
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, i64
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, f16, f32, f64
+from xdsl.ir import Attribute
 
 from canao.dialects.canao import LayerOp
-from canao.errors import InputFileError, VerificationError
+from canao.errors import CanaoError, InputFileError, VerificationError
 from canao.frontend.imported import parse_mlir
 from canao.interpreters.canao import evaluate
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.pipeline import lower
 from canao.machine.opencl_device import DeviceKind
 from canao.program import Program
-from canao.transforms.halve_storage import LARGEST_HALF, HalveStoragePass, halves_of
+from canao.storage_types import STORAGE_TYPES
+from canao.transforms.narrow_storage import NarrowStoragePass, storage_of
 
 TARGETS = ("opencl", "gpu")
 HALF = 2.0**-11
@@ -141,7 +143,7 @@ def test_numbers_beyond_the_range(target: str) -> None:
     program = lowered(BEYOND, target, fusion=False)
     assert len(program.kernels) == 2
     (found,) = DeviceBuild(program).run([x], {"w": w})
-    largest = np.float32(LARGEST_HALF)
+    largest = np.float32(STORAGE_TYPES["float16"].largest)
     stored = np.array([largest, -largest, np.nan, 0, largest, largest], np.float32)
     np.testing.assert_array_equal(found, -stored)
 
@@ -233,36 +235,49 @@ func.func @main(%x: tensor<6xf32>) -> tensor<6xf32> {
 }"""
 
 
-def marked(text: str, first: int, second: int) -> ModuleOp:
-    """The layers of a module with these notes of what lies in memory as halves."""
+def marked(text: str, first: Sequence[Attribute], second: Sequence[Attribute]) -> ModuleOp:
+    """The layers of a module with these notes of what lies in memory as which type."""
     module = parse(text)
     layers = [op for op in module.walk() if isinstance(op, LayerOp)]
-    for layer, numbers_ in zip(layers, (first, second), strict=True):
-        layer.attributes["canao.half"] = DenseArrayBase.from_list(i64, [numbers_])
+    for layer, elements in zip(layers, (first, second), strict=True):
+        layer.attributes["canao.storage"] = ArrayAttr(elements)
     return module
 
 
 @pytest.mark.parametrize(
     ("text", "first", "second", "message"),
     [
-        (LAYERS, 1, 1, "as halves for one canao.layer"),
-        (LAYERS, 9, 0, "must have numbers of its 2 inputs and results"),
-        (LAYERS.replace("f32", "f64"), 1, 0, "names a value that is not f32"),
+        (LAYERS, (f32, f16), (f32, f32), "as f32 for one canao.layer and as f16 for another"),
+        (LAYERS, (f32,), (f32, f32), "must have a type for each of its 2 inputs and results"),
+        (LAYERS, (f32, f64), (f32, f32), "has f64 for a value of f32; only f32 may"),
+        (
+            LAYERS.replace("f32", "f64"),
+            (f64, f16),
+            (f16, f64),
+            "has f16 for a value of f64; only f32 may",
+        ),
     ],
 )
-def test_notes_that_make_no_sense(text: str, first: int, second: int, message: str) -> None:
+def test_notes_that_make_no_sense(
+    text: str, first: Sequence[Attribute], second: Sequence[Attribute], message: str
+) -> None:
     device = model_of("opencl")
     assert device is not None
     with pytest.raises(VerificationError, match=message):
         ModuleLowering(device.unit, 1, device=device).run(marked(text, first, second))
 
 
-def test_only_float32_is_halved() -> None:
-    for text, expected in ((LAYERS, True), (LAYERS.replace("f32", "f64"), False)):
+def test_only_float32_is_narrowed() -> None:
+    for text, own, kept in ((LAYERS, f32, f16), (LAYERS.replace("f32", "f64"), f64, f64)):
         module = parse(text)
-        HalveStoragePass().apply(Context(), module)
+        NarrowStoragePass("float16").apply(Context(), module)
         layers = [op for op in module.walk() if isinstance(op, LayerOp)]
-        assert [halves_of(layer) for layer in layers] == [(False, expected), (expected, False)]
+        assert [storage_of(layer) for layer in layers] == [(own, kept), (kept, own)]
+
+
+def test_a_type_that_memory_does_not_have() -> None:
+    with pytest.raises(CanaoError, match="'float8' is no type of memory; choose one of float16"):
+        NarrowStoragePass("float8").apply(Context(), parse(LAYERS))
 
 
 def test_models_are_written_in_float32() -> None:

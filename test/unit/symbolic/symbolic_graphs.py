@@ -33,9 +33,9 @@ from canao.dialects.canao import (
     TransposeOp,
     WeightOp,
 )
-from canao.dialects.canao.symbolic import symbols_of, tensor_type
+from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import shape_of
-from canao.extent import Symbol, at, extent_of, is_symbolic
+from canao.extent import Symbol, at, extent_of, is_symbolic, symbols_in
 from canao.interpreters.canao import evaluate
 from canao.transforms.fix_extents import fix_extents
 
@@ -175,7 +175,7 @@ def _positions(builder: Builder, values: Values, choose: Callable[[int], int]) -
     if not symbolic:
         return None
     axis = symbolic[choose(len(symbolic))]
-    (symbol,) = symbols_of([shape[axis]])
+    (symbol,) = symbols_in([shape[axis]])
     numbers = np.arange(symbol.high, dtype=np.float32) / symbol.high
     whole = builder.insert(ConstantOp.from_array(numbers)).result
     some = builder.insert(SliceOp(whole, [0], [shape[axis]])).result

@@ -10,7 +10,7 @@ from canao.lowering.c.context import FunctionPrinter, OpPrinter
 from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.expressions import helpers
 from canao.lowering.c.expressions.arithmetic import mask_to_bit
-from canao.lowering.c.expressions.memory import print_half
+from canao.lowering.c.expressions.memory import print_stored
 from canao.lowering.c.language.types import CType
 
 
@@ -44,8 +44,8 @@ def _unsigned_value(fn: FunctionPrinter, source: CType, name: str) -> str:
 def _print_signed(fn: FunctionPrinter, op: Operation) -> None:
     source, target = fn.ctype(op.operands[0]), fn.ctype(op.results[0])
     _same_lanes(source, target)
-    if source.element.is_half or target.element.is_half:
-        print_half(fn, op)
+    if source.element.is_only_stored or target.element.is_only_stored:
+        print_stored(fn, op)
         return
     text = _signed_value(source, fn.name(op.operands[0]))
     if target.is_vector and (source.element.key, target.element.key) == ("f32", "f64"):

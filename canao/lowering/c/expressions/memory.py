@@ -23,7 +23,7 @@ STORES = (affine.StoreOp, affine.VectorStoreOp, memref.StoreOp, vector.StoreOp)
 """Operations that write their second operand."""
 
 CONVERSIONS = (arith.ExtFOp, arith.TruncFOp, canao_vector.ConvertOp)
-"""Operations that make a float16 a number of another type, or the reverse."""
+"""Operations that make what memory holds a number to compute with, or the reverse."""
 
 
 def buffer_shape(type_: Attribute) -> tuple[Element, tuple[int, ...]]:
@@ -79,10 +79,10 @@ def _place(fn: FunctionPrinter, buffer: SSAValue, indices: Sequence[SSAValue]) -
 
 def _load(fn: FunctionPrinter, result: SSAValue, buffer: SSAValue, place: Linear) -> None:
     ctype = fn.ctype(result)
-    if ctype.element.is_half:
-        _check_uses(result, CONVERSIONS, "loaded and not made a float32")
+    if ctype.element.is_only_stored:
+        _check_uses(fn, result, CONVERSIONS, "loaded and not made a float32")
         aligned = place.is_multiple_of(ctype.lanes)
-        text = fn.unit.dialect.load_half(ctype, _address(fn, buffer, place), aligned=aligned)
+        text = fn.unit.dialect.load_stored(ctype, _address(fn, buffer, place), aligned=aligned)
         fn.define(result, text, fn.letter(buffer))
         return
     if ctype.is_vector:
@@ -104,9 +104,9 @@ def _load_vector(fn: FunctionPrinter, ctype: CType, buffer: SSAValue, place: Lin
 def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear) -> None:
     ctype, name = fn.ctype(value), fn.name(value)
     aligned = place.is_multiple_of(ctype.lanes)
-    if ctype.element.is_half:
+    if ctype.element.is_only_stored:
         address = _address(fn, buffer, place)
-        fn.line(fn.unit.dialect.store_half(ctype, address, name, aligned=aligned))
+        fn.line(fn.unit.dialect.store_stored(ctype, address, name, aligned=aligned))
         return
     if not ctype.is_vector:
         text = f"(unsigned char){name}" if ctype.element.is_bool else name
@@ -118,20 +118,23 @@ def _store(fn: FunctionPrinter, value: SSAValue, buffer: SSAValue, place: Linear
     fn.line(fn.unit.dialect.store(fn.unit, ctype, *place_of_it, name, aligned=aligned))
 
 
-def print_half(fn: FunctionPrinter, op: Operation) -> None:
-    """Prints a conversion from or to float16: it happens where memory is read or written."""
+def print_stored(fn: FunctionPrinter, op: Operation) -> None:
+    """Prints a conversion from or to a storage type: memory is read or written so."""
     (result,) = op.results
-    keys = {fn.ctype(value).element.key for value in (op.operands[0], result)}
-    if keys != {"f16", "f32"}:
-        raise Unprintable("a conversion of float16 other than from or to float32")
-    if fn.ctype(result).element.is_half:
-        _check_uses(result, STORES, "made and not stored")
+    elements = [fn.ctype(value).element for value in (op.operands[0], result)]
+    if not any(element.key == "f32" for element in elements):
+        raise Unprintable(f"a conversion of {elements[0].key} to {elements[1].key}")
+    if elements[1].is_only_stored:
+        _check_uses(fn, result, STORES, "made and not stored")
     fn.define(result, fn.name(op.operands[0]))
 
 
-def _check_uses(value: SSAValue, users: tuple[type[Operation], ...], what: str) -> None:
+def _check_uses(
+    fn: FunctionPrinter, value: SSAValue, users: tuple[type[Operation], ...], what: str
+) -> None:
     if not all(isinstance(use.operation, users) for use in value.uses):
-        raise Unprintable(f"a float16 that is {what}: only memory holds such numbers")
+        kind = fn.ctype(value).element.key
+        raise Unprintable(f"a number of type {kind} that is {what}: only memory holds such numbers")
 
 
 def _address(fn: FunctionPrinter, buffer: SSAValue, place: Linear) -> str:

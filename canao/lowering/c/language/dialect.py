@@ -18,7 +18,7 @@ from canao.lowering.c.language.registers import (
 )
 from canao.lowering.c.language.types import ELEMENTS, MAX_LANES, CType, Element
 
-_NO_HALVES = "memory of float16 has a form in OpenCL C only"
+_NOT_STORED = "memory of {} has a form in OpenCL C only"
 
 
 class Types(Protocol):
@@ -157,13 +157,13 @@ class CDialect:
         """The statement that puts a vector at an address; for truth values, of bytes."""
         return f"*({space}{unit.in_memory(ctype)} *)({address}) = {text};"
 
-    def load_half(self, ctype: CType, address: str, *, aligned: bool) -> str:
-        """One number, or a vector, of floats that lie at an address as halves."""
-        raise Unprintable(_NO_HALVES)
+    def load_stored(self, ctype: CType, address: str, *, aligned: bool) -> str:
+        """One number, or a vector, of floats that lie at an address as a storage type."""
+        raise Unprintable(_NOT_STORED.format(ctype.element.key))
 
-    def store_half(self, ctype: CType, address: str, text: str, *, aligned: bool) -> str:
-        """The statement that puts floats at an address as the nearest halves."""
-        raise Unprintable(_NO_HALVES)
+    def store_stored(self, ctype: CType, address: str, name: str, *, aligned: bool) -> str:
+        """The statement that puts floats at an address as the nearest of a storage type."""
+        raise Unprintable(_NOT_STORED.format(ctype.element.key))
 
 
 GNU_C = CDialect()

@@ -6,9 +6,7 @@ import math
 from dataclasses import dataclass
 
 from xdsl.dialects.builtin import (
-    Float16Type,
-    Float32Type,
-    Float64Type,
+    AnyFloat,
     IndexType,
     IntegerType,
     VectorType,
@@ -16,10 +14,11 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute
 
 from canao.lowering.c.errors import Unprintable
+from canao.storage_types import BY_ELEMENT, STORAGE_TYPES
 
 MAX_LANES = 64
 
-_FLOATS = frozenset({"f16", "f32", "f64"})
+_FLOATS = frozenset({"f32", "f64", *BY_ELEMENT})
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,9 @@ class Element:
         return self.key in _FLOATS
 
     @property
-    def is_half(self) -> bool:
-        """Whether it is a float16, which only memory holds: alone and in a lane it is a float."""
-        return self.key == "f16"
+    def is_only_stored(self) -> bool:
+        """Whether only memory holds it: alone and in a lane it is a float."""
+        return self.key in BY_ELEMENT
 
     @property
     def is_bool(self) -> bool:
@@ -62,7 +61,10 @@ def _element(key: str, c: str, size: int, unsigned: str = "") -> Element:
 ELEMENTS = {
     element.key: element
     for element in (
-        Element("f16", "float", "f32", "half", 2, "u16"),
+        *(
+            Element(s.element, "float", "f32", s.memory, s.dtype.itemsize)
+            for s in STORAGE_TYPES.values()
+        ),
         _element("f32", "float", 4, "u32"),
         _element("f64", "double", 8, "u64"),
         Element("i1", "int", "i32", "unsigned char", 1, "u32"),
@@ -125,12 +127,8 @@ class CType:
 
 
 def _element_of(attribute: Attribute) -> Element | None:
-    if isinstance(attribute, Float16Type):
-        return ELEMENTS["f16"]
-    if isinstance(attribute, Float32Type):
-        return ELEMENTS["f32"]
-    if isinstance(attribute, Float64Type):
-        return ELEMENTS["f64"]
+    if isinstance(attribute, AnyFloat):
+        return ELEMENTS.get(str(attribute))
     if isinstance(attribute, IndexType):
         return ELEMENTS["index"]
     if isinstance(attribute, IntegerType):
@@ -189,8 +187,8 @@ def _integer_literal(element: Element, value: int) -> str:
 
 def literal(element: Element, value: float) -> str:
     """A C expression with exactly this value; in parentheses if it has a sign."""
-    if element.is_half:
-        raise Unprintable("a constant of float16: only memory holds such numbers")
+    if element.is_only_stored:
+        raise Unprintable(f"a constant of {element.key}: only memory holds such numbers")
     if element.is_float:
         return _float_literal(element, float(value))
     if element.is_bool:

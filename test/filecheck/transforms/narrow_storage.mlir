@@ -1,6 +1,6 @@
-// RUN: canao-opt %s -p halve-storage | filecheck %s
-// RUN: canao-opt %s -p halve-storage,lower-canao-to-affine | filecheck %s --check-prefix LOOPS
-// RUN: not canao-opt %s -p halve-storage,lower-canao-to-affine,plan-memory -t c 2>&1 | filecheck %s --check-prefix C
+// RUN: canao-opt %s -p 'narrow-storage{dtype="float16"}' | filecheck %s
+// RUN: canao-opt %s -p 'narrow-storage{dtype="float16"},lower-canao-to-affine' | filecheck %s --check-prefix LOOPS
+// RUN: not canao-opt %s -p 'narrow-storage{dtype="float16"},lower-canao-to-affine,plan-memory' -t c 2>&1 | filecheck %s --check-prefix C
 
 // Weights and what lies between layers; not what comes from outside or leaves, nor integers.
 
@@ -11,12 +11,12 @@ func.func @prepare() -> tensor<4xf32> attributes {canao.names = ["b"]} {
 
 func.func @main(%x: tensor<4xf32>, %i: tensor<2xi64>) -> (tensor<4xf32>, tensor<2xf32>) {
   %b = canao.weight "b" : tensor<4xf32>
-  // CHECK: canao.layer{{.*}} attributes {canao.half = array<i64: 1, 2>} {
+  // CHECK: canao.layer{{.*}} attributes {canao.storage = [f32, f16, f16]} {
   %h = canao.layer(%0 = %x, %1 = %b) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
     %2 = canao.add %0, %1 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
     canao.yield %2 : tensor<4xf32>
   }
-  // CHECK: canao.layer{{.*}} attributes {canao.half = array<i64: 0, 1>} {
+  // CHECK: canao.layer{{.*}} attributes {canao.storage = [f16, f16, f32]} {
   %y = canao.layer(%0 = %h, %1 = %b) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32> {
     %2 = canao.mul %0, %1 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
     canao.yield %2 : tensor<4xf32>
@@ -45,4 +45,4 @@ func.func @main(%x: tensor<4xf32>, %i: tensor<2xi64>) -> (tensor<4xf32>, tensor<
 // LOOPS:      func.func @main
 // LOOPS:        memref.alloc() {{.*}} : memref<4xf16>
 
-// C: error: op 'affine.vector_load' in function '@elementwise_add_4': memory of float16 has a form in OpenCL C only
+// C: error: op 'affine.vector_load' in function '@elementwise_add_4': memory of f16 has a form in OpenCL C only

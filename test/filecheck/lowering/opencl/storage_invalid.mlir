@@ -14,4 +14,4 @@ func.func @main(%a: memref<4xf16>) attributes {canao.inputs = 0 : i64, canao.wei
   func.return
 }
 
-// CHECK: error: op 'affine.load' in function '@add': a float16 that is loaded and not made a float32: only memory holds such numbers
+// CHECK: error: op 'affine.load' in function '@add': a number of type f16 that is loaded and not made a float32: only memory holds such numbers
