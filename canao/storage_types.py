@@ -40,7 +40,13 @@ class StorageType:
         return float(ml_dtypes.finfo(self.dtype).eps)
 
 
-STORAGE_TYPES = {stored.name: stored for stored in (StorageType("float16", "f16", "half"),)}
+STORAGE_TYPES = {
+    stored.name: stored
+    for stored in (
+        StorageType("float16", "f16", "half"),
+        StorageType("bfloat16", "bf16", "ushort"),
+    )
+}
 """By name; beside float32 itself, what a model's `dtype` may be."""
 
 BY_ELEMENT = {stored.element: stored for stored in STORAGE_TYPES.values()}

@@ -110,20 +110,38 @@ def test_exported(compiled: canao.CompiledModel, tmp_path: Path, drivers: Path) 
     assert sizes <= (path / "weights.bin").stat().st_size < 2 * sizes
 
 
+def test_bfloat16(model: TwoLayers, cache_dir: Path, tmp_path: Path) -> None:
+    """Weights of a range as wide as float32's, saved and loaded as they lie in memory."""
+    compiled = compiled_as(model, "bfloat16", cache_dir)
+    compiled.save(tmp_path / "model")
+    loaded = canao.load(tmp_path / "model")
+    with torch.inference_mode():
+        expected = model(X)
+    difference = (compiled(X) - expected).abs().max().item()
+    assert 0 < difference <= 15 * 2.0**-8 * expected.abs().max().item()
+    assert torch.equal(loaded(X), compiled(X))
+    assert (loaded.dtype, loaded.report.dtype) == ("bfloat16", "bfloat16")
+    assert {spec.dtype for spec in loaded.program.weights} == {"bfloat16"}
+
+
 @pytest.mark.slow
 def test_tuned_apart(tmp_path: Path) -> None:
     """What was measured with halves says nothing about float32, and the reverse."""
     wide, x = torch.nn.Linear(256, 192).eval(), torch.randn(96, 256)
-    for dtype in ("float16", "float32"):
+    for dtype in ("bfloat16", "float16", "float32"):
         tuned = canao.compile(wide, (x,), target=target(), dtype=dtype, cache_dir=tmp_path)
         (kernel,) = tuned.program.kernels
         assert len(kernel.variants_tried) > 1
         with torch.inference_mode():
-            tolerance = 1e-5 if dtype == "float32" else HALF
+            tolerance = {"float32": 1e-5, "float16": HALF, "bfloat16": 8 * HALF}[dtype]
             bound = tolerance * (x.abs() @ wide.weight.abs().T + wide.bias.abs())
             assert ((tuned(x) - wide(x)).abs() <= 1.01 * bound).all()
     database = Database(Cache(tmp_path))
-    assert sorted(record.key.dtype for record in database.records()) == ["float16", "float32"]
+    assert sorted(record.key.dtype for record in database.records()) == [
+        "bfloat16",
+        "float16",
+        "float32",
+    ]
     database.close()
 
 
@@ -160,8 +178,8 @@ def test_tiny_bert(cache_dir: Path) -> None:
 # ------------------------------------------------------------------- errors
 
 
-def test_code_in_c_has_no_halves(model: TwoLayers, tmp_path: Path) -> None:
-    with pytest.raises(CanaoError, match=r"code in C does not; give target=\"opencl\""):
+def test_code_in_c_has_no_narrow_memory(model: TwoLayers, tmp_path: Path) -> None:
+    with pytest.raises(CanaoError, match=r"code in C does not have; give target=\"opencl\""):
         canao.compile(model, (X,), dtype="float16", cache_dir=tmp_path)
 
 
@@ -173,5 +191,5 @@ def test_fast_products_are_float32(model: TwoLayers, tmp_path: Path) -> None:
 
 
 def test_unknown_dtype(model: TwoLayers, tmp_path: Path) -> None:
-    with pytest.raises(CanaoError, match="choose one of 'float32', 'float16'"):
-        canao.compile(model, (X,), target=target(), dtype="bfloat16", cache_dir=tmp_path)
+    with pytest.raises(CanaoError, match="choose one of 'float32', 'float16', 'bf"):
+        canao.compile(model, (X,), target=target(), dtype="float8", cache_dir=tmp_path)

@@ -1,7 +1,7 @@
-"""Weights and what lies between layers as halves, on an OpenCL device and in the interpreter.
+"""Weights and what lies between layers in fewer bits, on OpenCL devices and in the interpreter.
 
-Storing a number as a half changes it by `HALF` of its size at most; the bounds
-here follow from that. Everything else is float32, whose rounding they leave room for.
+Storing a number changes it by `ERROR` of its size at most; the bounds here follow from
+that. Everything else is float32, whose rounding they leave room for.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ from canao.storage_types import STORAGE_TYPES
 from canao.transforms.narrow_storage import NarrowStoragePass, storage_of
 
 TARGETS = ("opencl", "gpu")
-HALF = 2.0**-11
-"""Half a unit in the last place of a half, over the number."""
+ERROR = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""Half a unit in the last place, over the number, by what is stored."""
+DTYPES = tuple(ERROR)
 ROUNDING = 1e-5
 """What float32 arithmetic may differ by, over the sum of the absolute terms."""
 
 
-def lowered(text: str, target: str, dtype: str = "float16", *, fusion: bool = True) -> Program:
+def lowered(text: str, target: str, dtype: str, *, fusion: bool = True) -> Program:
     device = model_of(target)
     assert device is not None
     return lower(
@@ -50,9 +51,9 @@ def lowered(text: str, target: str, dtype: str = "float16", *, fusion: bool = Tr
 
 
 def run(
-    text: str, target: str, inputs: Sequence[Array], weights: Mapping[str, Array]
+    text: str, target: str, dtype: str, inputs: Sequence[Array], weights: Mapping[str, Array]
 ) -> tuple[Program, list[Array]]:
-    program = lowered(text, target)
+    program = lowered(text, target, dtype)
     return program, DeviceBuild(program).run(inputs, weights)
 
 
@@ -78,27 +79,31 @@ def two_products(rows: int, terms: int, middle: int, columns: int) -> str:
     return TWO_PRODUCTS.format(rows=rows, terms=terms, middle=middle, columns=columns)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(
     "shape", [(5, 19, 13, 7), pytest.param((33, 300, 64, 9), marks=pytest.mark.slow)], ids=str
 )
-def test_products_within_what_halves_allow(target: str, shape: tuple[int, ...]) -> None:
+def test_products_within_what_storage_allows(
+    target: str, dtype: str, shape: tuple[int, ...]
+) -> None:
     rows, terms, middle, columns = shape
     x, b = numbers(rows, terms, seed=0), numbers(middle, seed=3)
     w, v = numbers(terms, middle, seed=1), numbers(middle, columns, seed=2)
-    program, (found,) = run(two_products(*shape), target, [x], {"w": w, "b": b, "v": v})
+    program, (found,) = run(two_products(*shape), target, dtype, [x], {"w": w, "b": b, "v": v})
     h = np.abs(x.astype(np.float64) @ w + b)
     exact = h @ v
     # w, b and v are rounded before they are used, h is when it is stored.
     of_terms = np.abs(x) @ np.abs(w) + np.abs(b)
-    error_of_h = HALF * of_terms + HALF * h
-    bound = error_of_h @ np.abs(v) + HALF * (h @ np.abs(v))
-    bound = 1.01 * bound + ROUNDING * (of_terms @ np.abs(v))
+    error = ERROR[dtype]
+    error_of_h = error * of_terms + error * h
+    bound = error_of_h @ np.abs(v) + error * (h @ np.abs(v))
+    bound = 1.02 * bound + ROUNDING * (of_terms @ np.abs(v))
     assert (np.abs(found.reshape(exact.shape) - exact) <= bound).all()
-    assert [w.dtype for w in program.weights] == ["float16"] * 3
+    assert [w.dtype for w in program.weights] == [dtype] * 3
     assert [(s.dtype, s.bytes) for s in program.inputs] == [("float32", 4 * x.size)]
     assert program.outputs[0].dtype == "float32"
-    assert program.dtype == "float16"
+    assert program.dtype == dtype
     shared = model_of(target)
     assert shared is not None
     between = -(-2 * rows * middle // shared.alignment) * shared.alignment
@@ -107,15 +112,16 @@ def test_products_within_what_halves_allow(target: str, shape: tuple[int, ...]) 
     assert scratch == 0 or "scratch" in program.source
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("target", TARGETS)
-def test_sums_stay_float32(target: str) -> None:
-    """Parts of a long sum cancel: had they been halves, little would be left of the small term."""
+def test_sums_stay_float32(target: str, dtype: str) -> None:
+    """Parts of a long sum cancel: had they been rounded, little would be left of the small term."""
     terms = 700
     w = np.zeros((terms, 16), np.float32)
     w[0], w[-1], w[terms // 2] = 2048, -2048, 0.375
     x = np.ones((8, terms), np.float32)
     weights = {"w": w, "b": np.zeros(16, np.float32), "v": np.eye(16, dtype=np.float32)}
-    program, (found,) = run(two_products(8, terms, 16, 16), target, [x], weights)
+    program, (found,) = run(two_products(8, terms, 16, 16), target, dtype, [x], weights)
     np.testing.assert_array_equal(found, np.full_like(found, 0.375))
     device = model_of(target)
     assert device is not None
@@ -135,17 +141,30 @@ func.func @main(%x: tensor<6xf32>) -> tensor<6xf32> {
 }"""
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("target", TARGETS)
-def test_numbers_beyond_the_range(target: str) -> None:
-    """They become the largest half, as masks of attention do; what is no number stays so."""
-    x = np.array([3.0e38, -np.inf, np.nan, 1.0e-9, 1.0, 65519.0], np.float32)
-    w = np.array([1.0, 1.0, 1.0, 1.0, 1.0e20, 1.0], np.float32)
-    program = lowered(BEYOND, target, fusion=False)
+def test_numbers_beyond_the_range(target: str, dtype: str) -> None:
+    """They become the largest, as masks of attention do; what is no number stays so."""
+    largest = np.float32(STORAGE_TYPES[dtype].largest)
+    no_number = np.array([0x7FFFFFFF, 0xFFFFFFFF], np.uint32).view(np.float32)
+    x = np.array([-np.inf, np.nan, 1.0, 3.4e38, -3.4e38, *no_number], np.float32)
+    w = np.array([1.0, 1.0, largest, 1.0, 1.0, 1.0, 1.0], np.float32)
+    program = lowered(BEYOND.replace("tensor<6", "tensor<7"), target, dtype, fusion=False)
     assert len(program.kernels) == 2
     (found,) = DeviceBuild(program).run([x], {"w": w})
-    largest = np.float32(STORAGE_TYPES["float16"].largest)
-    stored = np.array([largest, -largest, np.nan, 0, largest, largest], np.float32)
-    np.testing.assert_array_equal(found, -stored)
+    stored = [-largest, np.nan, largest, largest, -largest, np.nan, np.nan]
+    np.testing.assert_array_equal(found, -np.array(stored, np.float32))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_bfloat16_is_rounded_to_the_nearest(target: str) -> None:
+    """Ties go to the even one, and what is rounded up past a power of two is that."""
+    bits = np.array([0x3F808000, 0x3F818000, 0x3F807FFF, 0x3F808001, 0x3FFFFFFF, 0xBF808000])
+    x = bits.astype(np.uint32).view(np.float32)
+    program = lowered(BEYOND, target, "bfloat16", fusion=False)
+    (found,) = DeviceBuild(program).run([x], {"w": np.ones(6, np.float32)})
+    nearest = np.array([0x3F80, 0x3F82, 0x3F80, 0x3F81, 0x4000, 0xBF80], np.uint32) << 16
+    np.testing.assert_array_equal((-found).view(np.uint32), nearest)
 
 
 # -------------------------------------------------------------------- models
@@ -153,18 +172,19 @@ def test_numbers_beyond_the_range(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["opencl", pytest.param("gpu", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("fusion", [True, pytest.param(False, marks=pytest.mark.slow)])
-def test_small_model(target: str, fusion: bool) -> None:
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_small_model(target: str, fusion: bool, dtype: str) -> None:
     """An embedding lookup, attention with a mask, products with bias and GELU, a norm.
 
     A number that is stored some ten times on its way, weights included, and never
-    loses digits, is within ten times `HALF` of the largest.
+    loses digits, is within ten times `ERROR` of the largest.
     """
     inputs, weights = model_arguments()
     (expected,) = evaluate(parse(MODEL), inputs, weights)
-    program = lowered(MODEL, target, fusion=fusion)
+    program = lowered(MODEL, target, dtype, fusion=fusion)
     (found,) = DeviceBuild(program).run(inputs, weights)
     difference = np.abs(found.reshape(expected.shape) - expected).max()
-    assert 0 < difference <= 10 * HALF * np.abs(expected).max()
+    assert 0 < difference <= 10 * ERROR[dtype] * np.abs(expected).max()
     plain = lowered(MODEL, target, "float32", fusion=fusion)
     assert [2 * w.bytes for w in program.weights] == [w.bytes for w in plain.weights]
     pairs = list(zip(program.kernels, plain.kernels, strict=True))
@@ -173,10 +193,12 @@ def test_small_model(target: str, fusion: bool) -> None:
     assert any(a.bytes < b.bytes for a, b in pairs)
 
 
-def check_graph(graph: Graph, *, fusion: bool, unit: str, target: str = "opencl") -> None:
-    """The device and the interpreter round to halves at the same places.
+def check_graph(
+    graph: Graph, dtype: str, *, fusion: bool, unit: str, target: str = "opencl"
+) -> None:
+    """The device and the interpreter round at the same places.
 
-    Where float32 rounding tips a half over, its neighbour is 2 * HALF away, and what
+    Where float32 rounding tips a stored number over, its neighbour is 2 * ERROR away, and what
     follows may magnify that tenfold.
     """
     road = lower_in_levels(
@@ -185,37 +207,40 @@ def check_graph(graph: Graph, *, fusion: bool, unit: str, target: str = "opencl"
         threads=2,
         unit=unit,
         device=model_of(target),
-        dtype="float16",
+        dtype=dtype,
     )
     found = DeviceBuild(road.program).run(graph.inputs, graph.weights)
     for level in road.levels[-2:]:
         for a, b in zip(found, level.evaluate(graph.inputs, graph.weights), strict=True):
             scale = max(1.0, float(np.abs(b).max(initial=0)))
             np.testing.assert_allclose(
-                a.reshape(b.shape), b, rtol=20 * HALF, atol=20 * HALF * scale
+                a.reshape(b.shape), b, rtol=20 * ERROR[dtype], atol=20 * ERROR[dtype] * scale
             )
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
 @settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(**ON_DEVICE)
-def test_random_graphs(graph: Graph, fusion: bool, unit: str) -> None:
-    check_graph(graph, fusion=fusion, unit=unit)
+def test_random_graphs(dtype: str, graph: Graph, fusion: bool, unit: str) -> None:
+    check_graph(graph, dtype, fusion=fusion, unit=unit)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=75, deadline=None, suppress_health_check=SLOW)
 @given(**ON_DEVICE)
-def test_many_random_graphs(graph: Graph, fusion: bool, unit: str) -> None:
-    check_graph(graph, fusion=fusion, unit=unit)
+def test_many_random_graphs(dtype: str, graph: Graph, fusion: bool, unit: str) -> None:
+    check_graph(graph, dtype, fusion=fusion, unit=unit)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
+@pytest.mark.parametrize("dtype", DTYPES)
 @settings(max_examples=50, deadline=None, suppress_health_check=SLOW)
 @given(graph=graphs())
-def test_random_graphs_in_groups(graph: Graph) -> None:
-    check_graph(graph, fusion=True, unit="sse", target="gpu")
+def test_random_graphs_in_groups(dtype: str, graph: Graph) -> None:
+    check_graph(graph, dtype, fusion=True, unit="sse", target="gpu")
 
 
 # -------------------------------------------------------------------- errors
