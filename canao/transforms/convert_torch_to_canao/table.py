@@ -52,6 +52,7 @@ _GROUPS = (
 
 CONVERSIONS: dict[str, Converter] = {
     **{f"torch.aten.{name}": convert for group in _GROUPS for name, convert in group.items()},
+    "torch.prims.view_of": casts.keep,
     "torch.prim.NumToTensor.Scalar": creation.filled_by(0),
 }
 """The name of a torch operation to the function that converts it."""

@@ -42,6 +42,7 @@ RETURNED: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "inputs_swapped": (lambda m, x, y: (y, x), (X, X + 1)),
     "input_twice_and_a_sum": (lambda m, x, y: (x, x, x + 1), (X,)),
     "input_copied": (lambda m, x, y: (x.clone(), x.contiguous(), x.view(3, 2)), (X,)),
+    "input_as_view": (lambda m, x, y: torch.ops.prims.view_of(x + 1), (X,)),
     "truth": (lambda m, x, y: x, (X > 0,)),
     "bytes": (lambda m, x, y: {"x": x}, (torch.arange(6, dtype=torch.int8),)),
     "halves": (lambda m, x, y: [x], (X.half(),)),

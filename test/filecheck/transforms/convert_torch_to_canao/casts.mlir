@@ -1,6 +1,6 @@
 // RUN: canao-opt %s -p convert-torch-to-canao | filecheck %s
 
-// Dropout does nothing in inference; what is no tensor is not returned.
+// Dropout does nothing in inference, and a view is its tensor; what is no tensor is not returned.
 func.func @casts(%a: !torch.vtensor<[2,3],f32>) -> (!torch.vtensor<[2,3],f64>, !torch.none) {
   %p = "torch.constant.float"() <{value = 1.000000e-01 : f64}> : () -> !torch.float
   %no = "torch.constant.bool"() <{value = false}> : () -> !torch.bool
@@ -8,8 +8,9 @@ func.func @casts(%a: !torch.vtensor<[2,3],f32>) -> (!torch.vtensor<[2,3],f64>, !
   %none = "torch.constant.none"() : () -> !torch.none
   %0 = "torch.aten.dropout"(%a, %p, %no) : (!torch.vtensor<[2,3],f32>, !torch.float, !torch.bool) -> !torch.vtensor<[2,3],f32>
   %1 = "torch.aten.to.dtype"(%0, %7, %no, %no, %none) : (!torch.vtensor<[2,3],f32>, !torch.int, !torch.bool, !torch.bool, !torch.none) -> !torch.vtensor<[2,3],f64>
+  %2 = "torch.prims.view_of"(%1) : (!torch.vtensor<[2,3],f64>) -> !torch.vtensor<[2,3],f64>
   "torch.aten._assert_tensor_metadata"(%1, %none, %none, %7, %none, %none) : (!torch.vtensor<[2,3],f64>, !torch.none, !torch.none, !torch.int, !torch.none, !torch.none) -> ()
-  func.return %1, %none : !torch.vtensor<[2,3],f64>, !torch.none
+  func.return %2, %none : !torch.vtensor<[2,3],f64>, !torch.none
 }
 
 // CHECK-LABEL: func.func @casts(%a: tensor<2x3xf32>) -> tensor<2x3xf64> {
