@@ -243,6 +243,9 @@ def kernels(
     threads: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
     sequence: Seq = 128,
     rounds: Annotated[int, typer.Option(min=1, help="Samples of each.")] = 25,
+    vectors: Annotated[
+        str | None, typer.Option(help="Registers to use: sse, avx2 or avx512; the widest if none.")
+    ] = None,
     out: Out = None,
     home: Home = None,
     as_json: Json = False,
@@ -265,6 +268,7 @@ def kernels(
             sequence=sequence,
             threads=threads,
             rounds=rounds,
+            vectors=vectors,
         )
     if out:
         _write(out, "kernels", result.to_markdown(), result.to_dict())

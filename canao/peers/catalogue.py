@@ -51,6 +51,17 @@ def _canao(name: str, title: str, fusion: bool | str, tune: str = "default") -> 
     )
 
 
+def _vectors(name: str, title: str, vectors: str) -> Peer:
+    """canao on narrower registers than the processor has."""
+    peer = _canao(name, title, True)
+    return replace(
+        peer,
+        route=f'canao.compile(target=Target.host("{vectors}"), threads=N, tune="default"), saved '
+        "and loaded",
+        options={**peer.options, "vectors": vectors},
+    )
+
+
 def _opencl(name: str, title: str, fusion: bool) -> Peer:
     peer = _canao(name, title, fusion)
     return replace(
@@ -71,6 +82,7 @@ _PEERS = (
     _canao("canao", "canao", True),
     _canao("canao-fast", "canao fast", "fast"),
     _canao("canao-unfused", "canao unfused", False),
+    _vectors("canao-avx2", "canao AVX2", "avx2"),
     _opencl("canao-opencl", "canao OpenCL", True),
     _opencl("canao-opencl-unfused", "canao OpenCL unfused", False),
     Peer(
@@ -166,7 +178,13 @@ def environment_names(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(chosen))
 
 
-_ON_REQUEST = ("canao-fast", "canao-unfused", "canao-opencl", "canao-opencl-unfused")
+_ON_REQUEST = (
+    "canao-fast",
+    "canao-unfused",
+    "canao-avx2",
+    "canao-opencl",
+    "canao-opencl-unfused",
+)
 DEFAULT_PEERS = tuple(name for name in PEERS if name not in _ON_REQUEST)
 
 

@@ -163,9 +163,13 @@ def measure_kernels(
     sequence: int = 128,
     threads: int = 1,
     rounds: int = 25,
+    vectors: str | None = None,
 ) -> KernelsResult:
-    """Measure every distinct layer with products of some models, by each compiler found."""
-    target, cache = Target.host(), Cache(os.environ.get("CANAO_CACHE_DIR"))
+    """Measure every distinct layer with products of some models, by each compiler found.
+
+    `vectors` are the registers to use, as `Target.host` takes them.
+    """
+    target, cache = Target.host(vectors), Cache(os.environ.get("CANAO_CACHE_DIR"))
     compilers = all_compilers()
     if not compilers:
         raise CanaoError("no C compiler was found; install gcc or clang, or `canao[cross]`")
@@ -193,7 +197,7 @@ def measure_kernels(
         rounds=rounds,
         peak_gflops=peak,
         bandwidth=bandwidth,
-        cpu=target.cpu,
+        cpu=Target.host().cpu,
         cpu_flags=target.features,
         compilers={compiler.title: compiler.version for compiler in compilers},
     )

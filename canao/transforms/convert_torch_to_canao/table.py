@@ -53,6 +53,8 @@ _GROUPS = (
 CONVERSIONS: dict[str, Converter] = {
     **{f"torch.aten.{name}": convert for group in _GROUPS for name, convert in group.items()},
     "torch.prims.view_of": casts.keep,
+    "torch.prims.squeeze": shapes.reshape,
+    "torch.prims.split_dim": shapes.reshape,
     "torch.prim.NumToTensor.Scalar": creation.filled_by(0),
 }
 """The name of a torch operation to the function that converts it."""

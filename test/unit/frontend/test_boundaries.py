@@ -43,6 +43,10 @@ RETURNED: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "input_twice_and_a_sum": (lambda m, x, y: (x, x, x + 1), (X,)),
     "input_copied": (lambda m, x, y: (x.clone(), x.contiguous(), x.view(3, 2)), (X,)),
     "input_as_view": (lambda m, x, y: torch.ops.prims.view_of(x + 1), (X,)),
+    "prims_of_shapes": (
+        lambda m, x, y: torch.ops.prims.squeeze(torch.ops.prims.split_dim(x + 1, 1, 1), [1]),
+        (X,),
+    ),
     "truth": (lambda m, x, y: x, (X > 0,)),
     "bytes": (lambda m, x, y: {"x": x}, (torch.arange(6, dtype=torch.int8),)),
     "halves": (lambda m, x, y: [x], (X.half(),)),
