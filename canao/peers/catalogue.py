@@ -52,7 +52,7 @@ def _canao(name: str, title: str, fusion: bool | str, tune: str = "default") -> 
 
 
 def _vectors(name: str, title: str, vectors: str) -> Peer:
-    """canao on narrower registers than the processor has."""
+    """A model of canao on narrower registers than the processor has."""
     peer = _canao(name, title, True)
     return replace(
         peer,

@@ -232,7 +232,7 @@ def test_malformed_mlir(tmp_path: Path) -> None:
         ({"fusion": "all"}, "fusion='all'"),
         ({"fusion": 1}, "fusion=1"),
         ({"tune": "max"}, "tune='max'"),
-        ({"dtype": "bfloat16"}, "dtype='bfloat16'"),
+        ({"dtype": "float8"}, "dtype='float8'"),
         ({"target": canao.Target("mips-linux-gnu", ())}, "cannot run on this machine"),
     ],
 )

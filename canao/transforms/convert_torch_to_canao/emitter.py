@@ -22,7 +22,7 @@ from canao.dialects.canao import (
 )
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import element_of, i1, is_float, shape_of
-from canao.extent import is_symbolic, most, symbols_in
+from canao.extent import Extent, is_symbolic, most, symbols_in
 from canao.transforms.convert_torch_to_canao.promotion import promoted
 from canao.transforms.convert_torch_to_canao.torch_call import Argument, TorchCall
 
@@ -114,9 +114,11 @@ class Emitter:
         return self.emit(SliceOp(value, starts, shape, steps))
 
     def as_tensor(self, argument: Argument, element: Attribute) -> SSAValue:
-        """A tensor argument cast to `element`, or a number as a rank-0 constant."""
+        """A tensor argument cast to `element`, or a number, or a size, of rank 0."""
         if isinstance(argument, SSAValue):
             return self.cast(argument, element)
+        if isinstance(argument, Extent):
+            return self.size(argument, element)
         if not isinstance(argument, bool | int | float):
             raise TypeError(f"expected a tensor or a number, got {argument!r}")
         return self.scalar(argument, element)
