@@ -16,6 +16,7 @@ from canao.building.programs import Lowered, cached_program, program_key
 from canao.building.prune import prune_if_due
 from canao.building.ready import build_program, try_program
 from canao.built import Build
+from canao.collector import old_objects_set_aside
 from canao.compiled_model import CompiledModel
 from canao.errors import CanaoError, UndecidedError, UnsupportedModelError
 from canao.extent import at
@@ -116,7 +117,8 @@ def compile(
     options = checked_options(target, threads, fusion, tune, dtype, cache_dir)
     watch = Stopwatch(progress)
     try:
-        return _compiled(model, example_inputs, dynamic_shapes, options, watch)
+        with old_objects_set_aside():
+            return _compiled(model, example_inputs, dynamic_shapes, options, watch)
     except UndecidedError as error:
         raise UnsupportedModelError(
             f"the model cannot run for all sizes that are asked for: {error}; name fewer "

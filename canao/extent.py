@@ -37,6 +37,9 @@ class Symbol:
     low: int
     high: int
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 class Extent(_Number):
     """A polynomial in symbols with integer coefficients; never a constant.
@@ -51,6 +54,7 @@ class Extent(_Number):
 
         def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
             self.terms = terms
+            self._hash = hash(terms)
 
     @cached_property
     def symbols(self) -> tuple[Symbol, ...]:
@@ -87,10 +91,10 @@ class Extent(_Number):
     __repr__ = __str__
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Extent) and self.terms == other.terms
+        return self is other or (isinstance(other, Extent) and self.terms == other.terms)
 
     def __hash__(self) -> int:
-        return hash(self.terms)
+        return self._hash
 
     def __bool__(self) -> bool:
         low, high = self.bounds

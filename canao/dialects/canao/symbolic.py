@@ -216,13 +216,29 @@ def tensor_type(element: Attribute, shape: Sequence[int]) -> TensorType[Attribut
 
 def shape_of_type(tensor: TensorType[Attribute]) -> tuple[int, ...]:
     """The shape of a tensor type; a `VerifyException` if an extent is not known at all."""
-    if tensor.encoding != NoneAttr():
-        return _decoded(tensor)
+    if not isinstance(tensor.encoding, NoneAttr):
+        return _known_shape(tensor)
     shape = tensor.get_shape()
     if DYNAMIC_INDEX in shape:
         raise VerifyException(
             f"{tensor} has an extent that is not known; say with #canao.extents what it is"
         )
+    return shape
+
+
+_known: dict[int, tuple[TensorType[Attribute], tuple[int, ...]]] = {}
+"""Shapes by the identity of their types, which costs less than to compare what types say."""
+_MOST_KNOWN = 1 << 16
+
+
+def _known_shape(tensor: TensorType[Attribute]) -> tuple[int, ...]:
+    known = _known.get(id(tensor))
+    if known is not None and known[0] is tensor:
+        return known[1]
+    shape = _decoded(tensor)
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[id(tensor)] = tensor, shape
     return shape
 
 

@@ -105,8 +105,8 @@ class ReductionEmitter:
         terms: Terms,
     ) -> Sequence[SSAValue]:
         """Reduces a run of dimension `d`, and all of those after it."""
-        part, tile = terms.part, self.schedule.tile[d]
-        prefetch = self._prefetch(points[0], d, terms)
+        part, tile = terms.part, 1 if terms.rolled else self.schedule.tile[d]
+        prefetch = self._prefetch(points[0], d, terms, tile)
         runs, loops = terms_of(emitter.block, emitter.loops, self.names, part, tile)
         for run in runs:
 
@@ -140,7 +140,7 @@ class ReductionEmitter:
             )
         return totals
 
-    def _prefetch(self, point: Point, d: int, terms: Terms) -> Prefetch | None:
+    def _prefetch(self, point: Point, d: int, terms: Terms, tile: int) -> Prefetch | None:
         """What to fetch while a tile of a product with packed columns is summed."""
         if self.schedule.prefetch is None:
             return None
@@ -157,7 +157,7 @@ class ReductionEmitter:
             start = buffer.layout.position(index)
             if point.lane is not None:
                 start = start.without(point.lane)
-            trips = terms.part.size // self.schedule.tile[d]
+            trips = terms.part.size // tile
             width = buffer.layout.width
             return Prefetch.over(
                 buffer.memory,

@@ -122,7 +122,10 @@ class StageEmitter:
                 inner_parts = list(parts)
                 start = part.start + run.start + at * run.size
                 inner_parts[d] = Part(start, run.size)
-                mine = replace(terms, tile=at + run.before, tiles=tiles) if terms else None
+                mine = terms
+                if terms is not None:
+                    rolled = terms.rolled or (part.count is not None and run is not runs[0])
+                    mine = replace(terms, tile=at + run.before, tiles=tiles, rolled=rolled)
                 self._nest(emitter.inside(inner, inside), inner_parts, depth + 1, mine)
 
             word = tile_word(self.stage.words[d], run.size)

@@ -24,6 +24,9 @@ class Terms:
     """The number of the tile whose sums these are, in the loop around it."""
     tiles: int = 1
     """The tiles of that loop: all pass over the same terms."""
+    rolled: bool = False
+    """Whether terms are added one at a time, not as many as the schedule says: the code of a tile
+    that runs once at most is short instead."""
 
 
 @dataclass(frozen=True)
