@@ -49,6 +49,7 @@ class Extent(_Number):
 
     terms: tuple[tuple[Monomial, int], ...]
     """Each product of symbols with its coefficient, sorted; no coefficient is 0."""
+    _hash: int
 
     if not TYPE_CHECKING:
 
