@@ -134,10 +134,10 @@ def test_failed_checks() -> None:
             "op 'math.cbrt' in '@kernel' cannot be interpreted",
         ),
         (
-            "func.func @main(%x: memref<1xbf16>) attributes {canao.inputs = 1 : i64, "
+            "func.func @main(%x: memref<1xtf32>) attributes {canao.inputs = 1 : i64, "
             "canao.weights = 0 : i64, canao.outputs = 0 : i64} {\n func.return\n}",
             [np.zeros(1, np.float32)],
-            "cannot be interpreted; use f16 to f64",
+            "cannot be interpreted; use a float",
         ),
     ],
 )
