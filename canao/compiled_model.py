@@ -32,7 +32,7 @@ from canao.report.product_errors import measure_errors
 from canao.report.utilization import DeviceUse, measure_use
 from canao.runtime.memory import aligned, aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
-from canao.runtime.rooms import bind_sizes, in_rooms, out_of_room
+from canao.runtime.rooms import RoomPool, Rooms, bind_sizes
 from canao.runtime.weights import prepare_weights
 from canao.saved import SavedModel, pack, save_model, unpacked
 from canao.tuning.choose_threads import ThreadChoice
@@ -70,17 +70,30 @@ class CompiledModel:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the model. Threads may call it at once; they take turns."""
         inputs = self.convention.flatten(args, kwargs)
-        sizes = self._sizes(inputs)
-        outputs = self._new_outputs()
-        placed = in_rooms(self._shapes, inputs, sizes)
-        self._module.run(_addresses(placed), _addresses(outputs))
-        specs = self.program.outputs
-        found = [out_of_room(a, s.shape_at(sizes)) for a, s in zip(outputs, specs, strict=True)]
-        return self.convention.rebuild(found, inputs)
+        run = self._run_sized if self.program.symbols else self._run
+        return self.convention.rebuild(run(inputs), inputs)
 
-    @property
+    def _run(self, inputs: Sequence[Array]) -> list[Array]:
+        outputs = self._new_outputs()
+        self._module.run(_addresses(inputs), _addresses(outputs))
+        return outputs
+
+    def _run_sized(self, inputs: Sequence[Array]) -> list[Array]:
+        """As `_run`, where shapes depend on symbols."""
+        names = [leaf.name for leaf in self.convention.inputs]
+        sizes = bind_sizes(names, self._shapes, [array.shape for array in inputs])
+        with self._rooms.taken() as rooms:
+            self._module.run(_addresses(rooms.place(inputs, sizes)), _addresses(rooms.results))
+            return rooms.copied(sizes)
+
+    @cached_property
     def _shapes(self) -> list[tuple[int, ...]]:
         return [leaf.shape for leaf in self.convention.inputs]
+
+    @cached_property
+    def _rooms(self) -> RoomPool:
+        dtypes = [computed_dtype(leaf.dtype) for leaf in self.convention.inputs]
+        return RoomPool(lambda: Rooms(self._shapes, dtypes, self.program.outputs))
 
     def _example_sizes(self) -> dict[str, int]:
         """The sizes of the example inputs."""
@@ -88,13 +101,6 @@ class CompiledModel:
             return {}
         names = (symbol.name for symbol in self.program.symbols)
         return dict(zip(names, map(int, self.examples[-1]), strict=True))
-
-    def _sizes(self, inputs: Sequence[Array]) -> dict[str, int]:
-        """The sizes of a call, by the names of the dimensions that vary."""
-        if not self.program.symbols:
-            return {}
-        names = [leaf.name for leaf in self.convention.inputs]
-        return bind_sizes(names, self._shapes, [array.shape for array in inputs])
 
     def _new_outputs(self) -> list[Array]:
         return [aligned_empty(spec.shape, spec.dtype) for spec in self.program.outputs]

@@ -1,18 +1,21 @@
 """Inputs whose shapes depend on symbols, put where compiled code expects them.
 
 Compiled code has room for the largest sizes: its strides never change. An input is copied to the
-front of its room, and the sizes of the call become one more input.
+front of its room, and the sizes of the call become one more input. Rooms are kept from call to
+call: to get memory of the largest sizes anew takes longer than a short call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 from canao.errors import ShapeMismatchError
 from canao.extent import Extent, Symbol, at, stored_extent, symbols_in
+from canao.program import TensorSpec
 from canao.runtime.memory import aligned_empty
 
 Array = npt.NDArray[np.generic]
@@ -96,21 +99,64 @@ def in_rooms(
 
     The arrays themselves where shapes depend on nothing.
     """
-    symbols = symbols_of(shapes)
-    if not symbols:
+    if not symbols_of(shapes):
         return list(arrays)
-    placed = [_in_room(shape, array) for shape, array in zip(shapes, arrays, strict=True)]
-    return [*placed, np.array([sizes[symbol.name] for symbol in symbols], np.int64)]
+    return Rooms(shapes, [array.dtype.name for array in arrays], ()).place(arrays, sizes)
 
 
-def _in_room(shape: Shape, array: Array) -> Array:
-    if not symbols_in(shape):
-        return array
-    room = aligned_empty(tuple(map(stored_extent, shape)), array.dtype.name)
-    room[tuple(map(slice, array.shape))] = array
-    return room
+class Rooms:
+    """Rooms of the largest sizes for the inputs and results of a call, used for one at a time."""
+
+    def __init__(
+        self, shapes: Sequence[Shape], dtypes: Sequence[str], outputs: Sequence[TensorSpec]
+    ) -> None:
+        pairs = zip(shapes, dtypes, strict=True)
+        self._inputs = [
+            _room(shape, dtype) if symbols_in(shape) else None for shape, dtype in pairs
+        ]
+        self._outputs = tuple(outputs)
+        self._names = [symbol.name for symbol in symbols_of(shapes)]
+        self._sizes = np.zeros(len(self._names), np.int64)
+        self.results = [aligned_empty(spec.shape, spec.dtype) for spec in outputs]
+        """What compiled code writes."""
+
+    def place(self, arrays: Sequence[Array], sizes: Mapping[str, int]) -> list[Array]:
+        """What compiled code reads: the arrays, at the front of their rooms, and the sizes."""
+        placed: list[Array] = []
+        for room, array in zip(self._inputs, arrays, strict=True):
+            if room is None:
+                placed.append(array)
+                continue
+            room[tuple(map(slice, array.shape))] = array
+            placed.append(room)
+        self._sizes[:] = [sizes[name] for name in self._names]
+        return [*placed, self._sizes]
+
+    def copied(self, sizes: Mapping[str, int]) -> list[Array]:
+        """The results, each as large as it is for these sizes, in memory of its own."""
+        pairs = zip(self.results, self._outputs, strict=True)
+        return [r[tuple(map(slice, spec.shape_at(sizes)))].copy() for r, spec in pairs]
 
 
-def out_of_room(room: Array, shape: Shape) -> Array:
-    """The elements of a result, without the room around them."""
-    return room if room.shape == shape else np.ascontiguousarray(room[tuple(map(slice, shape))])
+def _room(shape: Shape, dtype: str) -> Array:
+    return aligned_empty(tuple(map(stored_extent, shape)), dtype)
+
+
+class RoomPool:
+    """Rooms that calls take and give back, as many as there are calls at one time."""
+
+    def __init__(self, make: Callable[[], Rooms]) -> None:
+        self._make = make
+        self._free: list[Rooms] = []
+
+    @contextmanager
+    def taken(self) -> Generator[Rooms]:
+        """Rooms for one call."""
+        try:
+            rooms = self._free.pop()
+        except IndexError:
+            rooms = self._make()
+        try:
+            yield rooms
+        finally:
+            self._free.append(rooms)

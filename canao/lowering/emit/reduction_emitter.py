@@ -105,7 +105,8 @@ class ReductionEmitter:
         terms: Terms,
     ) -> Sequence[SSAValue]:
         """Reduces a run of dimension `d`, and all of those after it."""
-        part, tile = terms.part, 1 if terms.rolled else self.schedule.tile[d]
+        part, tile = terms.part, self.schedule.tile[d]
+        tile = max(1, tile // 2) if terms.rolled else tile
         prefetch = self._prefetch(points[0], d, terms, tile)
         runs, loops = terms_of(emitter.block, emitter.loops, self.names, part, tile)
         for run in runs:

@@ -13,13 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
+from xdsl.dialects import arith
 from xdsl.ir import Block, SSAValue
 
 from canao.dialects.canao.types import element_of
-from canao.lowering.emit.loops import Loops, Names, loop
+from canao.lowering.emit.loops import Loops, Names, index_constant, loop
 from canao.lowering.emit.reduction import Reduction
 from canao.lowering.emit.reduction_emitter import ReductionEmitter
 from canao.lowering.emit.runs import Run, runs_of
+from canao.lowering.emit.scalar_ops import add
 from canao.lowering.emit.sizes import Sizes
 from canao.lowering.emit.tile import Point, Terms
 from canao.lowering.emit.transposed_tile import emit_transposed
@@ -31,6 +33,10 @@ from canao.lowering.stages.words import TERM, tile_word
 from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, vector_pieces
+
+_FEW_TILES = 6
+"""Tiles of rows that fetch all of what comes next, where their number is known only when the
+kernel runs: more fetch nothing new, fewer fetch a part of it."""
 
 
 class StageEmitter:
@@ -122,14 +128,27 @@ class StageEmitter:
                 inner_parts = list(parts)
                 start = part.start + run.start + at * run.size
                 inner_parts[d] = Part(start, run.size)
-                mine = terms
+                mine, number, count = terms, at + run.before, tiles
                 if terms is not None:
-                    rolled = terms.rolled or (part.count is not None and run is not runs[0])
-                    mine = replace(terms, tile=at + run.before, tiles=tiles, rolled=rolled)
+                    rolled = terms.rolled
+                    if part.count is not None and run is not runs[0]:
+                        number, count, rolled = Index(), 1, True
+                    elif part.count is not None and tiles > _FEW_TILES:
+                        number, inside = self._at_most(inner, inside, number, _FEW_TILES - 1)
+                        count = _FEW_TILES
+                    mine = replace(terms, tile=number, tiles=count, rolled=rolled)
                 self._nest(emitter.inside(inner, inside), inner_parts, depth + 1, mine)
 
             word = tile_word(self.stage.words[d], run.size)
             loop(emitter.block, loops, self.names, run.count, body, word, run.most)
+
+    def _at_most(self, block: Block, loops: Loops, index: Index, most: int) -> tuple[Index, Loops]:
+        """An index, but no more than `most`, and the loops with it."""
+        inner = ValueEmitter(block, loops, self.buffers, self.stage.target, self.sizes)
+        limit = index_constant(block, most)
+        place = self.names.variable(most + 1)
+        found = add(block, arith.MinSIOp(inner.apply(index), limit))
+        return Index.of(place), {**loops, place: found}
 
     def _hoist(self, emitter: ValueEmitter, parts: list[Part], bound: frozenset[int]) -> None:
         """Evaluates what depends on the dimensions in `bound` only; inner loops find it known."""

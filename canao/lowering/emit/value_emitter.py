@@ -262,7 +262,7 @@ class ValueEmitter:
         ]
         table = self.buffers[op.table]
         zeros = [Index()] * count
-        position = self._apply(table.layout.position([*zeros, *rest]), lane)
+        position = self.apply(table.layout.position([*zeros, *rest]), lane)
         for n, row in enumerate(chosen):
             one = [Index.constant(int(m == n)) for m in range(count)]
             stride = table.layout.position([*one, *[Index()] * len(rest)]).offset
@@ -302,7 +302,8 @@ class ValueEmitter:
     def _index(self, value: int) -> SSAValue:
         return add(self.block, arith.ConstantOp.from_int_and_width(value, IndexType()))
 
-    def _apply(self, position: Index, lane: Variable | None) -> SSAValue:
+    def apply(self, position: Index, lane: Variable | None = None) -> SSAValue:
+        """The number that a position is; that of its first lane along one."""
         base = position.substitute(lane, 0) if lane is not None else position
         operands, access = self.subscript(base)
         return add(self.block, affine.ApplyOp(operands, AffineMapAttr(access)))
