@@ -110,9 +110,9 @@ class Rooms:
     def __init__(
         self, shapes: Sequence[Shape], dtypes: Sequence[str], outputs: Sequence[TensorSpec]
     ) -> None:
-        pairs = zip(shapes, dtypes, strict=True)
         self._inputs = [
-            _room(shape, dtype) if symbols_in(shape) else None for shape, dtype in pairs
+            _room(shape, dtype) if symbols_in(shape) else None
+            for shape, dtype in zip(shapes, dtypes, strict=True)
         ]
         self._outputs = tuple(outputs)
         self._names = [symbol.name for symbol in symbols_of(shapes)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,6 +48,17 @@ def _dims(low: int = 1, high: int = 40) -> tuple[dict[int, Any], dict[int, Any]]
 def pooled() -> canao.CompiledModel:
     """`Pool` for 1 to 4 batches of 1 to 40 rows."""
     return canao.compile(Pool(), _example(1, 5), tune="off", threads=2, dynamic_shapes=_dims())
+
+
+def test_threads_call_with_sizes_of_their_own(pooled: canao.CompiledModel) -> None:
+    """Each call has rooms to itself, and results stay when others follow."""
+    sizes = [(1 + n % 4, 1 + 7 * n % 40) for n in range(24)]
+    inputs = [_example(*each) for each in sizes]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda each: pooled(*each), inputs))
+    for mine, given in zip(found, inputs, strict=True):
+        for result, wanted in zip(mine, Pool()(*given), strict=True):
+            torch.testing.assert_close(result, wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("batch", "rows"), [(1, 1), (1, 5), (2, 16), (3, 17), (4, 39), (4, 40)])
