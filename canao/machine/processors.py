@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from canao.machine.processor import Caches, CpuModel, Traffic, VectorUnit
+from canao.machine.processor import Caches, CpuModel, PrefetchDistance, Traffic, VectorUnit
 
 GENERIC = VectorUnit("generic", lanes_f32=4, registers=16, fma=False)
 """A processor of which nothing is known; the compiler splits what it lacks."""
@@ -21,7 +21,15 @@ _ARM_OPTIONS = ("-fno-schedule-insns",)
 
 # Rates are those of Zen 4 for AVX-512 and of Zen 3 for AVX2; Intel's cores of these years
 # differ by a factor that multiply-adds and loads share.
-_AVX512 = VectorUnit("avx512", 16, 32, fma=True, holds=True, march="x86-64-v4")
+_AVX512 = VectorUnit(
+    "avx512",
+    lanes_f32=16,
+    registers=32,
+    fma=True,
+    holds=True,
+    prefetch=PrefetchDistance(bytes_ahead=12288),
+    march="x86-64-v4",
+)
 # After AMD's optimisation guide: two 512-bit multiply-adds and two 512-bit loads a cycle,
 # 48 KiB of first cache; the second has 1 MiB, as that of Zen 4.
 _ZEN5 = replace(
