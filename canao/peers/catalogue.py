@@ -62,6 +62,18 @@ def _vectors(name: str, title: str, vectors: str) -> Peer:
     )
 
 
+def _any_length(name: str, title: str) -> Peer:
+    """One compiled model for every batch up to 8 and every length up to 512."""
+    peer = _canao(name, title, True)
+    return replace(
+        peer,
+        route="canao.compile(dynamic_shapes=AutoShapes(batch=8, sequence=512), threads=N), saved "
+        "and loaded",
+        any_shape=True,
+        options={**peer.options, "any_length": True},
+    )
+
+
 def _opencl(name: str, title: str, fusion: bool) -> Peer:
     peer = _canao(name, title, fusion)
     return replace(
@@ -83,6 +95,7 @@ _PEERS = (
     _canao("canao-fast", "canao fast", "fast"),
     _canao("canao-unfused", "canao unfused", False),
     _vectors("canao-avx2", "canao AVX2", "avx2"),
+    _any_length("canao-any-length", "canao any length"),
     _opencl("canao-opencl", "canao OpenCL", True),
     _opencl("canao-opencl-unfused", "canao OpenCL unfused", False),
     Peer(
@@ -182,6 +195,7 @@ _ON_REQUEST = (
     "canao-fast",
     "canao-unfused",
     "canao-avx2",
+    "canao-any-length",
     "canao-opencl",
     "canao-opencl-unfused",
 )

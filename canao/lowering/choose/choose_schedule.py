@@ -59,7 +59,9 @@ def choose_column_lanes(
     packed: list[Packed] = []
     chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)
     band = _choose_band(choice, chosen, bool(packed))
-    return Schedule(band, chosen, tuple(packed), tasks=_wanted_tasks(choice, band, bool(packed)))
+    tasks = _wanted_tasks(choice, band, bool(packed))
+    fewest = choice.unit.caches.least_rows if tasks else 1
+    return Schedule(band, chosen, tuple(packed), tasks=tasks, task_points=fewest)
 
 
 def _choose_stage(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:

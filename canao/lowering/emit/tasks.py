@@ -12,9 +12,6 @@ from canao.lowering.emit.scalar_ops import add
 from canao.lowering.stages.stage import Part
 from canao.polyhedral.index import Index, Variable
 
-_FEWEST_ROWS = 8
-"""Points that a task has at least, where more tasks are only wanted and not needed."""
-
 
 @dataclass(frozen=True)
 class TaskRun:
@@ -32,9 +29,16 @@ class TaskRun:
 
 
 def task_run(
-    block: Block, length: SSAValue, extent: int, tile: int, wanted: int, *, whole: bool
+    block: Block,
+    length: SSAValue,
+    extent: int,
+    tile: int,
+    wanted: int,
+    fewest: int,
+    *,
+    whole: bool,
 ) -> TaskRun:
-    """As few tasks as hold all points, or as many as are wanted and leave each some.
+    """As few tasks as hold all points, or as many as are wanted and leave each `fewest`.
 
     `whole` is asked for where points lie along vectors, so that tasks begin where vectors do.
     """
@@ -42,8 +46,7 @@ def task_run(
     count = add(block, arith.DivSIOp(up, index_constant(block, tile))) if tile > 1 else length
     most = -(-extent // tile)
     if wanted > 1 and not whole:
-        fewest = index_constant(block, _FEWEST_ROWS)
-        worth = add(block, arith.DivSIOp(length, fewest))
+        worth = add(block, arith.DivSIOp(length, index_constant(block, fewest)))
         some = add(block, arith.MinSIOp(worth, index_constant(block, wanted)))
         count = add(block, arith.MaxSIOp(count, some))
         most = max(most, wanted)

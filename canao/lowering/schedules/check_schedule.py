@@ -37,15 +37,31 @@ def prove_schedule(
     example of it in numbers.
     """
     # isl is loaded only when something is compiled.
+    from canao.polyhedral.every_length import prove_every_length
     from canao.polyhedral.legality import prove, prove_bounds
 
     program, plan = describe(stages, schedule, lanes)
-    proof = prove(program, plan, f"{schedule.name} of {name}")
-    if not all(stage.is_fixed(d) for stage in stages for d in range(len(stage.lengths))):
+    what = f"{schedule.name} of {name}"
+    if all(stage.is_fixed(d) for stage in stages for d in range(len(stage.lengths))):
+        proof = prove(program, plan, what)
+    else:
+        lengths = _lengths(stages, schedule)
+        proof = prove_every_length(program, plan, lengths, what)
         reaching, _ = describe(stages, schedule, lanes, reaching=True)
-        prove_bounds(reaching, f"{schedule.name} of {name}")
+        prove_bounds(reaching, what)
     prove_group(stages, schedule, program, lanes, name)
     return proof
+
+
+def _lengths(stages: Sequence[Stage], schedule: Schedule) -> list[tuple[int, ...]]:
+    """The lengths of the dimensions of each statement that `describe` makes, symbols and all."""
+    stored = {stage.target for stage in stages}
+    found: list[tuple[int, ...]] = []
+    for stage, how in zip(stages, schedule.stages, strict=True):
+        hoisted = _hoisted(stage, how, stored)
+        found += [tuple(stage.lengths[d] for d in each.dims) for each in hoisted]
+        found.append(tuple(stage.lengths))
+    return found
 
 
 def describe(

@@ -107,6 +107,8 @@ class Schedule:
     tasks: tuple[int, ...] = ()
     """For each dimension of the band, where its length is known only when the kernel runs, how
     many tasks are wanted if it is long enough; one each if empty."""
+    task_points: int = 1
+    """Points along such a dimension that a task has at least, if it is not needed but wanted."""
 
     @property
     def name(self) -> str:
@@ -114,7 +116,8 @@ class Schedule:
         band = "x".join(str(t) for t in self.band) or "whole"
         packs = "".join(f"p{p.width}" for p in self.packed)
         group = "" if self.group is None else str(self.group)
-        tasks = f"~{'x'.join(map(str, self.tasks))}" if max(self.tasks, default=1) > 1 else ""
+        wanted = f"~{'x'.join(map(str, self.tasks))}.{self.task_points}"
+        tasks = wanted if max(self.tasks, default=1) > 1 else ""
         return f"band{band}{tasks}/{'-'.join(str(s) for s in self.stages)}{packs}{group}"
 
     def to_json(self) -> str:
@@ -144,7 +147,8 @@ class Schedule:
             ),
             packed=tuple(Packed(p["input"], p["width"]) for p in data["packed"]),
             group=_group(data["group"]),
-            tasks=tuple(data.get("tasks", ())),
+            tasks=tuple(data["tasks"]),
+            task_points=data["task_points"],
         )
 
 

@@ -16,6 +16,8 @@ def _options(job: Job) -> dict[str, Any]:
     device = options.pop("device", None)
     if options.pop("opencl", False):
         return {"target": canao.Target.opencl(device), **options}
+    if options.pop("any_length", False):
+        options["dynamic_shapes"] = canao.AutoShapes(batch=8, sequence=512)
     if vectors := options.pop("vectors", None):
         options["target"] = canao.Target.host(vectors)
     return {"threads": job.threads, **options}
