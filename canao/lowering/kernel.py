@@ -126,8 +126,8 @@ class KernelEmitter:
         if length is None:
             return self._band_segments(b)
         wanted = self.schedule.tasks[b] if self.schedule.tasks else 1
-        fewest = self.schedule.task_points
-        return task_run(block, length, extent, tile, wanted, fewest, whole=self._in_vectors(b))
+        whole = self._in_vectors(b)
+        return task_run(block, length, extent, tile, wanted, self.schedule, whole=whole)
 
     def _band_segments(self, b: int) -> Sequence[Segment]:
         extent, tile = self.stages[0].extents[b], self.schedule.band[b]

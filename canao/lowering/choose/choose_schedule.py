@@ -60,8 +60,8 @@ def choose_column_lanes(
     chosen = tuple(_choose_stage(choice, stage, packed) for stage in stages)
     band = _choose_band(choice, chosen, bool(packed))
     tasks = _wanted_tasks(choice, band, bool(packed))
-    fewest = choice.unit.caches.least_rows if tasks else 1
-    return Schedule(band, chosen, tuple(packed), tasks=tasks, task_points=fewest)
+    fewest, step = (choice.unit.caches.least_rows, choice.threads) if tasks else (1, 1)
+    return Schedule(band, chosen, tuple(packed), None, tasks, fewest, step)
 
 
 def _choose_stage(choice: _Choice, stage: Stage, packed: list[Packed]) -> StageSchedule:

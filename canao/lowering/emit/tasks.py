@@ -9,6 +9,7 @@ from xdsl.ir import Block, SSAValue
 
 from canao.lowering.emit.loops import Loops, Names, index_constant
 from canao.lowering.emit.scalar_ops import add
+from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.stages.stage import Part
 from canao.polyhedral.index import Index, Variable
 
@@ -28,17 +29,22 @@ class TaskRun:
     """Whether all tasks but the last have `tile` points; else they differ by one at most."""
 
 
+_ROUND = 4
+"""A second round of tasks is worth it where each has so many times the fewest points of one: every
+task reads all weights, and its last tiles are small ones."""
+
+
 def task_run(
     block: Block,
     length: SSAValue,
     extent: int,
     tile: int,
     wanted: int,
-    fewest: int,
+    schedule: Schedule,
     *,
     whole: bool,
 ) -> TaskRun:
-    """As few tasks as hold all points, or as many as are wanted and leave each `fewest`.
+    """As few tasks as hold all points, or as many as are wanted and worth it.
 
     `whole` is asked for where points lie along vectors, so that tasks begin where vectors do.
     """
@@ -46,11 +52,19 @@ def task_run(
     count = add(block, arith.DivSIOp(up, index_constant(block, tile))) if tile > 1 else length
     most = -(-extent // tile)
     if wanted > 1 and not whole:
-        worth = add(block, arith.DivSIOp(length, index_constant(block, fewest)))
-        some = add(block, arith.MinSIOp(worth, index_constant(block, wanted)))
-        count = add(block, arith.MaxSIOp(count, some))
+        first = _in_rounds(block, length, schedule.task_points, 1, schedule.task_step)
+        points = _ROUND * schedule.task_points
+        more = _in_rounds(block, length, points, schedule.task_step, wanted)
+        count = add(block, arith.MaxSIOp(count, add(block, arith.MaxSIOp(first, more))))
         most = max(most, wanted)
     return TaskRun(length, extent, count, most, tile, whole)
+
+
+def _in_rounds(block: Block, length: SSAValue, points: int, step: int, limit: int) -> SSAValue:
+    """How many tasks of so many points a length has, a multiple of `step` and `limit` at most."""
+    rounds = add(block, arith.DivSIOp(length, index_constant(block, points * step)))
+    count = add(block, arith.MuliOp(rounds, index_constant(block, step)))
+    return add(block, arith.MinSIOp(count, index_constant(block, limit)))
 
 
 def part_of(

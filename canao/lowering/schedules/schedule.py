@@ -109,6 +109,8 @@ class Schedule:
     many tasks are wanted if it is long enough; one each if empty."""
     task_points: int = 1
     """Points along such a dimension that a task has at least, if it is not needed but wanted."""
+    task_step: int = 1
+    """Where more tasks than this are wanted, as many as divide by it: a round of all threads."""
 
     @property
     def name(self) -> str:
@@ -116,7 +118,7 @@ class Schedule:
         band = "x".join(str(t) for t in self.band) or "whole"
         packs = "".join(f"p{p.width}" for p in self.packed)
         group = "" if self.group is None else str(self.group)
-        wanted = f"~{'x'.join(map(str, self.tasks))}.{self.task_points}"
+        wanted = f"~{'x'.join(map(str, self.tasks))}.{self.task_points}.{self.task_step}"
         tasks = wanted if max(self.tasks, default=1) > 1 else ""
         return f"band{band}{tasks}/{'-'.join(str(s) for s in self.stages)}{packs}{group}"
 
@@ -149,6 +151,7 @@ class Schedule:
             group=_group(data["group"]),
             tasks=tuple(data["tasks"]),
             task_points=data["task_points"],
+            task_step=data["task_step"],
         )
 
 
