@@ -25,8 +25,8 @@ class Terms:
     tiles: int = 1
     """The tiles of that loop: all pass over the same terms."""
     rolled: bool = False
-    """Whether terms are added one at a time, not as many as the schedule says: the code of a tile
-    that runs once at most is short instead."""
+    """Whether half as many terms are added at a time as the schedule says: the code of a tile that
+    runs once at most is short instead."""
 
 
 @dataclass(frozen=True)
