@@ -31,7 +31,7 @@ from canao.peers.table import markdown_table
 
 RESULTS = Path(__file__).with_name("results")
 LENGTHS = (1, 3, 8, 17, 32, 57, 100, 128, 200, 384, 512)
-PAUSE = 0.005
+PAUSE = 0.02
 
 
 @dataclass(frozen=True)

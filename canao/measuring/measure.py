@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice, permutations
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def interleave(
     """Milliseconds of each call in turn, round after round.
 
     A neighbour's noise then falls on all of them alike, so that their ratio is
-    sound where two separate measurements would not be. A pause before each call
-    lets the idle threads of the one before it stop spinning.
+    sound where two separate measurements would not be. Each round has another order, so
+    that each call follows every other: what one leaves behind, in caches and in threads that
+    spin for a while, falls on all alike too. A pause before each call lets such threads stop.
     """
     if rounds < 1 or warmup < 0:
         raise ValueError(f"measuring needs at least one run and no negative warmup: {rounds=}")
@@ -83,8 +85,9 @@ def interleave(
             call()
     clock = time.perf_counter_ns
     samples: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
+    orders = cycle(permutations(calls.items()))
+    for order in islice(orders, rounds):
+        for name, call in order:
             if pause_seconds:
                 time.sleep(pause_seconds)
             start = clock()
