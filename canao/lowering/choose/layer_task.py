@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import LayerOp
+from canao.dialects.canao.types import shape_of
 from canao.extent import is_symbolic
 from canao.lowering.choose.choose_group import choose_group
 from canao.lowering.choose.choose_schedule import choose_column_lanes, choose_schedule
@@ -38,8 +40,13 @@ class LayerTask:
 
     @property
     def varies(self) -> bool:
-        """Whether some length of it is known only when it runs: then the cost model decides."""
-        return any(is_symbolic(length) for stage in self.stages for length in stage.lengths)
+        """Whether some length of it is known only when it runs: then the cost model decides.
+
+        Also where it takes a part of fixed size of what varies, as the first row of a sequence.
+        """
+        lengths = [stage.lengths for stage in self.stages]
+        around = [shape_of(value) for value in (*self.layer.inputs, *self.layer.outs)]
+        return any(map(is_symbolic, chain.from_iterable((*lengths, *around))))
 
     @property
     def weights(self) -> set[SSAValue]:

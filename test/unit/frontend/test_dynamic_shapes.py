@@ -160,6 +160,29 @@ class Derived(nn.Module):
         return x[:, 1:] + y
 
 
+def test_the_first_row_of_what_varies_is_tuned_around(tmp_path: Path) -> None:
+    """A pooler's layer has fixed lengths, and an input whose length is not known."""
+
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.rows, self.pooler = nn.Linear(64, 256), nn.Linear(256, 256)
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            rows = torch.tanh(self.rows(x))
+            return rows, torch.tanh(self.pooler(rows[:, 0]))
+
+    model = First().eval()
+    x = torch.randn(1, 9, 64)
+    dims = ({1: Dim("rows", min=1, max=64)},)
+    compiled = canao.compile(model, (x,), threads=1, dynamic_shapes=dims, cache_dir=tmp_path)
+    for rows in (1, 9, 64):
+        x = torch.randn(1, rows, 64)
+        for found, wanted in zip(compiled(x), model(x), strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_derived_dimensions() -> None:
     rows = Dim("rows", min=1, max=30)
     compiled = canao.compile(
