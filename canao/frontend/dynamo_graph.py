@@ -54,8 +54,8 @@ class FixedWeights(nn.Module):
         return self.graph_module(*inputs)
 
     def has_numbers(self, inputs: Sequence[Any]) -> bool:
-        """Whether the numbers are those of some inputs."""
-        return all(inputs[n].item() == value for n, value in self.numbers.items())
+        """Whether the numbers are those of some inputs; -0.0 is not 0.0, and NaN is itself."""
+        return all(repr(inputs[n].item()) == repr(value) for n, value in self.numbers.items())
 
 
 def _is_weight(tensor: torch.Tensor) -> bool:

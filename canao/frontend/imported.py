@@ -15,7 +15,7 @@ from xdsl.ir import Attribute
 from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
 
 from canao.dialects.canao import Canao
-from canao.dialects.canao.source import dtype_of_element
+from canao.dialects.canao.source import dtype_of_element, storage_type
 from canao.dialects.canao.symbolic import shape_of_type
 from canao.dialects.mlir_parser import MlirParser
 from canao.errors import InputFileError
@@ -25,7 +25,6 @@ from canao.frontend.dtypes import Array
 from canao.frontend.mlir_text import check_text, located, shortened
 from canao.frontend.state import ModelState
 from canao.frontend.structure import LEAF, Structure
-from canao.storage_types import BY_ELEMENT
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,9 @@ def _check_computed(module: ModuleOp, name: str) -> None:
     for op in module.walk():
         arguments = (a for region in op.regions for block in region.blocks for a in block.args)
         for value in (*op.results, *arguments):
-            element = value.type.element_type if isinstance(value.type, TensorType) else None
-            if stored := BY_ELEMENT.get(str(element)):
+            if not isinstance(value.type, TensorType):
+                continue
+            if stored := storage_type(value.type.element_type):
                 raise InputFileError(
                     f"{name}: {op.name} has a value of type {value.type}; models are written in "
                     f'f32: convert it, and compile with dtype="{stored.name}" to store such numbers'

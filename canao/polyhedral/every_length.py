@@ -117,7 +117,7 @@ class _Parameters:
         """The instances of a statement for all values of the parameters."""
         conditions = [f"{low} <= {name} <= {high}" for name, (low, high) in self.bounds.items()]
         conditions += [
-            f"0 <= {v.name} < {self.texts.get(length, length) if is_symbolic(length) else length}"
+            f"0 <= {v.name} < {self.texts.get(length, length)}"
             for v, length in zip(statement.dims, lengths, strict=True)
         ]
         instance = tuple_text(statement.name, statement.dims)

@@ -19,7 +19,7 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.passes import ModulePass
 
 from canao.dialects.canao import CastOp, ConstantOp, LayerOp, MaximumOp, MinimumOp, WeightOp
-from canao.dialects.canao.source import element_of_dtype
+from canao.dialects.canao.source import element_of_dtype, storage_type
 from canao.dialects.canao.types import element_of
 from canao.errors import CanaoError, VerificationError
 from canao.storage_types import BY_ELEMENT, STORAGE_TYPES
@@ -81,7 +81,7 @@ def storage_of(layer: LayerOp) -> tuple[Attribute, ...]:
             "results; leave it to narrow-storage"
         )
     for computed, kept in zip(own, stored, strict=True):
-        if kept != computed and not (computed == f32 and str(kept) in BY_ELEMENT):
+        if kept != computed and not (computed == f32 and storage_type(kept)):
             raise VerificationError(
                 f"'{_STORAGE}' of a canao.layer has {kept} for a value of {computed}; only f32 may "
                 f"lie in memory as another type: {', '.join(BY_ELEMENT)}"
@@ -104,10 +104,10 @@ def stored_values(layers: Sequence[LayerOp]) -> dict[SSAValue, Attribute]:
 
 def as_stored(builder: Builder, value: SSAValue, stored: Attribute) -> SSAValue:
     """A tensor in the type that it lies in memory as: the nearest numbers, none infinite."""
-    if element_of(value) == stored:
+    kind = storage_type(stored)
+    if kind is None:
         return value
-    largest = BY_ELEMENT[str(stored)].largest
-    limits = [ConstantOp.from_array(np.array(x, np.float32)) for x in (-largest, largest)]
+    limits = [ConstantOp.from_array(np.array(x, np.float32)) for x in (-kind.largest, kind.largest)]
     low, high = (builder.insert(limit).result for limit in limits)
     above = builder.insert(MaximumOp(value, low)).result
     return builder.insert(CastOp(builder.insert(MinimumOp(above, high)).result, stored)).result

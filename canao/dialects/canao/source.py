@@ -31,7 +31,7 @@ from xdsl.utils.exceptions import VerifyException
 from canao.dialects.canao.types import element_of, i1, i8, i16, i32, i64, ui8
 from canao.dialects.interfaces import AccessPattern, CanaoOp
 from canao.dialects.mlir_parser import MlirParser
-from canao.storage_types import BY_ELEMENT
+from canao.storage_types import BY_ELEMENT, STORAGE_TYPES, StorageType
 
 _BARE_HEX = re.compile(r"[<\[,\s-]0x[0-9A-Fa-f]")
 
@@ -47,6 +47,7 @@ _ELEMENT_OF_DTYPE: dict[str, Attribute] = {
     **{s.name: e for e in (bf16, f16) if (s := BY_ELEMENT.get(str(e)))},
 }
 _DTYPE_OF_ELEMENT = {element: np.dtype(name) for name, element in _ELEMENT_OF_DTYPE.items()}
+_STORAGE_OF_ELEMENT = {_ELEMENT_OF_DTYPE[stored.name]: stored for stored in STORAGE_TYPES.values()}
 
 
 def element_of_dtype(dtype: npt.DTypeLike) -> Attribute:
@@ -65,6 +66,11 @@ def dtype_of_element(element: Attribute) -> np.dtype[np.generic]:
     if element not in _DTYPE_OF_ELEMENT:
         raise VerifyException(f"element type {element} has no numpy dtype in canao")
     return _DTYPE_OF_ELEMENT[element]
+
+
+def storage_type(element: Attribute) -> StorageType | None:
+    """The type of memory that an element type is; None for one that is computed with."""
+    return _STORAGE_OF_ELEMENT.get(element)
 
 
 def dense_elements(

@@ -26,6 +26,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.ir.affine import AffineMap
 
 from canao.dialects.canao import ConstantOp, GatherOp
+from canao.dialects.canao.source import storage_type
 from canao.dialects.canao.types import broadcast_map, shape_of
 from canao.dialects.canao_memory import Locality, PrefetchOp
 from canao.dialects.interfaces import Indexed, Reorganising
@@ -36,7 +37,6 @@ from canao.lowering.emit.sizes import Sizes
 from canao.lowering.stages.layout import Layout
 from canao.lowering.stages.stage import is_reduction
 from canao.polyhedral.index import Index, Variable, apply_map
-from canao.storage_types import BY_ELEMENT
 
 _LONG = 10
 """Cost of an operation that becomes a chain of others, as `exp` does."""
@@ -182,13 +182,13 @@ class ValueEmitter:
     def _loaded(self, load: Operation) -> SSAValue:
         """What a load gives; types of memory become float32 at once, which is computed with."""
         value = add(self.block, load)
-        stored = str(element_type(value.type)) in BY_ELEMENT
+        stored = storage_type(element_type(value.type))
         return cast_to(self.block, value, f32) if stored else value
 
     def _as_stored(self, value: SSAValue, memory: SSAValue) -> SSAValue:
         """A value in the type of the memory it goes to."""
         element = _memory_element(memory)
-        stored = BY_ELEMENT.get(str(element))
+        stored = storage_type(element)
         if stored is None:
             return value
         limits = [number(self.block, n, value.type) for n in (-stored.largest, stored.largest)]

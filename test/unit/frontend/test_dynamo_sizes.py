@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch._dynamo.config as config
 from torch import nn
 from transformers import BertConfig, BertModel
 
@@ -117,11 +118,26 @@ def test_numbers_that_dynamo_makes_inputs(tmp_path: Path, monkeypatch: pytest.Mo
     options: dict[str, Any] = {"tune": "off", "cache_dir": str(tmp_path), "threads": 1}
     run: Any = torch.compile(model, backend="canao", dynamic=True, options=options)
     with torch.no_grad():
-        for eps in (1e-5, 1e-5, 0.5):
+        for eps in (1e-5, 1e-5, 0.5, 0.5):
             model.eps = eps
             x = torch.randn(3, 4)
             torch.testing.assert_close(run(x), model(x), rtol=1e-5, atol=1e-5)
     assert len(made) == 2
+
+
+def test_zeros_of_either_sign_are_two_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = count_builds(monkeypatch)
+    options: dict[str, Any] = {"tune": "off", "cache_dir": str(tmp_path), "threads": 1}
+    run: Any = torch.compile(
+        lambda x, y: torch.copysign(x, y.item()), backend="canao", options=options, fullgraph=True
+    )
+    with torch.no_grad(), config.patch(capture_scalar_outputs=True):
+        for number in (0.0, -0.0, float("nan"), float("nan")):
+            found = run(torch.ones(3), torch.tensor(number))
+            assert torch.equal(found, torch.copysign(torch.ones(3), torch.tensor(number)))
+    assert len(made) == 3
 
 
 def test_limits_that_nobody_gave() -> None:
