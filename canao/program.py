@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from canao.extent import Symbol, at, from_plain, plain
+from canao.task_count import Count, count_of
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,8 @@ class Launch:
     """One call of a kernel of OpenCL."""
 
     kernel: str
-    groups: int
-    """Work-groups, all in one dimension."""
+    groups: Count
+    """Work-groups, all in one dimension; the last input has the sizes that decide how many."""
     items: int
     """Work-items of a group."""
     arguments: tuple[Piece, ...]
@@ -148,7 +149,7 @@ class Launches:
         steps = tuple(
             Launch(
                 s["kernel"],
-                s["groups"],
+                count_of(s["groups"]),
                 s["items"],
                 tuple(Piece(**p) for p in s["arguments"]),
                 s["local_bytes"],

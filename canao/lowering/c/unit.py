@@ -41,7 +41,7 @@ class PrintedFunction:
     name: str
     text: str
     tasks: int = 1
-    """How many tasks a kernel has; any thread may run any of them."""
+    """How many tasks a kernel has, or the most that it can have; any thread may run any of them."""
     counter: str = ""
     """The function of the sizes that says how many, if that is known only when running."""
     scratch_bytes: int = 0

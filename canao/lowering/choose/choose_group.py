@@ -13,11 +13,12 @@ from dataclasses import replace
 from math import ceil, prod
 
 from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.types import element_of, shape_of
+from canao.dialects.canao.types import element_of
 from canao.lowering.choose.group_shapes import Shape, ranked_shapes
 from canao.lowering.schedules.pipelining_plan import even_tile, k_tile_elements
 from canao.lowering.schedules.schedule import Group, Schedule, StageSchedule
 from canao.lowering.schedules.scratch import window_dimensions
+from canao.lowering.stages.layout import stored_shape
 from canao.lowering.stages.reads import shared_band
 from canao.lowering.stages.row_lanes import is_product
 from canao.lowering.stages.stage import Stage, leaves_layer
@@ -155,11 +156,15 @@ def _shares(
         return 1, 0
     sizes = [*band, *stage.extents[len(band) : stage.parallel]]
     reduced = stage.extents[stage.parallel]
+    if not stage.is_fixed(stage.parallel):
+        return 1, 0
     if not is_product(stage):
         most = min(_MOST_SPLITS, items // max(1, prod(sizes)), reduced)
         return next((n for n in range(most, 1, -1) if reduced % n == 0), 1), 0
     left, right = stage.anchor.operands
     if not terms or left is right or len(stage.extents) != stage.parallel + 1:
+        return 1, 0
+    if not all(map(stage.is_fixed, range(stage.parallel))):
         return 1, 0
     tiles = prod(size // even_tile(size, tile) for size, tile in zip(sizes, how.tile, strict=False))
     split_k = 1
@@ -181,7 +186,7 @@ def local_bytes(stages: Sequence[Stage], schedule: Schedule) -> int:
         sizes = [*band, *stage.extents[len(band) :]]
         if not leaves_layer(stage.target) and stage.target not in seen:
             seen.add(stage.target)
-            shape = shape_of(stage.target)
+            shape = stored_shape(stage.target)
             window = window_dimensions(stage, len(band))
             bounds = [e if b is None else band[b] for e, b in zip(shape, window, strict=True)]
             total += _rounded(prod(bounds) * width)

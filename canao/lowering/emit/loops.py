@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from math import prod
 
 from xdsl.dialects import affine, arith, scf
 from xdsl.dialects.builtin import (
@@ -147,6 +148,7 @@ def share(
     block.add_op(
         affine.ParallelOp.create(
             operands=known,
+            attributes={"canao.most": IntegerAttr(prod(largest), i64)} if known else {},
             properties={
                 "reductions": ArrayAttr([]),
                 "lowerBoundsMap": AffineMapAttr(zeros),

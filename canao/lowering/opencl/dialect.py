@@ -22,6 +22,8 @@ _NAMES = {
     "u64": "ulong",
     "index": "long",
 }
+_WIDEST_ARGUMENT = 32
+"""Bytes. Functions of PoCL were compiled for other registers than kernels are."""
 _SWIZZLES = (1, 2, 4, 8, 16)
 """How many lanes an expression such as `a.s02` may name; 3 too, which nothing here needs."""
 
@@ -135,15 +137,34 @@ class LanesDialect(OpenCLDialect):
 
     def load(self, unit: Types, ctype: CType, address: str, space: str, *, aligned: bool) -> str:
         if not aligned:
-            return f"vload{ctype.lanes}(0, {address})"
+            return self._by_halves(ctype, address)
         return f"*({space}const {_in_memory(ctype)} *)({address})"
 
     def store(
         self, unit: Types, ctype: CType, address: str, space: str, text: str, *, aligned: bool
     ) -> str:
         if not aligned:
-            return f"vstore{ctype.lanes}({text}, 0, {address});"
+            if not _is_wide(ctype):
+                return f"vstore{ctype.lanes}({text}, 0, {address});"
+            half = ctype.lanes // 2
+            stores = (
+                f"vstore{half}(({text}).{part}, 0, ({address}) + {start});"
+                for part, start in (("lo", 0), ("hi", half))
+            )
+            return " ".join(stores)
         return f"*({space}{_in_memory(ctype)} *)({address}) = {text};"
+
+    def _by_halves(self, ctype: CType, address: str) -> str:
+        if not _is_wide(ctype):
+            return f"vload{ctype.lanes}(0, {address})"
+        half = ctype.lanes // 2
+        parts = (f"vload{half}(0, ({address}) + {start})" for start in (0, half))
+        return f"({type_name(ctype)})({', '.join(parts)})"
+
+
+def _is_wide(ctype: CType) -> bool:
+    """Whether built-in functions must not be given a vector: PoCL loses the upper half of some."""
+    return ctype.lanes * ctype.element.bytes > _WIDEST_ARGUMENT
 
 
 def _in_memory(ctype: CType) -> str:

@@ -12,9 +12,11 @@ from canao.lowering.c.context import UnitPrinter
 from canao.lowering.c.program import Call, read_schedule
 from canao.lowering.c.unit import PrintedFunction
 from canao.lowering.opencl.dialect import DIALECTS
+from canao.lowering.opencl.task_count import task_count
 from canao.lowering.opencl.unit import PRINTERS, OpenCLFunctions
 from canao.machine.opencl_device import DeviceModel
 from canao.program import Launch, Launches, Piece
+from canao.task_count import Count
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,11 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
         *(helper.text for helper in functions.helpers.values()),
         *(kernel.text for kernel in kernels.values()),
     ]
+    counts = {symbol: task_count(table[symbol]) for symbol in kernels}
     steps = tuple(
-        _launch(call, kernels[call.symbol], functions.items(call.symbol), start)
+        _launch(
+            call, kernels[call.symbol], functions.items(call.symbol), counts[call.symbol], start
+        )
         for call in schedule.calls
     )
     return OpenCLUnit(
@@ -65,10 +70,13 @@ def print_opencl(module: ModuleOp, device: DeviceModel) -> OpenCLUnit:
     )
 
 
-def _launch(call: Call, kernel: PrintedFunction, items: int, scratch_start: int) -> Launch:
+def _launch(
+    call: Call, kernel: PrintedFunction, items: int, count: Count | None, scratch_start: int
+) -> Launch:
     pieces = [Piece(*buffer.slot, buffer.start) for buffer in call.arguments]
     if kernel.scratch_bytes:
         pieces.append(Piece("arena", 0, scratch_start))
     if kernel.checks:
         pieces.append(Piece("status", 0, 0))
-    return Launch(kernel.name, kernel.tasks, items, tuple(pieces), kernel.local_bytes, call.block)
+    groups = kernel.tasks if count is None else count
+    return Launch(kernel.name, groups, items, tuple(pieces), kernel.local_bytes, call.block)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 from xdsl.dialects import affine, cf, memref
@@ -77,6 +76,9 @@ class OpenCLFunctions(unit.Functions):
         fn = ItemPrinter(self.unit, symbol, names, self.device)
         fn.items = self.items(symbol)
         return fn
+
+    def _counter(self, function: FuncOp, name: str) -> tuple[str, list[str]]:
+        return "", []  # the host counts: `task_count`
 
     def items(self, symbol: str) -> int:
         """Work-items of a group that runs a kernel."""
@@ -167,17 +169,17 @@ def _print_parallel(fn: ItemPrinter, op: affine.ParallelOp) -> None:
     if fn.items == 1:
         raise Unprintable("a parallel loop in a kernel whose tasks are not shared")
     counter = fn.fresh("item")
-    total = prod(control.fixed_counts(fn, op))
-    fn.bounds[counter] = (0, max(0, total - 1))
+    total, most = control.task_count(fn, op), control.most_tasks(fn, op)
+    fn.bounds[counter] = (0, max(0, most - 1))
     # PoCL loses conditions before barriers, so that all items would store. This is a loop even
     # where no item has a second turn, with a step that no compiler knows when it could tell.
     first, step = f"long {counter} = get_local_id(0)", f"{counter} += get_local_size(0)"
-    each = total == fn.items
+    each = total == str(fn.items)
     fn.open("" if each else f"for ({first}; {counter} < {total}; {step})")
     if each:
         fn.line(f"const {first};")
     control.bind_counters(fn, op, counter)
-    fn.item_strides = _item_strides(fn, op) if total <= fn.items else {}
+    fn.item_strides = _item_strides(fn, op) if most <= fn.items else {}
     control.print_body(fn, op.body.block)
     fn.item_strides = {}
     fn.close()
@@ -189,8 +191,11 @@ def _item_strides(fn: ItemPrinter, op: affine.ParallelOp) -> dict[str, int]:
     """By the variable of each dimension, what one step along it adds to the number of an item."""
     strides: dict[str, int] = {}
     inner = 1
-    counted = zip(op.body.block.args, control.fixed_counts(fn, op), strict=True)
-    for argument, extent in reversed([*counted]):
+    counts = control.trip_counts(fn, op)
+    fixed = [n for n in counts if isinstance(n, int)]
+    if len(fixed) != len(counts):
+        return {}
+    for argument, extent in reversed([*zip(op.body.block.args, fixed, strict=True)]):
         if extent > 1:
             strides[fn.names[argument]] = inner
         inner *= extent

@@ -21,7 +21,7 @@ def prove_group(
     stage alone is legal with its tiles as parallel tasks. An `IllegalScheduleError`
     says which is not, or which field makes no sense.
     """
-    from canao.polyhedral.legality import prove
+    from canao.polyhedral.every_length import prove_every_length
     from canao.polyhedral.timing import Nest, Plan
 
     group = schedule.group
@@ -38,7 +38,8 @@ def prove_group(
         nest = Nest(how.order, how.tile, how.vector, how.across, how.block)
         plan = Plan(how.tile[: stage.parallel], (nest,), lanes)
         alone = Program((statement,), arrays)
-        prove(alone, plan, f"{schedule.name} of {name}, stage {n} shared by {group.items} items")
+        what = f"{schedule.name} of {name}, stage {n} shared by {group.items} items"
+        prove_every_length(alone, plan, [stage.lengths], what)
 
 
 def _check_fields(stages: Sequence[Stage], schedule: Schedule, name: str) -> None:
@@ -60,13 +61,21 @@ def _check_fields(stages: Sequence[Stage], schedule: Schedule, name: str) -> Non
             or uneven
             or shared
             or k_tile > terms
+            or _is_cut_when_running(stage, split_k, k_tile)
         ):
             raise IllegalScheduleError(
                 f"schedule {schedule.name} of {name} cannot share stage {n}: {split_k} items a "
                 f"reduction of {terms} terms, {k_tile} terms in local memory; a shared reduction "
-                "needs equal shares and, unless its terms pass through local memory, no vectors"
+                "needs equal shares of terms whose number is known and, unless they pass through "
+                "local memory, no vectors"
             )
         if k_tile and stage.anchor is not None and stage.target in stage.anchor.operands:
             raise IllegalScheduleError(
                 f"schedule {schedule.name} of {name} copies in stage {n} what that stage writes"
             )
+
+
+def _is_cut_when_running(stage: Stage, split_k: int, k_tile: int) -> bool:
+    """Whether what a group shares of a reduction is cut where lengths must be numbers."""
+    dims = range(0 if k_tile else stage.parallel, stage.parallel + 1)
+    return (split_k > 1 or k_tile > 0) and not all(map(stage.is_fixed, dims))

@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import chain
 from time import perf_counter
 from typing import Any
@@ -25,6 +26,12 @@ from canao.runtime.in_use import InUse
 from canao.runtime.module import Array, Pointers
 from canao.runtime.opencl.job import Job
 from canao.runtime.opencl.session import Session, explained
+from canao.task_count import count_at
+
+_Grid = tuple[tuple[int], tuple[int]]
+
+_KEPT_GRIDS = 256
+"""Sizes whose grids are kept."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,10 @@ class OpenCLModule:
             self.program = self.session.load(binary) if binary else self.session.build(source)
         with explained(job.device, "hold the buffers of the model"):
             self._buffers = self._make_buffers()
-            self._steps = [self._step(launch) for launch in job.launches.steps if launch.groups]
-        self._skipped = [bool(launch.groups) for launch in job.launches.steps]
+            self._kernels = [self._kernel(launch) for launch in job.launches.steps]
+        self._grids_at = lru_cache(_KEPT_GRIDS)(partial(_grids, job.launches.steps))
         # Drivers that still hold a program when the process ends may abort it.
-        self._finalizer = weakref.finalize(self, _release, self._steps, self._buffers)
+        self._finalizer = weakref.finalize(self, _release, self._kernels, self._buffers)
 
     # ------------------------------------------------------------------ making
 
@@ -136,11 +143,17 @@ class OpenCLModule:
             number, start = self._weight_places[number]
         return self._buffers[piece.base][number], np.uint64(start)
 
-    def _step(self, launch: Launch) -> tuple[Any, tuple[int], tuple[int]]:
-        """A kernel with its arguments, the number of work-items and their groups' size."""
+    def _kernel(self, launch: Launch) -> Any:
+        """A kernel with its arguments."""
         kernel = pyopencl().Kernel(self.program, launch.kernel)
         kernel.set_args(*chain.from_iterable(map(self._place, launch.arguments)))
-        return kernel, (launch.groups * launch.items,), (launch.items,)
+        return kernel
+
+    def _grids_for(self, inputs: Pointers) -> Sequence[_Grid]:
+        """The grid of each launch; the last input has sizes if some depend on them."""
+        if all(isinstance(launch.groups, int) for launch in self.job.launches.steps):
+            return self._grids_at(b"")
+        return self._grids_at(bytes(_memory(inputs[len(self.job.inputs) - 1], self.job.inputs[-1])))
 
     # ----------------------------------------------------------------- running
 
@@ -162,8 +175,7 @@ class OpenCLModule:
         start = perf_counter()
         kernels, copies = self._run(inputs, outputs, self.session.timed_queue)
         wall = perf_counter() - start
-        times = iter([_seconds(event) for event in kernels])
-        seconds = [next(times) if launched else 0.0 for launched in self._skipped]
+        seconds = [0.0 if event is None else _seconds(event) for event in kernels]
         moved = sum(self.job.inputs) + sum(self.job.outputs)
         return Trace(np.array(seconds), sum(map(_seconds, copies)), moved, wall)
 
@@ -200,8 +212,8 @@ class OpenCLModule:
             if status is not None:
                 copies.append(cl.enqueue_copy(queue, noted, status, is_blocking=False))
             kernels = [
-                cl.enqueue_nd_range_kernel(queue, kernel, size, group)
-                for kernel, size, group in self._steps
+                cl.enqueue_nd_range_kernel(queue, kernel, *grid) if grid[0][0] else None
+                for kernel, grid in zip(self._kernels, self._grids_for(inputs), strict=True)
             ]
             copies += [
                 cl.enqueue_copy(queue, _memory(address, size), buffer, is_blocking=False)
@@ -233,9 +245,15 @@ class OpenCLModule:
             self.program = None
 
 
-def _release(steps: list[Any], buffers: dict[str, list[Any]]) -> None:
+def _grids(launches: Sequence[Launch], sizes: bytes) -> Sequence[_Grid]:
+    """The work-items of each launch, and those of a group."""
+    numbers = np.frombuffer(sizes, np.int64).tolist()
+    return [((count_at(each.groups, numbers) * each.items,), (each.items,)) for each in launches]
+
+
+def _release(kernels: list[Any], buffers: dict[str, list[Any]]) -> None:
     """Gives back what a module holds of its device."""
-    steps.clear()
+    kernels.clear()
     for some in buffers.values():
         for buffer in some:
             buffer.release()

@@ -44,10 +44,18 @@ def _dims(low: int = 1, high: int = 40) -> tuple[dict[int, Any], dict[int, Any]]
     return {0: batch, 1: rows}, {0: batch, 1: rows}
 
 
-@pytest.fixture(scope="module")
-def pooled() -> canao.CompiledModel:
+@pytest.fixture(scope="module", params=["c", "opencl"])
+def pooled(request: pytest.FixtureRequest) -> canao.CompiledModel:
     """`Pool` for 1 to 4 batches of 1 to 40 rows."""
-    return canao.compile(Pool(), _example(1, 5), tune="off", threads=2, dynamic_shapes=_dims())
+    threads = 2 if request.param == "c" else None
+    return canao.compile(
+        Pool(),
+        _example(1, 5),
+        target=request.param,
+        tune="off",
+        dynamic_shapes=_dims(),
+        threads=threads,
+    )
 
 
 def test_threads_call_with_sizes_of_their_own(pooled: canao.CompiledModel) -> None:
@@ -260,8 +268,6 @@ def test_what_cannot_vary(model: nn.Module, shapes: Any, message: str) -> None:
 def test_what_does_not_vary_yet(pooled: canao.CompiledModel, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModelError, match="cannot be exported yet"):
         pooled.export(tmp_path / "program")
-    with pytest.raises(UnsupportedModelError, match="OpenCL"):
-        canao.compile(Pool(), _example(), tune="off", target="opencl", dynamic_shapes=_dims())
 
 
 def test_modules_in_mlir_say_what_varies(tmp_path: Path) -> None:

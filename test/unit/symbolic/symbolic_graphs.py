@@ -55,10 +55,15 @@ class SymbolicGraph:
     weights: Mapping[str, Array]
     symbols: tuple[Symbol, ...]
 
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Those of the inputs, symbols and all."""
+        return [shape_of(argument) for argument in _main(self.module).body.block.args]
+
     def inputs(self, sizes: Mapping[str, int], seed: int) -> list[Array]:
         """Random inputs for values of the symbols."""
         random = np.random.default_rng(seed)
-        shapes = [[at(e, sizes) for e in shape_of(a)] for a in _main(self.module).body.block.args]
+        shapes = [[at(e, sizes) for e in shape] for shape in self.shapes]
         return [random.standard_normal(shape).astype(np.float32) for shape in shapes]
 
     def expected(self, inputs: Sequence[Array], sizes: Mapping[str, int]) -> tuple[Array, ...]:

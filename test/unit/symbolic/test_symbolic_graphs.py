@@ -10,11 +10,18 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unit.lowering.opencl_support import chosen_device, model_of
 from unit.symbolic.symbolic_graphs import SymbolicGraph, results, symbolic_graphs
 from xdsl.context import Context
 
 import canao
+from canao.lowering.pipeline import lower
+from canao.runtime.module import pointers
+from canao.runtime.opencl.job import Job
+from canao.runtime.opencl.module import OpenCLModule
+from canao.runtime.rooms import in_rooms
 from canao.runtime.tensor_file import write_tensors
+from canao.runtime.weights import prepare_weights
 from canao.transforms.canao_simplify import CanaoSimplifyPass
 from canao.transforms.collapse_rows import CollapseRowsPass
 from canao.transforms.expand_composites import ExpandCompositesPass
@@ -78,6 +85,40 @@ def _check_code(
         for a, b in zip(found, graph.expected(inputs, sizes), strict=True):
             _agree(a, b, sizes)
     compiled.close()
+
+
+def _check_device(graph: SymbolicGraph, inner: int, target: str) -> None:
+    device = model_of(target)
+    assert device is not None
+    program = lower(graph.module.clone(), target_unit=device.unit, threads=2, device=device)
+    module = OpenCLModule(
+        Job.of(program, chosen_device()),
+        prepare_weights(program, graph.weights),
+        source=program.source,
+    )
+    for sizes in _sizes(graph, inner):
+        inputs = graph.inputs(sizes, seed=2)
+        rooms = in_rooms(graph.shapes, inputs, sizes)
+        results = [np.zeros(spec.shape, spec.dtype) for spec in program.outputs]
+        module.run(*(pointers([a.ctypes.data for a in arrays]) for arrays in (rooms, results)))
+        for spec, room, expected in zip(
+            program.outputs, results, graph.expected(inputs, sizes), strict=True
+        ):
+            _agree(room[tuple(map(slice, spec.shape_at(sizes)))], expected, sizes)
+    module.close()
+
+
+@settings(max_examples=8, deadline=None)
+@given(symbolic_graphs(), st.integers(0, 50), st.sampled_from(["opencl", "groups"]))
+def test_device(graph: SymbolicGraph, inner: int, target: str) -> None:
+    _check_device(graph, inner, target)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, deadline=None)
+@given(symbolic_graphs(), st.integers(0, 50), st.sampled_from(["opencl", "groups"]))
+def test_device_on_many(graph: SymbolicGraph, inner: int, target: str) -> None:
+    _check_device(graph, inner, target)
 
 
 _CODE = (symbolic_graphs(), st.integers(0, 50), st.sampled_from([1, 2]))

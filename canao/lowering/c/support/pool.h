@@ -50,7 +50,7 @@ typedef struct canao_pool canao_pool;
 /* Steps that run in order; `run` is called once for each of 0 to `tasks` - 1. */
 typedef struct {
   void (*run)(void *ctx, int tid, long task);
-  long tasks; /* less than 2^CANAO_TASK_BITS */
+  long tasks; /* or the most that a run can have; less than 2^CANAO_TASK_BITS */
   long (*count)(void *ctx); /* how many tasks a run has, if that differs; may be null */
 } canao_step;
 

@@ -17,6 +17,7 @@ from canao.dialects.interfaces import Indexed
 from canao.lowering.emit.groups.stage_buffers import StageBuffers
 from canao.lowering.emit.loops import Loops, Names, carrying_loop, share
 from canao.lowering.emit.reduction import Reduction
+from canao.lowering.emit.runs import Run, runs_of
 from canao.lowering.emit.sizes import Sizes
 from canao.lowering.emit.stage_emitter import StageEmitter
 from canao.lowering.emit.tile import Point, Terms
@@ -26,7 +27,6 @@ from canao.lowering.stages.layout import Dense
 from canao.lowering.stages.stage import Part, Stage
 from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, apply_map
-from canao.polyhedral.split import Segment, split_by_width, split_evenly
 
 
 class SharedStageEmitter(StageEmitter):
@@ -51,36 +51,37 @@ class SharedStageEmitter(StageEmitter):
         if self.stage_buffers.shared is not None:
             self._reduce_together(emitter, parts, self.stage_buffers.shared)
             return
-        reduced = self.stage.extents[self.stage.parallel :]
-        self._share(emitter, parts, Terms(Part(Index(), reduced[0])) if reduced else None)
+        reduced = range(self.stage.parallel, len(self.stage.extents))
+        self._share(emitter, parts, Terms(self.reductions.whole(reduced[0])) if reduced else None)
 
     # ----------------------------------------------------------------- tiles
 
     def _share(self, emitter: ValueEmitter, parts: Sequence[Part], terms: Terms | None) -> None:
         """One parallel loop for each combination of tile sizes."""
         order = self.schedule.order
-        for chosen in product(*(self._segments(parts[d].size, d) for d in order)):
+        runs, known = [], emitter.loops
+        for d in order:
+            lanes = self.lanes if d in (self.schedule.vector, self.schedule.across) else None
+            tile = self.schedule.tile[d]
+            found, known = runs_of(emitter.block, known, self.names, parts[d], tile, lanes)
+            runs.append(found)
+        for chosen in product(*runs):
 
             def body(
                 inner: Block,
                 inside: Loops,
                 at: Sequence[Index],
-                chosen: tuple[Segment, ...] = chosen,
+                chosen: tuple[Run, ...] = chosen,
             ) -> None:
                 mine = list(parts)
-                for d, segment, n in zip(order, chosen, at, strict=False):
-                    mine[d] = Part(parts[d].start + segment.start + n * segment.size, segment.size)
+                for d, run, n in zip(order, chosen, at, strict=False):
+                    mine[d] = Part(parts[d].start + run.start + n * run.size, run.size)
                 within = emitter.inside(inner, inside)
                 self._nest(within, mine, max(len(order) - 1, 0), terms)
 
-            counts = [segment.count for segment in chosen] or [1]
-            share(emitter.block, emitter.loops, self.names, counts, body)
-
-    def _segments(self, size: int, d: int) -> tuple[Segment, ...]:
-        tile = self.schedule.tile[d]
-        if d in (self.schedule.vector, self.schedule.across):
-            return tuple(split_by_width(size, tile, self.lanes))
-        return tuple(split_evenly(size, tile))
+            counts = [run.count for run in chosen] or [1]
+            most = [run.most for run in chosen] or [1]
+            share(emitter.block, known, self.names, counts, body, most=most)
 
     # ----------------------------------------------------------------- reductions
 
@@ -92,8 +93,9 @@ class SharedStageEmitter(StageEmitter):
         assert stage.anchor is not None
         anchor: Indexed = stage.anchor
         reduction = Reduction(anchor, element_of(anchor.results[0]))
-        counts = [part.size for part in parts] or [1]
-        layout = Dense((*counts, split_k))
+        sizes = [part.size for part in parts] or [1]
+        counts = [part.size if part.count is None else part.count for part in parts] or [1]
+        layout = Dense((*sizes, split_k))
         reduced = (Index(),) * (len(stage.extents) - stage.parallel)
 
         def point(at: Sequence[Index]) -> Point:
@@ -125,5 +127,6 @@ class SharedStageEmitter(StageEmitter):
             position = target.layout.position(apply_map(stage.target_map, here.dims))
             self.store(within, [here], [position])
 
-        share(emitter.block, emitter.loops, self.names, [*counts, split_k], reduce)
-        share(emitter.block, emitter.loops, self.names, counts, finish)
+        ways, most = [*counts, split_k], [*sizes, split_k]
+        share(emitter.block, emitter.loops, self.names, ways, reduce, most=most)
+        share(emitter.block, emitter.loops, self.names, counts, finish, most=sizes)
