@@ -50,14 +50,14 @@ def split_with_rest(extent: int, tile: int) -> tuple[Segment, ...]:
 
 
 def tile_sizes(tile: int, lanes: int | None) -> tuple[int, ...]:
-    """Sizes of tiles of which every length can be made: each about half of the one before.
+    """Sizes of tiles of which every length can be made: each half of the one before, or less.
 
     Along vectors of so many `lanes`, they are whole vectors.
     """
     sizes = [tile]
     grain = lanes or 1
     while sizes[-1] > grain:
-        sizes.append(-(-sizes[-1] // (2 * grain)) * grain)
+        sizes.append(max(grain, sizes[-1] // (2 * grain) * grain))
     return tuple(sizes)
 
 
