@@ -31,6 +31,8 @@ SEQUENCE = 128
 MIB = 1 << 20
 LOADS = 10
 
+COMPILES = 3
+
 Sizes = tuple[int, int, int, int]
 """Blocks, hidden size, heads, intermediate size."""
 
@@ -39,6 +41,18 @@ MODELS: dict[str, tuple[Sizes, Sizes]] = {
     "bert-base": ((12, 768, 12, 3072), (5, 544, 17, 2208)),
 }
 """A model, and a candidate of a search with the same blocks."""
+
+
+@dataclass(frozen=True)
+class AnyLength:
+    """Compiling a model for every length beside one for 128 tokens, `tune="off"`."""
+
+    threads: int
+    fixed_s: float
+    any_length_s: float
+    fixed_bytes: int
+    any_length_bytes: int
+    """Of the library."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,7 @@ class Row:
     candidate: Sizes
     candidate_s: float
     candidate_parts: dict[str, float]
+    any_length: list[AnyLength]
     load_ms: float
     weights_bytes: int
     arena_bytes: int
@@ -91,6 +106,34 @@ def compile_in(cache: str, sizes: Sizes, threads: int, out: str) -> tuple[float,
     seconds = time.perf_counter() - start
     compiled.save(out)
     return seconds, dict(compiled.report.compile_seconds)
+
+
+def any_length_beside_fixed(sizes: Sizes, threads: int) -> AnyLength:
+    """Medians of compiles with empty caches, in turns, after one that loads all libraries."""
+    import canao
+
+    model, inputs = build(sizes)
+    shapes = {"fixed": None, "any_length": canao.AutoShapes(batch=8)}
+    seconds: dict[str, list[float]] = {name: [] for name in shapes}
+    sizes_of: dict[str, int] = {}
+    for number in range(COMPILES + 1):
+        for name, asked in shapes.items():
+            with tempfile.TemporaryDirectory() as cache:
+                start = time.perf_counter()
+                compiled = canao.compile(
+                    model,
+                    inputs,
+                    threads=threads,
+                    cache_dir=cache,
+                    tune="off",
+                    dynamic_shapes=asked,
+                )
+                if number:
+                    seconds[name].append(time.perf_counter() - start)
+                sizes_of[name] = compiled.build.library.stat().st_size
+                compiled.close()
+    fixed, every = (statistics.median(times) for times in seconds.values())
+    return AnyLength(threads, fixed, every, sizes_of["fixed"], sizes_of["any_length"])
 
 
 def load_and_run(path: str) -> dict[str, float]:
@@ -161,6 +204,7 @@ def measure(name: str, rounds: int) -> Row:
         seconds, parts = in_process(compile_in, cache, sizes, 1, paths[1])
         others = in_process(compile_in, cache, candidate, 1, f"{directory}/candidate")
         in_process(compile_in, cache, sizes, 2, paths[2])
+        every = [in_process(any_length_beside_fixed, sizes, threads) for threads in (1, 2)]
         loads = [in_process(load_and_run, paths[1]) for _ in range(LOADS)]
         alone = in_process(interleaved, paths, rounds)
         with neighbour():
@@ -172,6 +216,7 @@ def measure(name: str, rounds: int) -> Row:
         candidate=candidate,
         candidate_s=others[0],
         candidate_parts=others[1],
+        any_length=every,
         load_ms=statistics.median(load["load_ms"] for load in loads),
         weights_bytes=int(loads[0]["weights"]),
         arena_bytes=int(loads[0]["arena"]),
@@ -202,6 +247,23 @@ def markdown(rows: list[Row]) -> str:
             f"| {row.model} | {row.compile_s:.1f} | {blocks} x {hidden}, {heads}, {intermediate} "
             f"| {row.candidate_s:.1f} |"
         )
+    lines += [
+        "",
+        '## Compiling for every length, `tune="off"`',
+        "",
+        f"Up to 8 x 512 tokens, beside 1 x {SEQUENCE}. Medians of {COMPILES} compiles of each, in "
+        "turns, with empty caches, in a process that has loaded all libraries before.",
+        "",
+        "| model | threads | every length s | one length s | ratio | library KiB | of one length |",
+        "| :-- | --: | --: | --: | --: | --: | --: |",
+    ]
+    lines += [
+        f"| {row.model} | {each.threads} | {each.any_length_s:.1f} | {each.fixed_s:.1f} "
+        f"| {each.any_length_s / each.fixed_s:.2f} | {each.any_length_bytes >> 10} "
+        f"| {each.fixed_bytes >> 10} |"
+        for row in rows
+        for each in row.any_length
+    ]
     lines += [
         "",
         "## Loading and memory, 1 thread",

@@ -238,6 +238,44 @@ def shapes(
 
 
 @bench_app.command()
+def lengths(
+    models: Annotated[str, typer.Option(help="Models, separated by commas.")] = "minilm",
+    threads: ThreadCounts = "1,2",
+    lengths: Annotated[
+        str, typer.Option(help="Lengths, separated by commas.")
+    ] = "1,3,8,17,32,57,100,128,200,384,512",
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each peer.")] = 10,
+    out: Out = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Measure one model for every length beside one for each, and beside other runtimes.
+
+    With --out the results are written to dynamic.md and dynamic.json.
+    """
+    from canao.peers.catalogue import find_peers
+    from canao.peers.compare import Plan
+    from canao.peers.environment import default_home
+    from canao.peers.lengths import PEERS, measure_lengths
+    from canao.peers.models import MODELS, find_model
+
+    plan = Plan(
+        models=[find_model(name).name for name in _names(models, MODELS)],
+        peers=find_peers(PEERS),
+        threads=_thread_counts(threads),
+        rounds=rounds,
+    )
+    wanted = [_length(text) for text in lengths.split(",")]
+    with shown_progress("measuring lengths", "measured lengths", quiet=as_json) as progress:
+        result = measure_lengths(plan, wanted, home or default_home(), progress)
+    if out:
+        _write(out, "dynamic", result.to_markdown(), result.to_dict())
+    _show(result.to_markdown(), result.to_dict(), as_json)
+    if not result.has_times():
+        raise typer.Exit(1)
+
+
+@bench_app.command()
 def kernels(
     models: Annotated[str, typer.Option(help="Models, separated by commas.")] = "all",
     threads: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
@@ -333,6 +371,12 @@ def _shape(text: str) -> tuple[int, int]:
     if len(parts) == 2 and all(part.isdecimal() and int(part) > 0 for part in parts):
         return int(parts[0]), int(parts[1])
     raise typer.BadParameter(f"'{text}' is not a batch and a sequence; write for instance 1x16")
+
+
+def _length(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise typer.BadParameter(f"'{text}' is not a length; write for instance 17")
 
 
 def _write(directory: Path, name: str, text: str, values: dict[str, Any]) -> None:

@@ -64,11 +64,11 @@ def _vectors(name: str, title: str, vectors: str) -> Peer:
 
 def _any_length(name: str, title: str) -> Peer:
     """One compiled model for every batch up to 8 and every length up to 512."""
-    peer = _canao(name, title, True)
+    peer = _canao(name, title, True, "off")
     return replace(
         peer,
-        route="canao.compile(dynamic_shapes=AutoShapes(batch=8, sequence=512), threads=N), saved "
-        "and loaded",
+        route="canao.compile(dynamic_shapes=AutoShapes(batch=8, sequence=512), threads=N, "
+        'tune="off"), saved and loaded',
         any_shape=True,
         options={**peer.options, "any_length": True},
     )
@@ -94,6 +94,7 @@ _PEERS = (
     _canao("canao", "canao", True),
     _canao("canao-fast", "canao fast", "fast"),
     _canao("canao-unfused", "canao unfused", False),
+    _canao("canao-untuned", "canao untuned", True, "off"),
     _vectors("canao-avx2", "canao AVX2", "avx2"),
     _any_length("canao-any-length", "canao any length"),
     _opencl("canao-opencl", "canao OpenCL", True),
@@ -126,6 +127,17 @@ _PEERS = (
         any_shape=True,
     ),
     Peer(
+        "openvino-any-length",
+        "OpenVINO any length",
+        RUNNERS / "openvino_runner.py",
+        "openvino",
+        ("openvino", "torch", "transformers"),
+        "convert_model to IR, dynamic batch and sequence; f32, latency hint, "
+        "INFERENCE_NUM_THREADS=N",
+        any_shape=True,
+        options={"any_length": True},
+    ),
+    Peer(
         "pytorch",
         "PyTorch eager",
         RUNNERS / "pytorch_runner.py",
@@ -143,6 +155,17 @@ _PEERS = (
         "torch.compile (inductor, frozen weights), SDPA attention; torch.set_num_threads(N)",
         converts=False,
         options={"compile": True},
+    ),
+    Peer(
+        "inductor-any-length",
+        "PyTorch compile any length",
+        RUNNERS / "pytorch_runner.py",
+        "pytorch",
+        ("torch", "transformers"),
+        "torch.compile(dynamic=True) (inductor, frozen weights), SDPA attention; "
+        "torch.set_num_threads(N)",
+        converts=False,
+        options={"compile": True, "any_length": True},
     ),
     Peer(
         "executorch",
@@ -194,10 +217,13 @@ def environment_names(names: Sequence[str]) -> list[str]:
 _ON_REQUEST = (
     "canao-fast",
     "canao-unfused",
+    "canao-untuned",
     "canao-avx2",
     "canao-any-length",
     "canao-opencl",
     "canao-opencl-unfused",
+    "openvino-any-length",
+    "inductor-any-length",
 )
 DEFAULT_PEERS = tuple(name for name in PEERS if name not in _ON_REQUEST)
 

@@ -10,7 +10,10 @@ from source_model import load_source, torch_inputs
 
 
 def load(job: Job) -> Served:
-    """The model with SDPA attention; compiled with its weights frozen if asked for."""
+    """The model with SDPA attention; compiled with its weights frozen if asked for.
+
+    Sizes of 1 are specialised by PyTorch: there its code is for one length.
+    """
     torch.set_num_threads(job.threads)
     model: Any = load_source(job, "sdpa")
     inputs = torch_inputs(job)
@@ -19,7 +22,7 @@ def load(job: Job) -> Served:
 
         # Frozen weights are packed for oneDNN's products.
         settings.freezing = True
-        model = torch.compile(model)
+        model = torch.compile(model, dynamic=True if job.options.get("any_length") else None)
 
     def run() -> Any:
         with torch.inference_mode():

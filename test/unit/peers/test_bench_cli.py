@@ -16,7 +16,7 @@ from canao.peers.compare import Plan
 from canao.peers.comparison import Comparison
 
 
-@pytest.mark.parametrize("command", ["model", "setup", "peers", "shapes", "table1"])
+@pytest.mark.parametrize("command", ["model", "setup", "peers", "shapes", "lengths", "table1"])
 def test_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -45,6 +45,7 @@ def test_a_model_needs_no_command(
         (("peers", "--threads", "few"), 2, "not a list of numbers of threads"),
         (("shapes", "--shapes", "1x16,big"), 2, "'big' is not a batch and a sequence"),
         (("shapes", "--shapes", "0x16"), 2, "'0x16' is not a batch and a sequence"),
+        (("lengths", "--lengths", "3,long"), 2, "'long' is not a length"),
         (("table1",), 1, "run: canao bench setup litert"),
         (("setup", "mxnet"), 1, "there is no environment 'mxnet' to install"),
     ],
@@ -84,7 +85,11 @@ def test_results_are_written(
     assert plans[1].rounds * plans[1].burst >= 10
     assert run(monkeypatch, "bench", "shapes", "--shapes", "1x16,8x128", "--out", tmp_path) == 0
     assert [(plan.batch, plan.sequence) for plan in plans[2:]] == [(1, 16), (8, 128)]
+    assert run(monkeypatch, "bench", "lengths", "--lengths", "3,17", "--out", tmp_path) == 0
+    assert [(plan.batch, plan.sequence) for plan in plans[4:]] == [(1, 3), (1, 17)]
     names = {
+        "dynamic.json",
+        "dynamic.md",
         "shapes.json",
         "shapes.md",
         "peers.json",
