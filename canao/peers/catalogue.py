@@ -28,7 +28,7 @@ class Peer:
     converts: bool = True
     """Whether the script has a step of conversion, done in a process of its own."""
     any_shape: bool = False
-    """Whether one conversion serves every batch and sequence."""
+    """Whether one conversion, or one load, serves every batch and sequence."""
     for_threads: bool = False
     """Whether each number of threads has a conversion of its own."""
     cached: bool = True
@@ -165,6 +165,7 @@ _PEERS = (
         "torch.compile(dynamic=True) (inductor, frozen weights), SDPA attention; "
         "torch.set_num_threads(N)",
         converts=False,
+        any_shape=True,
         options={"compile": True, "any_length": True},
     ),
     Peer(

@@ -79,7 +79,7 @@ class Watch:
 
 
 @dataclass
-class _Entrant:
+class Entrant:
     """A peer that is loaded and gives the right results."""
 
     peer: Peer
@@ -99,37 +99,52 @@ def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> 
     A peer that fails gets a row that says why; the others go on.
     """
     check_installed(plan.peers, home)
-    target, compiler = Target.host(), find_compiler(os.environ.get("CC"))
-    cache = Cache(os.environ.get("CANAO_CACHE_DIR"))
-    probe = QuietProbe.of(compiler, target, cache)
+    machine = Machine()
     rows: list[Row] = []
     workloads: list[Workload] = []
-    peaks: dict[int, float] = {}
     for name in plan.models:
         progress(f"{name}: weights and inputs")
         case = prepare_case(name, plan.sequence, plan.batch, home)
         workloads.append(Workload(name, case.flops, case.weights))
         for threads in plan.threads:
-            watch = Watch(partial(probe.gflops, threads), probe.are_quiet)
-            rows += compare_case(plan, case, threads, home, progress, watch)
-            # Noise can only lower it, and the cache keeps the highest that was ever seen.
-            peaks[threads] = peak_gflops(compiler, target, cache, threads)
-    return Comparison(
-        rows=tuple(with_peak_fractions(rows, workloads, peaks)),
-        workloads=tuple(workloads),
-        peak_gflops=peaks,
-        sequence=plan.sequence,
-        batch=plan.batch,
-        dtype="float32",
-        rounds=plan.rounds,
-        burst=plan.burst,
-        pinned=plan.pin,
-        cpu=target.cpu,
-        cpu_flags=target.features,
-        cores=os.cpu_count() or 1,
-        compiler=compiler.version,
-        routes={peer.name: peer.route for peer in plan.peers},
-    )
+            rows += compare_case(plan, case, threads, home, progress, machine.watch(threads))
+    return machine.comparison(plan, rows, workloads)
+
+
+class Machine:
+    """The machine that everything is measured on."""
+
+    def __init__(self) -> None:
+        self._target, self._compiler = Target.host(), find_compiler(os.environ.get("CC"))
+        self._cache = Cache(os.environ.get("CANAO_CACHE_DIR"))
+        self._probe = QuietProbe.of(self._compiler, self._target, self._cache)
+
+    def watch(self, threads: int) -> Watch:
+        """What is asked of it between the turns of peers with so many threads."""
+        return Watch(partial(self._probe.gflops, threads), self._probe.are_quiet)
+
+    def comparison(
+        self, plan: Plan, rows: Sequence[Row], workloads: Sequence[Workload]
+    ) -> Comparison:
+        """What was found under a plan, with what it depends on."""
+        # Noise can only lower a peak, and the cache keeps the highest that was ever seen.
+        peaks = {n: peak_gflops(self._compiler, self._target, self._cache, n) for n in plan.threads}
+        return Comparison(
+            rows=tuple(with_peak_fractions(rows, workloads, peaks)),
+            workloads=tuple(workloads),
+            peak_gflops=peaks,
+            sequence=plan.sequence,
+            batch=plan.batch,
+            dtype="float32",
+            rounds=plan.rounds,
+            burst=plan.burst,
+            pinned=plan.pin,
+            cpu=self._target.cpu,
+            cpu_flags=self._target.features,
+            cores=os.cpu_count() or 1,
+            compiler=self._compiler.version,
+            routes={peer.name: peer.route for peer in plan.peers},
+        )
 
 
 def check_installed(peers: Sequence[Peer], home: Path) -> None:
@@ -154,7 +169,28 @@ def compare_case(
     """
     where = f"{case.model}, {threads} threads"
     failures: dict[str, str] = {}
-    entrants: list[_Entrant] = []
+    entrants: list[Entrant] = []
+    with ExitStack() as open_sessions:
+        for peer in plan.peers:
+            progress(f"{where}: {peer.title}")
+            try:
+                entrants.append(enter(plan, peer, case, threads, home, open_sessions))
+            except CanaoError as error:
+                failures[peer.name] = str(error)
+        return played(plan, case, threads, entrants, failures, where, progress, watch)
+
+
+def played(
+    plan: Plan,
+    case: Case,
+    threads: int,
+    entrants: Sequence[Entrant],
+    failures: dict[str, str],
+    where: str,
+    progress: Progress,
+    watch: Watch | None,
+) -> list[Row]:
+    """The rows of all peers after all rounds; `failures` says why some could not enter."""
     paces: list[float] = []
 
     def measure_pace() -> None:
@@ -165,16 +201,9 @@ def compare_case(
     def is_quiet() -> bool:
         return watch is not None and watch.is_quiet()
 
-    with ExitStack() as open_sessions:
-        for peer in plan.peers:
-            progress(f"{where}: {peer.title}")
-            try:
-                entrants.append(_enter(plan, peer, case, threads, home, open_sessions))
-            except CanaoError as error:
-                failures[peer.name] = str(error)
-        failures |= _play(
-            plan, entrants, lambda stage: progress(f"{where}: {stage}"), measure_pace, is_quiet
-        )
+    failures = failures | _play(
+        plan, entrants, lambda stage: progress(f"{where}: {stage}"), measure_pace, is_quiet
+    )
     ours = next((e for e in entrants if e.peer.name == "canao" and "canao" not in failures), None)
     known = {entrant.peer.name: entrant for entrant in entrants}
     rows: list[Row] = []
@@ -190,7 +219,7 @@ def compare_case(
 
 def _play(
     plan: Plan,
-    entrants: Sequence[_Entrant],
+    entrants: Sequence[Entrant],
     progress: Progress,
     measure_pace: Callable[[], None],
     is_quiet: Callable[[], bool],
@@ -210,17 +239,25 @@ def _play(
     return failures
 
 
-def _enter(
+def enter(
     plan: Plan, peer: Peer, case: Case, threads: int, home: Path, open_sessions: ExitStack
-) -> _Entrant:
+) -> Entrant:
     """Convert, load and warm up a peer, and hold its outputs against PyTorch's."""
+    session = open_sessions.enter_context(opened(plan, peer, case, threads, home))
+    versions = dict(session.load(plan.load_limit))
+    return admitted(plan, session, versions, case)
+
+
+def opened(plan: Plan, peer: Peer, case: Case, threads: int, home: Path) -> Session:
+    """A session of a peer that has converted the model; to be entered, and loaded."""
     converted = converted_directory(peer, case, threads, home)
     if peer.converts:
         _convert(plan, peer, case, threads, home, converted)
-    session = open_sessions.enter_context(
-        Session(peer, home, case, converted, threads=threads, pin=plan.pin)
-    )
-    versions = dict(session.load(plan.load_limit))
+    return Session(peer, home, case, converted, threads=threads, pin=plan.pin)
+
+
+def admitted(plan: Plan, session: Session, versions: dict[str, str], case: Case) -> Entrant:
+    """A loaded peer, warmed up, whose outputs for a case are PyTorch's."""
     absolute, relative = largest_difference(case.expected(), session.outputs(plan.run_limit))
     if relative > TOLERANCE:
         session.close()
@@ -232,7 +269,7 @@ def _enter(
     burst, turns = plan.share(seconds)
     if turns == plan.rounds and plan.warmup > 1:
         session.run(plan.warmup - 1, plan.run_limit)
-    return _Entrant(peer, session, versions, absolute, burst, turns)
+    return Entrant(session.peer, session, versions, absolute, burst, turns)
 
 
 def _convert(plan: Plan, peer: Peer, case: Case, threads: int, home: Path, converted: Path) -> None:
@@ -261,7 +298,7 @@ def _sources(peer: Peer) -> tuple[Path, ...]:
     return (peer.script, RUNNERS / "source_model.py")
 
 
-def _take_turn(plan: Plan, entrant: _Entrant, is_quiet: Callable[[], bool]) -> None:
+def _take_turn(plan: Plan, entrant: Entrant, is_quiet: Callable[[], bool]) -> None:
     """A rest, one inference that brings back what others drove out of the caches, a burst.
 
     A peer with few turns, for its slowness, does without the uncounted one.
@@ -285,7 +322,7 @@ def _ratio(ms: float | None, other: float | None) -> float | None:
     return ms / other if ms and other else None
 
 
-def _row(entrant: _Entrant, case: Case, threads: int, ours: _Entrant | None) -> Row:
+def _row(entrant: Entrant, case: Case, threads: int, ours: Entrant | None) -> Row:
     median = _median_ms(entrant.seconds)
     quiet = _median_ms(entrant.quiet, _FEWEST_QUIET)
     return Row(

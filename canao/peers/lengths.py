@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from canao.peers.compare import Plan, Progress
-from canao.peers.comparison import Comparison, Row
-from canao.peers.shapes import measure_shapes
+from canao.errors import CanaoError, PeerError
+from canao.peers.catalogue import Peer
+from canao.peers.compare import (
+    Entrant,
+    Machine,
+    Plan,
+    Progress,
+    Watch,
+    admitted,
+    check_installed,
+    enter,
+    opened,
+    played,
+)
+from canao.peers.comparison import Comparison, Row, Workload
+from canao.peers.models import Case, prepare_case
+from canao.peers.session import Session
 from canao.peers.table import conditions, count, markdown_table, number
 
 EVERY_LENGTH, THIS_LENGTH = "canao-any-length", "canao-untuned"
@@ -117,6 +132,88 @@ def _ratio(row: Row, other: Row) -> float | None:
 def measure_lengths(
     plan: Plan, lengths: Sequence[int], home: Path, progress: Progress
 ) -> LengthsResult:
-    """Measure a plan at each length."""
-    shapes = [(1, length) for length in lengths]
-    return LengthsResult(measure_shapes(plan, shapes, home, progress).comparisons)
+    """Measure a plan at each length; peers that serve every length are loaded once for all."""
+    check_installed(plan.peers, home)
+    machine = Machine()
+    plans = {length: replace(plan, batch=1, sequence=length) for length in lengths}
+    rows: dict[int, list[Row]] = {length: [] for length in lengths}
+    workloads: dict[int, list[Workload]] = {length: [] for length in lengths}
+    for name in plan.models:
+        progress(f"{name}: weights and inputs")
+        cases = [prepare_case(name, length, 1, home) for length in lengths]
+        for case in cases:
+            workloads[case.sequence].append(Workload(name, case.flops, case.weights))
+        for threads in plan.threads:
+            watch = machine.watch(threads)
+            with ExitStack() as open_sessions:
+                lasting = _Lasting(plan, cases[0], threads, home, open_sessions, progress)
+                for case in cases:
+                    rows[case.sequence] += _at(plan, case, threads, home, progress, watch, lasting)
+    return LengthsResult(
+        tuple(machine.comparison(plans[n], rows[n], workloads[n]) for n in lengths)
+    )
+
+
+class _Lasting:
+    """The sessions of peers that serve every length."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        case: Case,
+        threads: int,
+        home: Path,
+        open_sessions: ExitStack,
+        progress: Progress,
+    ) -> None:
+        self._plan = plan
+        self._loaded: dict[str, tuple[Session, dict[str, str]]] = {}
+        self._failures: dict[str, str] = {}
+        for peer in plan.peers:
+            if not peer.any_shape:
+                continue
+            progress(f"{case.model}, {threads} threads: {peer.title}")
+            try:
+                session = open_sessions.enter_context(opened(plan, peer, case, threads, home))
+                self._loaded[peer.name] = session, dict(session.load(plan.load_limit))
+            except CanaoError as error:
+                self._failures[peer.name] = str(error)
+
+    def entrant(self, peer: Peer, case: Case) -> Entrant:
+        """A peer that is ready for a case; a `CanaoError` if it fails, or did before."""
+        if peer.name in self._failures:
+            raise PeerError(self._failures[peer.name])
+        session, versions = self._loaded[peer.name]
+        try:
+            session.take(case, self._plan.load_limit)
+            return admitted(self._plan, session, versions, case)
+        except CanaoError as error:
+            self._failures[peer.name] = str(error)
+            raise
+
+
+def _at(
+    plan: Plan,
+    case: Case,
+    threads: int,
+    home: Path,
+    progress: Progress,
+    watch: Watch,
+    lasting: _Lasting,
+) -> list[Row]:
+    """The rows of one model at one length."""
+    where = f"{case.model}, {threads} threads, {case.sequence} tokens"
+    entrants: list[Entrant] = []
+    failures: dict[str, str] = {}
+    with ExitStack() as sessions:
+        for peer in plan.peers:
+            progress(f"{where}: {peer.title}")
+            try:
+                entrants.append(
+                    lasting.entrant(peer, case)
+                    if peer.any_shape
+                    else enter(plan, peer, case, threads, home, sessions)
+                )
+            except CanaoError as error:
+                failures[peer.name] = str(error)
+        return played(plan, case, threads, entrants, failures, where, progress, watch)

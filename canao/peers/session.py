@@ -80,6 +80,12 @@ class Session:
         self._start("serve")
         return self._answer(limit)["versions"]
 
+    def take(self, case: Case, limit: float) -> None:
+        """Go on with the inputs of another case: for models that serve every shape."""
+        self._ask({"do": "case", "case": str(case.directory)})
+        self._answer(limit)
+        self._case = case
+
     def run(self, count: int, limit: float) -> list[float]:
         """Seconds of each of `count` inferences, one after another."""
         self._ask({"do": "run", "count": count})

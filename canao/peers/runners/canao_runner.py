@@ -47,13 +47,17 @@ def load(job: Job) -> Served:
 
     inputs = torch_inputs(job)
 
+    def take(other: Job) -> None:
+        nonlocal inputs
+        inputs = torch_inputs(other)
+
     def run() -> Any:
         return compiled(*inputs)
 
     def outputs(result: Any) -> list[Array]:
         return [tensor.numpy() for tensor in result]
 
-    return Served(run, outputs)
+    return Served(run, outputs, take)
 
 
 main(load, convert)

@@ -63,10 +63,14 @@ def load(job: Job) -> Served:
     )
     inputs = job.inputs()
 
+    def take(other: Job) -> None:
+        nonlocal inputs
+        inputs = other.inputs()
+
     def run() -> Any:
         return session.run(None, inputs)
 
-    return Served(run, list)
+    return Served(run, list, take)
 
 
 main(load, convert)

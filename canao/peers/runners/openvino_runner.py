@@ -35,13 +35,17 @@ def load(job: Job) -> Served:
     }
     request = core.compile_model(model, "CPU", settings).create_infer_request()
 
+    def take(other: Job) -> None:
+        nonlocal inputs
+        inputs = list(other.inputs().values())
+
     def run() -> Any:
         return request.infer(inputs)
 
     def outputs(result: Any) -> list[Array]:
         return list(result.values())
 
-    return Served(run, outputs)
+    return Served(run, outputs, take if job.options.get("any_length") else None)
 
 
 main(load, convert)

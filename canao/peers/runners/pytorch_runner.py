@@ -24,6 +24,10 @@ def load(job: Job) -> Served:
         settings.freezing = True
         model = torch.compile(model, dynamic=True if job.options.get("any_length") else None)
 
+    def take(other: Job) -> None:
+        nonlocal inputs
+        inputs = torch_inputs(other)
+
     def run() -> Any:
         with torch.inference_mode():
             return model(*inputs)
@@ -31,7 +35,7 @@ def load(job: Job) -> Served:
     def outputs(result: Any) -> list[Array]:
         return [tensor.numpy() for tensor in result]
 
-    return Served(run, outputs)
+    return Served(run, outputs, take)
 
 
 main(load)

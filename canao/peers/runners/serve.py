@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TextIO
@@ -52,6 +52,8 @@ class Served:
 
     run: Run
     outputs: Callable[[Any], Sequence[Array]]
+    take: Callable[[Job], None] | None = None
+    """Takes the inputs of a job with another case, where one model serves every shape."""
 
 
 Convert = Callable[[Job], None]
@@ -80,7 +82,7 @@ def main(load: Load, convert: Convert | None = None) -> None:
             served = load(job)
             served.run()
             _answer(answers, {"versions": _versions(told["packages"])})
-            _serve(served, answers)
+            _serve(served, job, answers)
     except Exception as error:
         traceback.print_exc()
         lines = str(error).strip().splitlines()
@@ -111,12 +113,18 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _serve(served: Served, answers: TextIO) -> None:
+def _serve(served: Served, job: Job, answers: TextIO) -> None:
     """Answers requests until standard input ends."""
     for line in sys.stdin:
         request: dict[str, Any] = json.loads(line)
         if request["do"] == "run":
             _answer(answers, {"seconds": _timed(served.run, request["count"])})
+        elif request["do"] == "case":
+            if served.take is None:
+                raise ValueError("this model serves one shape")
+            served.take(replace(job, case=Path(request["case"])))
+            served.run()
+            _answer(answers, {"taken": True})
         else:
             arrays = served.outputs(served.run())
             for number, array in enumerate(arrays):
