@@ -31,6 +31,12 @@ def load(job):
     (ids,) = job.inputs().values()
     calls = []
 
+    def take(other):
+        nonlocal ids
+        (ids,) = other.inputs().values()
+        if act == "short alone" and ids.size > 4:
+            raise ValueError("too long")
+
     def run():
         calls.append(time.perf_counter())
         if act == "crash later" and len(calls) > 6:
@@ -47,7 +53,7 @@ def load(job):
     def outputs(result):
         return result[:0] if act == "no outputs" else result
 
-    return Served(run, outputs)
+    return Served(run, outputs, None if act == "one shape" else take)
 
 main(load, convert)
 """
@@ -68,12 +74,12 @@ def fake_peer(directory: Path, act: str, name: str = "") -> Peer:
     )
 
 
-def fake_case(directory: Path) -> Case:
+def fake_case(directory: Path, length: int = 4) -> Case:
     """A model that doubles its input."""
-    case = directory / "case-1x4"
+    case = directory / f"case-1x{length}"
     (case / "expected").mkdir(parents=True)
-    numbers = np.arange(4, dtype=np.int64)
+    numbers = np.arange(length, dtype=np.int64)
     np.save(case / "input_ids.npy", numbers)
     np.save(case / "expected" / "0.npy", numbers * 2.0)
     (case / "case.json").write_text(json.dumps({"inputs": ["input_ids"], "flops": 2_000_000}))
-    return Case("double", 4, 1, case, directory, "none", 2_000_000)
+    return Case("double", length, 1, case, directory, "none", 2_000_000)

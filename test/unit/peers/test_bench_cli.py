@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from unit.peers.test_tables import comparison
 from unit.test_cli import run
 
 import canao.peers.compare as compare_module
+import canao.peers.lengths as lengths_module
 import canao.peers.shapes as shapes_module
 import canao.peers.table1 as table1_module
 from canao.peers.compare import Plan
 from canao.peers.comparison import Comparison
+from canao.peers.lengths import LengthsResult
 
 
 @pytest.mark.parametrize("command", ["model", "setup", "peers", "shapes", "lengths", "table1"])
@@ -75,6 +78,12 @@ def test_results_are_written(
     monkeypatch.setattr(compare_module, "compare", compare)
     monkeypatch.setattr(table1_module, "compare", compare)
     monkeypatch.setattr(shapes_module, "compare", compare)
+
+    def lengths(plan: Plan, wanted: list[int], *_: object) -> LengthsResult:
+        plans.extend(replace(plan, sequence=length) for length in wanted)
+        return LengthsResult((comparison(),))
+
+    monkeypatch.setattr(lengths_module, "measure_lengths", lengths)
     arguments = ("--models", "minilm", "--peers", "canao,litert", "--threads", "2")
     assert run(monkeypatch, "bench", "peers", *arguments, "--out", tmp_path, "--json") == 0
     shown = json.loads(capsys.readouterr().out)
@@ -86,7 +95,7 @@ def test_results_are_written(
     assert run(monkeypatch, "bench", "shapes", "--shapes", "1x16,8x128", "--out", tmp_path) == 0
     assert [(plan.batch, plan.sequence) for plan in plans[2:]] == [(1, 16), (8, 128)]
     assert run(monkeypatch, "bench", "lengths", "--lengths", "3,17", "--out", tmp_path) == 0
-    assert [(plan.batch, plan.sequence) for plan in plans[4:]] == [(1, 3), (1, 17)]
+    assert [plan.sequence for plan in plans[4:]] == [3, 17]
     names = {
         "dynamic.json",
         "dynamic.md",

@@ -31,6 +31,21 @@ def test_a_runner_serves(tmp_path: Path) -> None:
         assert output.tolist() == [0, 2, 4, 6]
 
 
+def test_a_runner_takes_other_inputs(tmp_path: Path) -> None:
+    with session(tmp_path, "good") as runner:
+        runner.load(60)
+        runner.take(fake_case(tmp_path, 6), 60)
+        (output,) = runner.outputs(60)
+        assert output.tolist() == [0, 2, 4, 6, 8, 10]
+
+
+def test_a_runner_of_one_shape_refuses_others(tmp_path: Path) -> None:
+    with session(tmp_path, "one shape") as runner:
+        runner.load(60)
+        with pytest.raises(PeerError, match="this model serves one shape"):
+            runner.take(fake_case(tmp_path, 6), 60)
+
+
 @pytest.mark.parametrize(
     ("act", "reason"),
     [

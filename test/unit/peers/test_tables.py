@@ -13,7 +13,6 @@ import pytest
 from canao.peers.catalogue import DEFAULT_PEERS, PEERS
 from canao.peers.chart import write_chart
 from canao.peers.comparison import Comparison, Row, Workload
-from canao.peers.lengths import LengthsResult
 from canao.peers.paper import TABLE_1
 from canao.peers.shapes import ShapesResult
 from canao.peers.table import comparison_markdown
@@ -133,22 +132,6 @@ def test_shapes_have_a_row_each() -> None:
     assert "| bert-base | 1 x 128 | 10.00 (9.00) | 12.50 (11.25) | 15.00 (13.50) | 1.50 |" in text
     assert "| bert-base | 8 x 64 | 10.00 (9.00) | 12.50 (11.25) | - (-) | - |" in text
     assert "Batch 1" not in text
-
-
-def test_lengths_compare_with_the_length_and_with_others() -> None:
-    times = {
-        "canao-any-length": 10.0,
-        "canao-untuned": 8.0,
-        "onnxruntime": 16.0,
-        "inductor-any-length": 9.0,
-    }
-    short = replace(comparison(times=times), sequence=3)
-    long = replace(comparison(times=times, failing="inductor-any-length"), sequence=200)
-    text = LengthsResult((short, long)).to_markdown()
-    assert "| bert-base | 3 | 10.00 | 8.00 | 16.00 | 9.00 | 1.25 | 0.90 |" in text
-    assert "| bert-base | 200 | 10.00 | 8.00 | 16.00 | - | 1.25 | 1.60 |" in text
-    assert "Over this length: median 1.25, worst 1.25." in text
-    assert "behind another at 6 of 12 rows" in text
 
 
 def test_table1_puts_the_paper_beside_ours() -> None:
