@@ -6,7 +6,8 @@ that is decided when the code runs, so the proof must hold for every length and 
 1. Instances, and pairs of them that touch one element, are at every length some of those at the
    largest. What holds of all pairs at the largest holds of them.
 2. A read finds what it needs at every length: for all values of the lengths, which are isl's
-   parameters, the instance that wrote the value runs whenever the one that reads it does.
+   parameters, the instance that wrote the value runs whenever the one that reads it does. An
+   index that is loaded is checked against the length of that very run before it is used.
 3. The plan is legal with the finest tasks and tiles there are. Larger ones are unions of these.
 4. No two instances of one statement depend on each other along such a dimension, so that points
    of one tile may be computed in any order.
@@ -21,7 +22,7 @@ import islpy as isl
 
 from canao.errors import IllegalScheduleError
 from canao.extent import bounds_of, is_symbolic, terms_of
-from canao.polyhedral.dependence import Dependence, Kind
+from canao.polyhedral.dependence import Dependence, Kind, dependences
 from canao.polyhedral.domain import sample, tuple_text
 from canao.polyhedral.legality import Proof, prove
 from canao.polyhedral.statement import Program, Statement
@@ -38,12 +39,24 @@ def prove_every_length(program: Program, plan: Plan, lengths: Lengths, name: str
     """
     proof = prove(program, _finest(program, plan, lengths), name)
     parameters = _Parameters.of(lengths)
-    for pair in proof.dependences:
+    for pair in _with_known_reads(program, proof.dependences):
         if pair.kind is Kind.FLOW:
             _check_source_runs(program, pair, lengths, parameters, name)
+    for pair in proof.dependences:
         if pair.source == pair.sink:
             _check_independent(program, pair, lengths, name)
     return proof
+
+
+def _with_known_reads(program: Program, found: Sequence[Dependence]) -> Sequence[Dependence]:
+    """The dependences of a program, those through indices that are loaded left aside."""
+    known = tuple(
+        replace(s, reads=tuple(read for read in s.reads if None not in read.index))
+        for s in program.statements
+    )
+    if known == program.statements:
+        return found
+    return dependences(replace(program, statements=known))[0]
 
 
 # ------------------------------------------------------------------ finest plan

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from canao.errors import IllegalScheduleError
@@ -124,3 +126,14 @@ def test_totals_of_fewer_terms() -> None:
     prove_every_length(program, plan, [(LONG, LONG), (LONG,)], "it")
     with pytest.raises(IllegalScheduleError, match="does not run for all lengths"):
         prove_every_length(program, plan, [(LONG - 1, LONG), (LONG,)], "it")
+
+
+def test_indices_that_are_loaded() -> None:
+    """They are checked against the length when they run; known ones beside them are proved."""
+    first, second = chain(Index.of(J)).statements
+    arrays = chain(Index.of(J)).arrays
+    loaded = Access("t", (None,))
+    prove(Program((first, replace(second, reads=(loaded,))), arrays), (), LONG, LONG)
+    beside = replace(second, reads=(loaded, access("t", Index.of(J) * -1 + 39)))
+    with pytest.raises(IllegalScheduleError, match="does not run for all lengths"):
+        prove(Program((first, beside), arrays), (), LONG, LONG)
