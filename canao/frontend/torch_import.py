@@ -46,6 +46,7 @@ from canao.frontend.dtypes import (
 )
 from canao.frontend.imported import ImportedModel, parse_mlir
 from canao.frontend.module import as_module, parameter_names
+from canao.frontend.shape_maps import quote_products
 from canao.frontend.state import ModelState, tensors_of
 from canao.frontend.structure import LEAF, Structure, structure_of
 from canao.frontend.tracing.check_tensors import check_program
@@ -151,7 +152,7 @@ def _torch_module(program: ExportedProgram, hooks: _Weights, names: Mapping[str,
         print_generic_op_form=True, large_elements_limit=_SMALL, large_resource_limit=_SMALL
     )
     try:
-        module = parse_mlir(text)
+        module = parse_mlir(quote_products(text))
     except NotImplementedError as error:
         raise UnsupportedModelError(
             "the model joins dimensions that vary into one, as by view(-1, n); keep them apart, "

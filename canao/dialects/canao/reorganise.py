@@ -39,6 +39,7 @@ from canao.dialects.interfaces import (
     Reorganising,
     SignOfZero,
 )
+from canao.errors import UndecidedError
 from canao.extent import is_symbolic
 
 
@@ -50,10 +51,17 @@ def reindex(source: Sequence[int], target: Sequence[int]) -> AffineMap:
     """Maps an index of shape `target` to the index of `source` at the same
     place in row-major order. Both shapes hold as many elements.
 
-    Runs of dimensions that hold as many elements are mapped apart, so that a reshape
-    needs divisions only where it cuts or joins dimensions. `UndecidedError` where it would
-    divide by what depends on symbols.
+    Runs of dimensions that hold as many elements are mapped apart: only cutting and joining
+    divides. `UndecidedError` where that would be by what depends on symbols.
     """
+    try:
+        return _reindexed(source, target)
+    except UndecidedError as error:
+        shapes = " to ".join(f"({', '.join(map(str, shape))})" for shape in (source, target))
+        raise UndecidedError(f"a reshape of {shapes} joins dimensions that vary") from error
+
+
+def _reindexed(source: Sequence[int], target: Sequence[int]) -> AffineMap:
     results: list[AffineExpr] = []
     for own, others in _runs(source, target):
         position: AffineExpr = AffineConstantExpr(0)

@@ -6,6 +6,7 @@ map of symbols which shape a tensor has. Integers computed from sizes become ext
 
 from __future__ import annotations
 
+import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -33,6 +34,15 @@ _ARITHMETIC: dict[AffineBinaryOpKind, Callable[[int, int], int]] = {
     AffineBinaryOpKind.Mul: operator.mul,
     AffineBinaryOpKind.Mod: operator.mod,
     AffineBinaryOpKind.FloorDiv: operator.floordiv,
+}
+
+
+_OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv,
 }
 
 
@@ -94,8 +104,11 @@ def bound_shapes(function: FuncOp) -> Iterator[tuple[SSAValue, Sequence[int]]]:
             symbols[op.results[0]] = symbol_of(op)
         elif name == BINDING:
             bound = _given(op, "shape_expressions")
-            assert isinstance(bound, AffineMapAttr)
             values = [symbols[operand] for operand in op.operands[1:]]
+            if isinstance(bound, StringAttr):
+                yield op.operands[0], evaluated_text(bound.data, values)
+                continue
+            assert isinstance(bound, AffineMapAttr)
             yield op.operands[0], [_evaluated(e, values) for e in bound.data.results]
 
 
@@ -106,6 +119,34 @@ def _name(op: Operation) -> str:
 
 def _given(op: Operation, key: str) -> Attribute | None:
     return op.properties.get(key, op.attributes.get(key))
+
+
+def evaluated_text(text: str, symbols: Sequence[int]) -> list[int]:
+    """Expressions of symbols `s0`, `s1` ..., which may be multiplied, as extents."""
+    for word, sign in (("floordiv", "//"), ("mod", "%")):
+        text = text.replace(f" {word} ", f" {sign} ")
+    try:
+        (row,) = ast.parse(f"[{text}]").body
+    except (SyntaxError, ValueError) as error:
+        raise UnsupportedModelError(f"a shape is '{text}', which is no expression") from error
+    assert isinstance(row, ast.Expr)
+    assert isinstance(row.value, ast.List)
+    return [_evaluated_node(node, symbols, text) for node in row.value.elts]
+
+
+def _evaluated_node(node: ast.expr, symbols: Sequence[int], text: str) -> int:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return node.value
+    if isinstance(node, ast.Name) and node.id[1:].isdecimal():
+        return symbols[int(node.id[1:])]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_evaluated_node(node.operand, symbols, text)
+    operation = _OPERATORS.get(type(node.op)) if isinstance(node, ast.BinOp) else None
+    if operation is None:
+        raise UnsupportedModelError(f"a shape is '{text}'; only sums and products are known")
+    assert isinstance(node, ast.BinOp)
+    left, right = (_evaluated_node(each, symbols, text) for each in (node.left, node.right))
+    return operation(left, right)
 
 
 def _evaluated(expr: AffineExpr, symbols: Sequence[int]) -> int:
