@@ -50,14 +50,16 @@ def split_with_rest(extent: int, tile: int) -> tuple[Segment, ...]:
 
 
 def tile_sizes(tile: int, lanes: int | None) -> tuple[int, ...]:
-    """Sizes of tiles of which every length can be made: each half of the one before, or less.
+    """Sizes of tiles of which every length can be made.
 
-    Along vectors of so many `lanes`, they are whole vectors.
+    Each is half of the one before, or less, but 2 comes after 3. Along vectors of so many
+    `lanes`, they are whole vectors.
     """
     sizes = [tile]
     grain = lanes or 1
     while sizes[-1] > grain:
-        sizes.append(max(grain, sizes[-1] // (2 * grain) * grain))
+        half = max(grain, sizes[-1] // (2 * grain) * grain)
+        sizes.append(2 if (sizes[-1], grain) == (3, 1) else half)
     return tuple(sizes)
 
 

@@ -34,9 +34,10 @@ from canao.machine.processor import VectorUnit
 from canao.polyhedral.index import Index, Variable, apply_map
 from canao.polyhedral.split import Segment, split_evenly, vector_pieces
 
-_FEW_TILES = 6
+_FEW_TILES = 2
 """Tiles of rows that fetch all of what comes next, where their number is known only when the
-kernel runs: more fetch nothing new, fewer fetch a part of it."""
+kernel runs: more fetch nothing new, fewer fetch a part of it. With more, what is left falls on the
+smaller tiles behind them, which have no time for it."""
 
 
 class StageEmitter:
