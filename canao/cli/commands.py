@@ -93,7 +93,7 @@ def compile_command(
     model: Model,
     seq: Seq = 128,
     batch: Batch = 1,
-    dynamic: Dynamic = False,
+    dynamic: Dynamic = True,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
     target: TargetOption = TargetChoice.c,

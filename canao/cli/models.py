@@ -137,7 +137,8 @@ def _compile(
         fusion=fusion,
         tune=options.tune.value,
         dtype=options.dtype,
-        dynamic_shapes="auto" if options.dynamic else None,
+        # A module in MLIR says itself what varies.
+        dynamic_shapes="auto" if options.dynamic and inputs is not None else None,
         cache_dir=options.cache_dir,
         progress=progress,
     )

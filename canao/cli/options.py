@@ -19,8 +19,9 @@ Batch = Annotated[int, typer.Option(min=1, help="Sequences in a batch.")]
 Dynamic = Annotated[
     bool,
     typer.Option(
-        "--dynamic",
-        help="Batch and sequence vary from call to call; --batch and --seq measure.",
+        "--dynamic/--fixed",
+        help="Whether batch and sequence may vary from call to call; --batch and --seq are "
+        "then what is measured, else the only ones.",
     ),
 ]
 Threads = Annotated[

@@ -37,11 +37,16 @@ def _inputs(batch: int, length: int, seed: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
-def _check(model: torch.nn.Module, pairs: list[tuple[int, int]], **options: Any) -> None:
+def _check(
+    model: torch.nn.Module,
+    pairs: list[tuple[int, int]],
+    *,
+    sequence: int | None = None,
+    **options: Any,
+) -> None:
     model = model.eval()
-    compiled = canao.compile(
-        model, _inputs(1, 16, 0), tune="off", dynamic_shapes=AutoShapes(batch=8), **options
-    )
+    shapes = AutoShapes(batch=8, sequence=sequence)
+    compiled = canao.compile(model, _inputs(1, 16, 0), tune="off", dynamic_shapes=shapes, **options)
     for number, (batch, length) in enumerate(pairs):
         inputs = _inputs(batch, length, number)
         with torch.no_grad():
@@ -65,6 +70,37 @@ def test_odd_sizes(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     model = _bert(**_SMALL, intermediate_size=333, max_position_embeddings=96)
     _check(model, [(1, 1), (8, 1), (1, 2), (3, 17), (2, 31), (8, 64), (1, 96), (8, 96)], **options)
+
+
+_TINY: dict[str, Any] = {
+    "vocab_size": 500,
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 66,
+}
+_FAMILIES: dict[str, Callable[[], torch.nn.Module]] = {
+    "albert": lambda: transformers.AlbertModel(
+        transformers.AlbertConfig(**_TINY, embedding_size=16)
+    ),
+    # Products of all tokens as one row each: view(-1, n).
+    "gpt2": lambda: transformers.GPT2Model(
+        transformers.GPT2Config(
+            n_embd=32, n_layer=1, n_head=4, n_positions=66, vocab_size=500, use_cache=False
+        )
+    ),
+    # Positions are counted from the ids, and rows of a table that depends on the batch.
+    "roberta": lambda: transformers.RobertaModel(transformers.RobertaConfig(**_TINY)),
+}
+
+
+@pytest.mark.parametrize("name", list(_FAMILIES))
+def test_families(name: str) -> None:
+    torch.manual_seed(0)
+    model = _FAMILIES[name]()
+    pairs = [(1, 1), (3, 17), (8, 5), (2, 64)]
+    _check(model, pairs, threads=2, sequence=64)
 
 
 _MODELS: dict[str, Callable[[], torch.nn.Module]] = {
