@@ -57,6 +57,16 @@ class KernelSpec:
     variant: str
     """The schedule's name."""
     variants_tried: tuple[str, ...] = ()
+    points: int = 1
+    """Points of what varies, an extent as `flops` is: they decide whether the kernel has tasks."""
+    least: int = 0
+    most: int | None = None
+    """The points for which it does; None where there is no limit."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has tasks, where sizes are known."""
+        return self.least <= self.points and (self.most is None or self.points <= self.most)
 
 
 @dataclass(frozen=True)
@@ -200,7 +210,13 @@ class Program:
     def at_sizes(self, sizes: Mapping[str, int]) -> Program:
         """The program with the operations and bytes of its kernels for values of the symbols."""
         kernels = (
-            replace(k, flops=at(k.flops, sizes), bytes=at(k.bytes, sizes)) for k in self.kernels
+            replace(
+                k,
+                flops=at(k.flops, sizes),
+                bytes=at(k.bytes, sizes),
+                points=at(k.points, sizes),
+            )
+            for k in self.kernels
         )
         return replace(self, kernels=tuple(kernels))
 
@@ -228,7 +244,7 @@ class Program:
             fields: dict[str, Any] = dict(k)
             for key in ("ops", "variants_tried"):
                 fields[key] = tuple(fields[key])
-            for key in ("flops", "bytes"):
+            for key in ("flops", "bytes", "points"):
                 fields[key] = from_plain(fields[key], symbols)
             return KernelSpec(**fields)
 

@@ -29,6 +29,7 @@ from canao.lowering.schedules.schedule import Group, Schedule, StageSchedule
 from canao.lowering.schedules.scratch import buffer_holders
 from canao.lowering.stages.form_stages import form_stages
 from canao.lowering.stages.layout import Dense, Layout, Panels, Window, stored_shape
+from canao.lowering.stages.reads import varying_points
 from canao.lowering.stages.stage import Part, Stage
 from canao.lowering.stages.words import FETCHED, OUTPUT, PACKED, PARTIAL, SHARED, SIZES
 from canao.machine.processor import VectorUnit
@@ -47,7 +48,12 @@ class KernelEmitter:
     """Emits a layer, its composites already expanded, as a `func.func`."""
 
     def __init__(
-        self, layer: LayerOp, schedule: Schedule, unit: VectorUnit, symbols: Sequence[Symbol] = ()
+        self,
+        layer: LayerOp,
+        schedule: Schedule,
+        unit: VectorUnit,
+        symbols: Sequence[Symbol] = (),
+        points: tuple[int, int | None] = (0, None),
     ) -> None:
         self.layer = layer
         self.schedule = schedule
@@ -55,6 +61,8 @@ class KernelEmitter:
         self.lanes = unit.lanes_f32
         self.symbols = symbols
         """What the sizes that a kernel is given are the values of, in their order."""
+        self.points = points
+        """The least and the most points for which it has tasks."""
         self.names = Names()
         self.body = layer.body.block
         self.stages = form_stages(self.body, grouped=schedule.group is not None)
@@ -98,6 +106,7 @@ class KernelEmitter:
         segments = [self._tasks(block, b) for b in range(len(self.schedule.band))]
         trips = [s.count if isinstance(s, TaskRun) else sum(n.count for n in s) for s in segments]
         most = [s.most if isinstance(s, TaskRun) else sum(n.count for n in s) for s in segments]
+        trips = self._only_for_its_points(block, trips)
 
         def task(inner: Block, loops: Loops, at: Sequence[Index]) -> None:
             scratch = self._scratch(inner)
@@ -128,6 +137,26 @@ class KernelEmitter:
         wanted = self.schedule.tasks[b] if self.schedule.tasks else 1
         whole = self._in_vectors(b)
         return task_run(block, length, extent, tile, wanted, self.schedule, whole=whole)
+
+    def _only_for_its_points(
+        self, block: Block, trips: Sequence[int | SSAValue]
+    ) -> Sequence[int | SSAValue]:
+        """The counts of tasks, one of them 0 where the kernel is not meant for so many points."""
+        least, most = self.points
+        if (least, most) == (0, None):
+            return trips
+        found = self.sizes.value(varying_points(self.stages, len(self.schedule.band)))
+        zero, one = index_constant(block, 0), index_constant(block, 1)
+        rooms: list[SSAValue] = []
+        if least:
+            rooms.append(add(block, arith.SubiOp(found, index_constant(block, least - 1))))
+        if most is not None:
+            rooms.append(add(block, arith.SubiOp(index_constant(block, most + 1), found)))
+        b, count = next((n, t) for n, t in enumerate(trips) if not isinstance(t, int))
+        for room in rooms:
+            inside = add(block, arith.MinSIOp(add(block, arith.MaxSIOp(room, zero)), one))
+            count = add(block, arith.MuliOp(count, inside))
+        return [*trips[:b], count, *trips[b + 1 :]]
 
     def _band_segments(self, b: int) -> Sequence[Segment]:
         extent, tile = self.stages[0].extents[b], self.schedule.band[b]

@@ -72,13 +72,20 @@ class Kernel:
     schedule: Schedule
     tried: tuple[str, ...]
     function: func.FuncOp
+    layer: int
+    """The number of the first of its layers."""
+    least: int = 0
+    """Points that it is meant for at least."""
+    most: int | None = None
+    """Points that it is meant for at most, if others take what is larger."""
 
 
 @dataclass
 class ModuleLowering:
     """Lowers one module; `kernels` and `calls` tell what came out.
 
-    `calls` has the number of the kernel of every layer, in order.
+    `calls` has the numbers of kernels in the order in which they are called: one a layer, or a
+    few that each have tasks for some lengths only.
     """
 
     unit: VectorUnit
@@ -102,23 +109,26 @@ class ModuleLowering:
         layers = _layers(main)
         self.stored = stored_values(layers)
         self.symbols = _symbols(layers)
-        self._emit_kernels(layers)
+        numbers = self._emit_kernels(layers)
+        self.calls += [number for some in numbers for number in some]
         labels = block_labels(layers, functions.get("prepare"))
-        slots = self._slots(layers)
+        slots = self._slots(layers, numbers)
         if "prepare" in functions:
             stored = {slot: self.stored[op.result] for slot, op in slots.items()}
             _pack_weights(functions["prepare"], stored)
-        lowered = self._lower_main(main, layers, slots, labels)
+        lowered = self._lower_main(main, layers, numbers, slots, labels)
         for kernel in self.kernels:
             module.body.block.insert_op_before(kernel.function, main)
         module.body.block.insert_op_before(lowered, main)
         main.detach()
         main.erase()
 
-    def _emit_kernels(self, layers: Sequence[LayerOp]) -> None:
+    def _emit_kernels(self, layers: Sequence[LayerOp]) -> list[list[int]]:
+        """Emits all kernels; the numbers of those of each layer."""
         tasks: dict[str, LayerTask] = {}
-        numbers: dict[str, int] = {}
-        for layer in layers:
+        first: dict[str, int] = {}
+        keys: list[str] = []
+        for number, layer in enumerate(layers):
             constant = tuple(isinstance(v.owner, WeightOp) for v in layer.inputs)
             key = _key(layer, constant)
             if key not in tasks:
@@ -128,17 +138,27 @@ class ModuleLowering:
                 tasks[key] = LayerTask(
                     layer, stages, constant, key, self.unit, self.threads, self.device, name
                 )
-                numbers[key] = len(numbers)
-            self.calls.append(numbers[key])
+                first[key] = number
+            keys.append(key)
         self.prepare_tasks(list(tasks.values()))
-        self.kernels.extend(map(self._kernel, tasks.values()))
+        numbers: dict[str, list[int]] = {}
+        for key, task in tasks.items():
+            made = self._kernels(task, first[key])
+            numbers[key] = list(range(len(self.kernels), len(self.kernels) + len(made)))
+            self.kernels += made
+        return [numbers[key] for key in keys]
 
-    def _kernel(self, task: LayerTask) -> Kernel:
-        schedule, tried = self.chooser(task)
-        name = task.name
-        prove_schedule(task.stages, schedule, self.unit.lanes_f32, name)
-        function = emit_kernel(task, schedule, self.unit, name, self.symbols)
-        return Kernel(task, schedule, tried, function)
+    def _kernels(self, task: LayerTask, layer: int) -> list[Kernel]:
+        """The kernels of a layer: one, or one for each range of lengths."""
+        chosen, tried = self.chooser(task)
+        kernels: list[Kernel] = []
+        for least, most, schedule in chosen.ranges():
+            name = task.name if most is None else f"{task.name}_to_{most}"
+            prove_schedule(task.stages, schedule, self.unit.lanes_f32, name)
+            points = least, most
+            function = emit_kernel(task, schedule, self.unit, name, self.symbols, points)
+            kernels.append(Kernel(task, schedule, tried, function, layer, *points))
+        return kernels
 
     def _layer_slots(self, layer: LayerOp, number: int) -> dict[int, Slot]:
         """The weight slot of every input of a layer that is a weight."""
@@ -149,19 +169,23 @@ class ModuleLowering:
             if isinstance(v.owner, WeightOp)
         }
 
-    def _slots(self, layers: Sequence[LayerOp]) -> dict[Slot, WeightOp]:
+    def _slots(
+        self, layers: Sequence[LayerOp], numbers: Sequence[Sequence[int]]
+    ) -> dict[Slot, WeightOp]:
         slots: dict[Slot, WeightOp] = {}
-        for layer, number in zip(layers, self.calls, strict=True):
-            for n, slot in self._layer_slots(layer, number).items():
-                owner = layer.inputs[n].owner
-                assert isinstance(owner, WeightOp)
-                slots.setdefault(slot, owner)
+        for layer, some in zip(layers, numbers, strict=True):
+            for number in some:
+                for n, slot in self._layer_slots(layer, number).items():
+                    owner = layer.inputs[n].owner
+                    assert isinstance(owner, WeightOp)
+                    slots.setdefault(slot, owner)
         return slots
 
     def _lower_main(
         self,
         main: func.FuncOp,
         layers: Sequence[LayerOp],
+        numbers: Sequence[Sequence[int]],
         slots: dict[Slot, WeightOp],
         labels: Sequence[str],
     ) -> func.FuncOp:
@@ -179,22 +203,24 @@ class ModuleLowering:
         slot_args = dict(zip(slots, block.args[first_weight:first_output], strict=True))
         targets: dict[SSAValue, SSAValue] = {}
         targets.update(zip(returned.operands, block.args[first_output:], strict=True))
-        for layer, number, label in zip(layers, self.calls, labels, strict=True):
-            mine = self._layer_slots(layer, number)
-            arguments = [
-                slot_args[mine[n]] if n in mine else memory[v] for n, v in enumerate(layer.inputs)
-            ]
+        for layer, some, label in zip(layers, numbers, labels, strict=True):
             for value in layer.outs:
                 kind = self._buffer(value)
                 memory[value] = targets[value] if value in targets else _allocate(block, kind)
-                arguments.append(memory[value])
-            if len(self.kernels[number].function.args) > len(arguments):
-                arguments.append(block.args[first_weight - 1])
-            symbol = self.kernels[number].function.sym_name.data
-            call = func.CallOp(symbol, arguments, [])
-            if label:
-                call.attributes[BLOCK] = StringAttr(label)
-            block.add_op(call)
+            for number in some:
+                mine = self._layer_slots(layer, number)
+                arguments = [
+                    slot_args[mine[n]] if n in mine else memory[v]
+                    for n, v in enumerate(layer.inputs)
+                ]
+                arguments += [memory[value] for value in layer.outs]
+                function = self.kernels[number].function
+                if len(function.args) > len(arguments):
+                    arguments.append(block.args[first_weight - 1])
+                call = func.CallOp(function.sym_name.data, arguments, [])
+                if label:
+                    call.attributes[BLOCK] = StringAttr(label)
+                block.add_op(call)
         block.add_op(func.ReturnOp())
         lowered = func.FuncOp("main", (block.arg_types, []), Region(block))
         counts = {"inputs": inputs, "weights": weights, "outputs": outputs}
@@ -288,15 +314,17 @@ def emit_kernel(
     unit: VectorUnit,
     name: str,
     symbols: Sequence[Symbol] = (),
+    points: tuple[int, int | None] = (0, None),
 ) -> func.FuncOp:
     """The function of a layer under a schedule, with what it does for people.
 
-    `symbols` are those whose values it is given, in their order.
+    `symbols` are those whose values it is given, in their order; it has tasks where the layer
+    has the least to the most of `points`.
     """
-    emitter = KernelEmitter(task.layer, schedule, unit, symbols)
+    emitter = KernelEmitter(task.layer, schedule, unit, symbols, points)
     function = emitter.emit(name)
     function.attributes["canao.schedule"] = StringAttr(schedule.name)
-    describe(function, task, schedule, emitter.roles)
+    describe(function, task, schedule, emitter.roles, points)
     return function
 
 

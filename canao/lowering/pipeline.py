@@ -25,6 +25,7 @@ from canao.lowering.choose.layer_task import Chooser, PrepareTasks, choose_by_mo
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
 from canao.lowering.print_unit import plan_memory, print_unit
 from canao.lowering.specs import sizes_spec, tensor_specs
+from canao.lowering.stages.reads import varying_points
 from canao.machine.opencl_device import DeviceKind, DeviceModel
 from canao.machine.processor import VectorUnit
 from canao.program import Counts, FastProduct, KernelSpec, Program, Rewrite
@@ -142,7 +143,6 @@ def lower(
     stages.done("c" if device is None else "opencl", lambda: unit.source)
     prepare = _function(module, "prepare")
     weights = tensor_specs("weight", prepare.function_type.outputs.data)
-    first = [lowering.calls.index(n) for n in range(len(lowering.kernels))]
     return Program(
         source=unit.source,
         inputs=(*inputs, *sizes_spec(lowering.symbols)),
@@ -154,14 +154,17 @@ def lower(
         kernels=tuple(
             KernelSpec(
                 name=kernel.function.sym_name.data,
-                ops=layers[at].ops,
-                flops=layers[at].flops,
-                bytes=moved[at],
-                computations=layers[at].computations,
+                ops=layers[kernel.layer].ops,
+                flops=layers[kernel.layer].flops,
+                bytes=moved[kernel.layer],
+                computations=layers[kernel.layer].computations,
                 variant=kernel.schedule.name,
                 variants_tried=kernel.tried,
+                points=varying_points(kernel.task.stages, len(kernel.schedule.band)),
+                least=kernel.least,
+                most=kernel.most,
             )
-            for kernel, at in zip(lowering.kernels, first, strict=True)
+            for kernel in lowering.kernels
         ),
         calls=tuple(lowering.calls),
         counts=Counts(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from xdsl.context import Context
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.dialects.builtin import DictionaryAttr, IntegerAttr, ModuleOp, TensorType, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from canao.dialects.canao import LayerOp, WeightOp
@@ -19,6 +21,9 @@ from canao.program import Counts, KernelSpec, Program
 from canao.transforms.name_layers import copy_name, layer_name
 from canao.transforms.narrow_storage import storage_of, store_as, stored_values
 from canao.transforms.outline_weights import OutlineWeightsPass
+
+SIZES = "canao.sizes"
+"""Attribute of `@main`: with which sizes the layer is measured, by symbol."""
 
 
 def standalone_program(task: LayerTask, schedule: Schedule) -> Program:
@@ -69,9 +74,27 @@ def _type_in_memory(value: SSAValue, stored: Attribute) -> Attribute:
     return value.type if stored == element_of(value) else TensorType(stored, shape_of(value))
 
 
-def standalone_module(task: LayerTask) -> ModuleOp:
-    """A module whose `@main` is one call of the layer, before weights are outlined."""
-    return ModuleOp([_main(task)])
+def standalone_module(task: LayerTask, sizes: Mapping[str, int] | None = None) -> ModuleOp:
+    """A module whose `@main` is one call of the layer, before weights are outlined.
+
+    `sizes` are noted in it: those of the layer's symbols with which it is measured.
+    """
+    main = _main(task)
+    if sizes:
+        numbers = {name: IntegerAttr(size, i64) for name, size in sizes.items()}
+        main.attributes[SIZES] = DictionaryAttr(numbers)
+    return ModuleOp([main])
+
+
+def noted_sizes(module: ModuleOp) -> dict[str, int]:
+    """The sizes that `standalone_module` noted."""
+    found: dict[str, int] = {}
+    for op in module.ops:
+        noted = op.attributes.get(SIZES)
+        if isinstance(noted, DictionaryAttr):
+            numbers = {n: v for n, v in noted.data.items() if isinstance(v, IntegerAttr)}
+            found |= {name: value.value.data for name, value in numbers.items()}
+    return found
 
 
 def _main(task: LayerTask) -> func.FuncOp:

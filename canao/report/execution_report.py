@@ -257,10 +257,15 @@ def _counted(ops: Sequence[str]) -> str:
 def kernel_rows(
     program: Program, profiles: npt.NDArray[np.float64], peaks: Peaks
 ) -> tuple[KernelRow, ...]:
-    """One row a kernel from the seconds of each call (columns) in each run (rows)."""
+    """One row a kernel from the seconds of each call (columns) in each run (rows).
+
+    Kernels that are for other lengths than these have none.
+    """
     calls = np.asarray(program.calls, np.int64)
     rows: list[KernelRow] = []
     for number, kernel in enumerate(program.kernels):
+        if not kernel.runs:
+            continue
         mine = calls == number
         seconds = float(np.median(profiles[:, mine].sum(axis=1))) if mine.any() else 0.0
         rows.append(_row(kernel, int(mine.sum()), seconds, peaks))
@@ -288,9 +293,11 @@ def _row(kernel: KernelSpec, calls: int, seconds: float, peaks: Peaks) -> Kernel
 
 def total_flops(program: Program) -> int:
     """Floating-point operations of one run."""
-    return sum(program.kernels[number].flops for number in program.calls)
+    running = (program.kernels[number] for number in program.calls)
+    return sum(kernel.flops for kernel in running if kernel.runs)
 
 
 def fused_layers(program: Program) -> int:
     """Calls of kernels that evaluate more than one operator."""
-    return sum(len(program.kernels[number].ops) > 1 for number in program.calls)
+    running = (program.kernels[number] for number in program.calls)
+    return sum(len(kernel.ops) > 1 for kernel in running if kernel.runs)

@@ -47,6 +47,8 @@ class Entry:
     library: Path
     """The library, or the text if it is for an OpenCL device."""
     device: OpenCLDevice | None = None
+    sizes: tuple[int, ...] = ()
+    """The values of the program's symbols with which it is measured, if it has some."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,11 @@ def _job_probe(probe: QuietProbe | None) -> dict[str, Any] | None:
 
 def _job_entry(entry: Entry) -> dict[str, Any]:
     program = entry.program
+    names = (symbol.name for symbol in program.symbols)
+    sizes = dict(zip(names, entry.sizes, strict=True))
     return {
+        "sizes": list(entry.sizes),
+        "shapes": [list(spec.shape_at(sizes)) for spec in program.outputs],
         "name": entry.name,
         "library": str(entry.library),
         "threads": program.threads,

@@ -7,21 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from math import hypot, prod
+from itertools import chain
+from math import hypot
 from typing import Literal
 
 from canao.building.cache import Cache, digest
 from canao.building.toolchain import Compiler
-from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.types import shape_of
-from canao.dialects.interfaces import CanaoOp
 from canao.lowering.choose.layer_task import LayerTask, choose_by_model
-from canao.lowering.choose.variants import variants
+from canao.lowering.choose.lengths import joined, probes
 from canao.lowering.schedules.schedule import Schedule
-from canao.lowering.standalone import standalone_module
 from canao.machine.target import Target
 from canao.measuring.quiet import QuietProbe
-from canao.transforms.narrow_storage import storage_of
 from canao.tuning.database import (
     Database,
     Measurement,
@@ -30,6 +26,7 @@ from canao.tuning.database import (
     TuningKey,
     lowering_digest,
 )
+from canao.tuning.question import Question, candidates_of, name_of
 from canao.tuning.runner import TIME_LIMIT, Entry, Result, RunnerProcess, run_entries
 from canao.tuning.schedule_builder import Built, Refused, ScheduleBuilder
 from canao.tuning.transfer import Relatives, nearest
@@ -52,19 +49,6 @@ _ERRORS = 2.0
 """Times that differ by fewer standard errors than this, beside that, are the same too."""
 
 
-def model_seconds(task: LayerTask) -> float:
-    """A rough estimate of the time of one call: the larger of arithmetic and traffic."""
-    points = sum(prod(stage.extents) for stage in task.stages)
-    traffic = 0
-    values = (*task.layer.inputs, *task.layer.outs)
-    for value, stored in zip(values, storage_of(task.layer), strict=True):
-        # Of a table, only the rows that are looked up are read.
-        elements = min(prod(shape_of(value)), points)
-        traffic += elements * dtype_of_element(stored).itemsize
-    arithmetic = task.layer.flops() / (task.unit.flops_a_second * task.threads)
-    return max(arithmetic, traffic / task.unit.bytes_a_second)
-
-
 class Tuner:
     """Measures the schedules of layers and remembers the winners.
 
@@ -82,7 +66,7 @@ class Tuner:
         progress: Callable[[str], None] | None = None,
         *,
         dtype: str = "float32",
-        candidates: Candidates = variants,
+        candidates: Candidates = candidates_of,
         time_limit: float = TIME_LIMIT,
     ) -> None:
         self.compiler = compiler
@@ -100,7 +84,7 @@ class Tuner:
         self._time_limit = time_limit
         self._process = RunnerProcess(cache)
         self._found: dict[LayerTask, dict[str, Schedule]] = {}
-        self._plans: dict[LayerTask, list[Schedule]] = {}
+        self._plans: dict[Question, list[Schedule]] = {}
         self._related: dict[int, Relatives] = {}
         self._builder = ScheduleBuilder(compiler, target, cache, self._progress)
 
@@ -136,57 +120,74 @@ class Tuner:
     def prepare_tasks(self, tasks: Sequence[LayerTask]) -> None:
         """Build all that will have to be measured for these layers, so that none waits."""
         start = time.perf_counter()
-        for task in tasks:
-            if not self._is_worth_measuring(task):
+        for question in chain.from_iterable(map(self._questions, tasks)):
+            if not self._is_worth_measuring(question):
                 continue
-            key = self._key(task)
-            candidates = self._candidates(task)
+            key, candidates = self._key(question), self._candidates(question.task)
             record = self.database.find(key)
             if record is None or not self._settled(record, candidates):
                 self._process.start()
                 known = self._known(key)
-                missing = [s for s in self._wanted(task, candidates) if s.to_json() not in known]
-                self._builder.begin(task, missing, _ops(task))
+                wanted = self._wanted(question, candidates)
+                missing = [s for s in wanted if s.to_json() not in known]
+                self._builder.begin(question.task, missing, name_of(question))
         self._builder.wait()
         self.seconds += time.perf_counter() - start
 
     def chooser(self, task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
-        """The fastest known schedule of a layer, measured now if none is known."""
-        if not self._is_worth_measuring(task):
-            return choose_by_model(task)
+        """The fastest known schedule of a layer, measured now if none is known.
+
+        Where its lengths vary, that is one for few points and others for more.
+        """
         start = time.perf_counter()
+        usual, names = choose_by_model(task)
+        winners: dict[int, Schedule] = {}
+        tried: dict[str, None] = {}
         try:
-            return self._choose(task)
+            for question in self._questions(task):
+                points = question.probe.points if question.probe else 0
+                winners[points] = usual
+                if self._is_worth_measuring(question):
+                    winners[points], measured = self._choose(question)
+                    tried |= dict.fromkeys(measured)
         finally:
             self.seconds += time.perf_counter() - start
+        return (joined(winners), tuple(tried)) if tried else (usual, names)
 
-    def _is_worth_measuring(self, task: LayerTask) -> bool:
+    def _questions(self, task: LayerTask) -> list[Question]:
+        """What is to be found out about a layer: a schedule for each of a few lengths."""
+        if not task.varies:
+            return [Question(task)]
+        usual = next(iter(self._candidates(task).values()))
+        return [Question(task, probe) for probe in probes(task, usual)]
+
+    def _is_worth_measuring(self, question: Question) -> bool:
         """Whether the layer runs long enough, and more than the cost model's choice is likely.
 
         Where what won in other sizes is just that choice, nothing is left to decide.
         """
-        if task.varies or model_seconds(task) < _WORTH_SECONDS:
+        if question.seconds < _WORTH_SECONDS:
             return False
-        candidates = self._candidates(task)
-        if self.mode == "full" or len(candidates) == 1 or self.database.find(self._key(task)):
+        candidates = self._candidates(question.task)
+        if self.mode == "full" or len(candidates) == 1 or self.database.find(self._key(question)):
             return True
-        return len(self._wanted(task, candidates)) > 1
+        return len(self._wanted(question, candidates)) > 1
 
-    def _choose(self, task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
-        key = self._key(task)
-        candidates = self._candidates(task)
+    def _choose(self, question: Question) -> tuple[Schedule, tuple[str, ...]]:
+        key = self._key(question)
+        candidates = self._candidates(question.task)
         # Whoever tunes the same layer at the same time waits and finds the winner.
         with self.cache.lock(digest("tune", repr(key))):
             record = self.database.find(key)
             if record is None or not self._settled(record, candidates):
-                self._search(task, key, candidates)
+                self._search(question, key, candidates)
                 record = self.database.find(key)
         if record is None or record.winner not in candidates:
-            return choose_by_model(task)
+            return choose_by_model(question.task)
         return candidates[record.winner], tuple(m.name for m in record.measurements)
 
-    def _key(self, task: LayerTask) -> TuningKey:
-        return replace(self.environment(task.threads), layer=digest(task.key))
+    def _key(self, question: Question) -> TuningKey:
+        return replace(self.environment(question.task.threads), layer=question.digest)
 
     def _candidates(self, task: LayerTask) -> dict[str, Schedule]:
         """The schedules that a layer may have, by their text."""
@@ -203,34 +204,36 @@ class Tuner:
 
     # ---------------------------------------------------------------- searching
 
-    def _search(self, task: LayerTask, key: TuningKey, candidates: dict[str, Schedule]) -> None:
+    def _search(self, question: Question, key: TuningKey, candidates: dict[str, Schedule]) -> None:
         """Measure what is not measured yet and note the winner."""
-        ops = _ops(task)
-        self.database.add_layer(key, ops, str(standalone_module(task)))
+        ops = name_of(question)
+        self.database.add_layer(key, ops, question.module)
         known = self._known(key)
-        rest = [s for s in self._wanted(task, candidates) if s.to_json() not in known]
+        rest = [s for s in self._wanted(question, candidates) if s.to_json() not in known]
         if rest:
             self._progress(f"tuning {ops}: {len(rest)} schedules to measure")
             legal = [m for text, m in known.items() if text in candidates]
-            self.race(task, rest, lambda m: self.database.put(key, m), legal)
+            self.race(question, rest, lambda m: self.database.put(key, m), legal)
         finished = {text: m for text, m in self._known(key).items() if text in candidates}
         winner = _winner(finished, next(iter(candidates)))
         if winner is not None:
             self.database.finish(key, winner.schedule, self.mode)
 
-    def _wanted(self, task: LayerTask, candidates: Mapping[str, Schedule]) -> list[Schedule]:
+    def _wanted(self, question: Question, candidates: Mapping[str, Schedule]) -> list[Schedule]:
         """The schedules to measure: the likeliest, or what won in other sizes."""
-        if task not in self._plans:
-            self._plans[task] = self._plan(task, list(candidates.values()))
-        return self._plans[task]
+        if question not in self._plans:
+            self._plans[question] = self._plan(question, list(candidates.values()))
+        return self._plans[question]
 
-    def _plan(self, task: LayerTask, schedules: Sequence[Schedule]) -> list[Schedule]:
+    def _plan(self, question: Question, schedules: Sequence[Schedule]) -> list[Schedule]:
         if self.mode == "full":
             return list(schedules[: _MOST["full"]])
-        winner = self._relatives(task.threads).winner_like(str(standalone_module(task)))
+        winner = self._relatives(question.task.threads).winner_like(question.module)
         if winner is not None:
             return list(dict.fromkeys((schedules[0], nearest(schedules, winner))))
-        return list(schedules[: _FEW if model_seconds(task) < _LONG_SECONDS else _MOST["default"]])
+        # Each schedule of a layer whose lengths vary is measured at several of them.
+        few = question.probe is not None or question.seconds < _LONG_SECONDS
+        return list(schedules[: _FEW if few else _MOST["default"]])
 
     def _relatives(self, threads: int) -> Relatives:
         """What was known when this tuner began: its own results do not change its plans."""
@@ -245,7 +248,7 @@ class Tuner:
 
     def race(
         self,
-        task: LayerTask,
+        question: Question,
         schedules: Sequence[Schedule],
         on_measured: Callable[[Measurement], None],
         known: Sequence[Measurement] = (),
@@ -264,7 +267,8 @@ class Tuner:
         twins: dict[str, list[Measurement]] = {}
         by_binary = {m.binary: m for m in known if m.binary}
         entries: dict[str, Built] = {}
-        for built in self._builder.finish(task, schedules, _ops(task)):
+        task, ops = question.task, name_of(question)
+        for built in self._builder.finish(task, schedules, ops):
             if isinstance(built, Refused):
                 tell(_refusal(built))
                 continue
@@ -293,11 +297,11 @@ class Tuner:
         if not entries:
             return
         best = _fastest(known)
-        champion = self._again(task, parse_schedule(best.schedule)) if best else None
-        reference = self._again(task, choose_by_model(task)[0])
-        self._progress(f"measuring {len(entries)} schedules of {_ops(task)}")
+        champion = self._again(question, parse_schedule(best.schedule)) if best else None
+        reference = self._again(question, choose_by_model(task)[0])
+        self._progress(f"measuring {len(entries)} schedules of {ops}")
         run_entries(
-            [built.entry for built in entries.values()],
+            [_at_sizes(question, built) for built in entries.values()],
             self._process,
             on_result,
             best=(champion, best.ms) if champion and best and best.ms else None,
@@ -306,10 +310,16 @@ class Tuner:
             time_limit=self._time_limit,
         )
 
-    def _again(self, task: LayerTask, schedule: Schedule) -> Entry | None:
+    def _again(self, question: Question, schedule: Schedule) -> Entry | None:
         """A schedule that runs along with others; None if it cannot be built."""
-        (built,) = self._builder.finish(task, [schedule], _ops(task))
-        return built.entry if isinstance(built, Built) else None
+        (built,) = self._builder.finish(question.task, [schedule], name_of(question))
+        return _at_sizes(question, built) if isinstance(built, Built) else None
+
+
+def _at_sizes(question: Question, built: Built) -> Entry:
+    """A built schedule as it is measured."""
+    sizes = question.probe.values if question.probe else ()
+    return replace(built.entry, sizes=sizes)
 
 
 def _measurement(built: Built) -> Measurement:
@@ -357,12 +367,3 @@ def are_alike(usual: Measurement, fastest: Measurement) -> bool:
     """Whether the cost model's choice is as fast as the fastest schedule, but for noise."""
     noise = _ERRORS * hypot(usual.error_ms, fastest.error_ms)
     return (usual.ms or 0.0) <= TIE * (fastest.ms or 0.0) + noise
-
-
-def _ops(task: LayerTask) -> str:
-    """The name of a layer, its folds and the shape of what it makes, for people."""
-    shape = "x".join(map(str, shape_of(task.layer.outs[0])))
-    folds = [stage.anchor.name for stage in task.stages if stage.anchor is not None]
-    anchors = folds or [op.name for op in task.layer.body.block.ops if isinstance(op, CanaoOp)]
-    names = " ".join(name.removeprefix("canao.") for name in dict.fromkeys(anchors))
-    return f"{task.name}: {names} -> {shape}"

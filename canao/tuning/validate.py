@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from xdsl.context import Context
 
-from canao.building.cache import digest
 from canao.lowering.choose.layer_task import LayerTask, choose_by_model
+from canao.lowering.choose.lengths import Probe
 from canao.lowering.lower_canao_to_affine import ModuleLowering
 from canao.lowering.schedules.schedule import Schedule
+from canao.lowering.standalone import noted_sizes
 from canao.runtime.parse import parse_module
 from canao.transforms.outline_weights import OutlineWeightsPass
 from canao.tuning.database import Measurement, Outcome, Record, TuningKey
+from canao.tuning.question import Question, layer_digest
 from canao.tuning.tuner import Tuner
 from canao.tuning.tuning_file import parse_schedule
 
@@ -65,7 +67,7 @@ def _judge(tuner: Tuner, record: Record) -> Verdict:
     found: list[Verdict] = []
 
     def check(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:
-        found.append(_check(tuner, record, task))
+        found.append(_check(tuner, record, task, sizes))
         return choose_by_model(task)
 
     here = tuner.environment(record.key.threads)
@@ -78,6 +80,7 @@ def _judge(tuner: Tuner, record: Record) -> Verdict:
     try:
         module = parse_module(record.module)
         module.verify()
+        sizes = noted_sizes(module)
         OutlineWeightsPass().apply(Context(), module)
         ModuleLowering(tuner.target.vector_unit, record.key.threads, check).run(module)
     except Exception as error:
@@ -91,21 +94,23 @@ def _differ(one: TuningKey, other: TuningKey, names: tuple[str, ...]) -> bool:
     return any(getattr(one, name) != getattr(other, name) for name in names)
 
 
-def _check(tuner: Tuner, record: Record, task: LayerTask) -> Verdict:
-    if digest(task.key) != record.key.layer:
+def _check(tuner: Tuner, record: Record, task: LayerTask, sizes: Mapping[str, int]) -> Verdict:
+    if layer_digest(task, sizes) != record.key.layer:
         return Verdict(record, Standing.failed, "its module is not the layer that it names")
+    question = Question(task, Probe(tuple(sorted(sizes.items())), 0) if sizes else None)
     candidates = {schedule.to_json() for schedule in tuner.candidates(task)}
     if record.winner not in candidates:
         return Verdict(record, Standing.failed, "its winner is no schedule of this layer")
-    verdict = _race(tuner, record, task)
+    verdict = _race(tuner, record, question)
     # A neighbour's noise seldom strikes the same schedule twice.
-    return _race(tuner, record, task) if verdict.standing is Standing.drifted else verdict
+    return _race(tuner, record, question) if verdict.standing is Standing.drifted else verdict
 
 
-def _race(tuner: Tuner, record: Record, task: LayerTask) -> Verdict:
+def _race(tuner: Tuner, record: Record, question: Question) -> Verdict:
     """Measure the winner against its rivals."""
     measured: dict[str, Measurement] = {}
-    tuner.race(task, _field(record, task), lambda m: measured.update({m.schedule: m}))
+    schedules = _field(record, question.task)
+    tuner.race(question, schedules, lambda m: measured.update({m.schedule: m}))
     winner = measured[record.winner]
     if winner.outcome in _FAILED:
         return Verdict(record, Standing.failed, f"{winner.outcome}: {winner.reason}")

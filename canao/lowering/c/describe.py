@@ -14,6 +14,7 @@ from canao.dialects.canao.types import element_of, shape_of
 from canao.lowering.c.names import Names
 from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.schedules.schedule import Schedule, StageSchedule
+from canao.lowering.stages.reads import varying_points
 from canao.lowering.stages.stage import Stage
 from canao.transforms.name_layers import layer_parts
 
@@ -21,11 +22,21 @@ _COMMENT = "canao.comment"
 _WIDTH = 96
 
 
-def describe(function: FuncOp, task: LayerTask, schedule: Schedule, roles: Sequence[str]) -> None:
-    """Notes in a kernel what it does; `roles` are what its buffers are called, in order."""
+def describe(
+    function: FuncOp,
+    task: LayerTask,
+    schedule: Schedule,
+    roles: Sequence[str],
+    points: tuple[int, int | None] = (0, None),
+) -> None:
+    """Notes in a kernel what it does; `roles` are what its buffers are called, in order.
+
+    `points` are the least and the most for which it has tasks.
+    """
     paragraphs = (
         f"{function.sym_name.data}: {layer_parts(task.layer)}",
         _buffers(task, schedule, roles),
+        *_range(task, schedule, points),
         *_schedule(task.stages, schedule),
     )
     lines = [line for paragraph in paragraphs for line in wrap(paragraph, _WIDTH)]
@@ -58,6 +69,16 @@ def _buffer(name: str, value: SSAValue, panel: int | None) -> str:
     kind = "" if element == f32 else f" of {element}"
     packed = "" if panel is None else f" in panels of {panel} columns"
     return f"{name} {sizes}{kind}{packed}"
+
+
+def _range(task: LayerTask, schedule: Schedule, points: tuple[int, int | None]) -> Iterator[str]:
+    least, most = points
+    if points == (0, None):
+        return
+    counted = varying_points(task.stages, len(schedule.band))
+    limits = [f"at least {least}"] if least else []
+    limits += [f"at most {most}"] if most is not None else []
+    yield f"Only where {counted} is {' and '.join(limits)}; else it has no tasks."
 
 
 def _schedule(stages: Sequence[Stage], schedule: Schedule) -> Iterator[str]:

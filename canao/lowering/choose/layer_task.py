@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao import LayerOp
 from canao.dialects.canao.types import shape_of
-from canao.extent import is_symbolic
+from canao.extent import Symbol, is_symbolic, symbols_in
 from canao.lowering.choose.choose_group import choose_group
 from canao.lowering.choose.choose_schedule import choose_column_lanes, choose_schedule
 from canao.lowering.schedules.schedule import Schedule
@@ -47,6 +48,13 @@ class LayerTask:
         lengths = [stage.lengths for stage in self.stages]
         around = [shape_of(value) for value in (*self.layer.inputs, *self.layer.outs)]
         return any(map(is_symbolic, chain.from_iterable((*lengths, *around))))
+
+    @cached_property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """What its shapes depend on, sorted by name."""
+        inner = [v for op in self.layer.body.block.ops for v in op.results]
+        values = [*self.layer.inputs, *self.layer.outs, *self.layer.body.block.args, *inner]
+        return symbols_in(extent for value in values for extent in shape_of(value))
 
     @property
     def weights(self) -> set[SSAValue]:

@@ -7,7 +7,7 @@ or by measuring, named in the report, and applied by the emitters of loops.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -92,6 +92,14 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Fewer:
+    """A schedule for up to `most` points: those of the dimensions of the band that vary."""
+
+    most: int
+    schedule: Schedule
+
+
+@dataclass(frozen=True)
 class Schedule:
     """How a layer runs.
 
@@ -111,10 +119,25 @@ class Schedule:
     """Points along such a dimension that a task has at least, if it is not needed but wanted."""
     task_step: int = 1
     """Where more tasks than this are wanted, as many as divide by it: a round of all threads."""
+    fewer: tuple[Fewer, ...] = ()
+    """What runs instead where the layer has few points, the fewest first."""
+
+    def ranges(self) -> list[tuple[int, int | None, Schedule]]:
+        """Each schedule that runs, with the least and the most points for which it does."""
+        found: list[tuple[int, int | None, Schedule]] = []
+        least = 0
+        for each in self.fewer:
+            found.append((least, each.most, each.schedule))
+            least = each.most + 1
+        return [*found, (least, None, replace(self, fewer=()))]
 
     @property
     def name(self) -> str:
         """A short name that tells schedules of one layer apart."""
+        fewer = "".join(f"{each.schedule.name} up to {each.most}, " for each in self.fewer)
+        return f"{fewer}{self._name()}"
+
+    def _name(self) -> str:
         band = "x".join(str(t) for t in self.band) or "whole"
         packs = "".join(f"p{p.width}" for p in self.packed)
         group = "" if self.group is None else str(self.group)
@@ -152,6 +175,10 @@ class Schedule:
             tasks=tuple(data["tasks"]),
             task_points=data["task_points"],
             task_step=data["task_step"],
+            fewer=tuple(
+                Fewer(each["most"], Schedule.from_json(json.dumps(each["schedule"])))
+                for each in data.get("fewer", ())
+            ),
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from xdsl.ir import SSAValue
 from xdsl.ir.affine import AffineMap
@@ -15,6 +16,7 @@ from xdsl.ir.affine import AffineMap
 from canao.dialects.canao import GatherOp
 from canao.dialects.canao.types import broadcast_map, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed
+from canao.extent import is_symbolic
 from canao.lowering.stages.layout import stored_shape
 from canao.lowering.stages.stage import Stage
 from canao.polyhedral.index import Index, Variable, apply_map, linearise
@@ -172,3 +174,8 @@ def _aligned(
     if made[b] not in stored_at:
         return False
     return read.known and read.index[list(stored_at).index(made[b])] == dims[b]
+
+
+def varying_points(stages: Sequence[Stage], band: int) -> int:
+    """The points of those of the first dimensions that vary, as an extent; 1 if there are none."""
+    return prod(length for length in stages[0].lengths[:band] if is_symbolic(length))

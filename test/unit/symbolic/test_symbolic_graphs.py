@@ -15,6 +15,7 @@ from unit.symbolic.symbolic_graphs import SymbolicGraph, results, symbolic_graph
 from xdsl.context import Context
 
 import canao
+from canao.lowering.choose.layer_task import Chooser, choose_by_model
 from canao.lowering.pipeline import lower
 from canao.runtime.module import pointers
 from canao.runtime.opencl.job import Job
@@ -70,9 +71,11 @@ def test_passes(graph: SymbolicGraph, inner: int) -> None:
                 _agree(a, b, (step.name, sizes))
 
 
-def _check_code(
+def check_code(
     graph: SymbolicGraph, inner: int, directory: Path, threads: int, vectors: str | None
 ) -> None:
+    """The code in C agrees with the oracle."""
+    directory.mkdir(exist_ok=True)
     path = directory / "model.mlir"
     path.write_text(str(graph.module), encoding="utf-8")
     write_tensors(path.with_suffix(".safetensors"), graph.weights)
@@ -87,10 +90,15 @@ def _check_code(
     compiled.close()
 
 
-def _check_device(graph: SymbolicGraph, inner: int, target: str) -> None:
+def check_device(
+    graph: SymbolicGraph, inner: int, target: str, chooser: Chooser = choose_by_model
+) -> None:
+    """The code in OpenCL C agrees with the oracle."""
     device = model_of(target)
     assert device is not None
-    program = lower(graph.module.clone(), target_unit=device.unit, threads=2, device=device)
+    program = lower(
+        graph.module.clone(), target_unit=device.unit, threads=2, device=device, chooser=chooser
+    )
     module = OpenCLModule(
         Job.of(program, chosen_device()),
         prepare_weights(program, graph.weights),
@@ -111,14 +119,14 @@ def _check_device(graph: SymbolicGraph, inner: int, target: str) -> None:
 @settings(max_examples=8, deadline=None)
 @given(symbolic_graphs(), st.integers(0, 50), st.sampled_from(["opencl", "groups"]))
 def test_device(graph: SymbolicGraph, inner: int, target: str) -> None:
-    _check_device(graph, inner, target)
+    check_device(graph, inner, target)
 
 
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(symbolic_graphs(), st.integers(0, 50), st.sampled_from(["opencl", "groups"]))
 def test_device_on_many(graph: SymbolicGraph, inner: int, target: str) -> None:
-    _check_device(graph, inner, target)
+    check_device(graph, inner, target)
 
 
 _CODE = (symbolic_graphs(), st.integers(0, 50), st.sampled_from([1, 2]))
@@ -131,7 +139,7 @@ _CODE = (symbolic_graphs(), st.integers(0, 50), st.sampled_from([1, 2]))
 def test_code(
     tmp_path: Path, graph: SymbolicGraph, inner: int, threads: int, vectors: str | None
 ) -> None:
-    _check_code(graph, inner, tmp_path, threads, vectors)
+    check_code(graph, inner, tmp_path, threads, vectors)
 
 
 @pytest.mark.slow
@@ -142,4 +150,4 @@ def test_code(
 def test_code_of_many(
     tmp_path: Path, graph: SymbolicGraph, inner: int, threads: int, vectors: str | None
 ) -> None:
-    _check_code(graph, inner, tmp_path, threads, vectors)
+    check_code(graph, inner, tmp_path, threads, vectors)

@@ -18,8 +18,8 @@ from canao.machine.target import Target
 from canao.program import Program
 from canao.runtime.parse import parse_module
 from canao.tuning import schedule_builder
-from canao.tuning import tuner as tuner_module
 from canao.tuning.database import Record
+from canao.tuning.question import candidates_of
 from canao.tuning.tuner import Mode, Tuner
 
 PRODUCT = """
@@ -42,6 +42,17 @@ TINY = """
 func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %y = canao.add %x, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
   func.return %y : tensor<4x8xf32>
+}
+"""
+VARYING = """
+func.func @main(%x: tensor<?x64xf32, #canao.extents<[rows, 64], rows in 1 to 300>>)
+    -> tensor<?x256xf32, #canao.extents<[rows, 256], rows in 1 to 300>> {
+  %w = canao.weight "w" : tensor<64x256xf32>
+  %p = canao.matmul %x, %w : (tensor<?x64xf32, #canao.extents<[rows, 64], rows in 1 to 300>>,
+      tensor<64x256xf32>) -> tensor<?x256xf32, #canao.extents<[rows, 256], rows in 1 to 300>>
+  %y = canao.tanh %p : (tensor<?x256xf32, #canao.extents<[rows, 256], rows in 1 to 300>>)
+      -> tensor<?x256xf32, #canao.extents<[rows, 256], rows in 1 to 300>>
+  func.return %y : tensor<?x256xf32, #canao.extents<[rows, 256], rows in 1 to 300>>
 }
 """
 _ENTRY = re.compile(r"^int canao_run\([^)]*\) \{$", re.MULTILINE)
@@ -67,7 +78,7 @@ def new_tuner(
     time_limit: float = 60.0,
 ) -> Tuner:
     """A tuner for this machine."""
-    given = candidates or tuner_module.variants
+    given = candidates or candidates_of
     return Tuner(
         find_compiler(),
         Target.host(),
