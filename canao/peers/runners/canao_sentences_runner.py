@@ -43,7 +43,7 @@ def convert(job: Job) -> None:
 
 
 def load(job: Job) -> Served:
-    """Tokens of one sentence a call, or of batches of sentences that are about as long."""
+    """Tokens of one sentence a call, or of batches of sentences of about as many tokens."""
     from transformers import AutoTokenizer
 
     model = canao.load(job.converted / "model")
@@ -52,22 +52,25 @@ def load(job: Job) -> Served:
     batch: int = job.options["batch"]
     longest = job.options["longest"]
 
-    def embed(some: list[str]) -> Tensor:
-        found = tokenizer(
-            some, padding=True, truncation=True, max_length=longest, return_tensors="pt"
-        )
-        return model(found["input_ids"], found["attention_mask"])
+    def one_by_one() -> list[Tensor]:
+        limits: dict[str, Any] = {"truncation": True, "max_length": longest}
+        found = (tokenizer(each, return_tensors="pt", **limits) for each in sentences)
+        return [model(each["input_ids"], each["attention_mask"])[0] for each in found]
 
-    def run() -> Any:
-        if batch == 1:
-            return [embed([sentence])[0] for sentence in sentences]
-        order = sorted(range(len(sentences)), key=lambda n: -len(sentences[n]))
-        found: list[Any] = [None] * len(sentences)
+    def in_batches() -> list[Tensor]:
+        tokens: list[list[int]] = tokenizer(sentences, truncation=True, max_length=longest)[
+            "input_ids"
+        ]
+        order = sorted(range(len(tokens)), key=lambda n: -len(tokens[n]))
+        found: dict[int, Tensor] = {}
         for start in range(0, len(order), batch):
             some = order[start : start + batch]
-            for place, row in zip(some, embed([sentences[n] for n in some]), strict=True):
-                found[place] = row
-        return found
+            padded = tokenizer.pad({"input_ids": [tokens[n] for n in some]}, return_tensors="pt")
+            found |= zip(some, model(padded["input_ids"], padded["attention_mask"]), strict=True)
+        return [found[number] for number in range(len(sentences))]
+
+    def run() -> list[Tensor]:
+        return one_by_one() if batch == 1 else in_batches()
 
     def outputs(result: Any) -> list[Array]:
         return [torch.stack(list(result)).numpy()]
