@@ -52,7 +52,8 @@ def task_run(
     count = add(block, arith.DivSIOp(up, index_constant(block, tile))) if tile > 1 else length
     most = -(-extent // tile)
     if wanted > 1 and not whole:
-        first = _in_rounds(block, length, schedule.task_points, 1, schedule.task_step)
+        few = min(schedule.task_step, wanted)
+        first = _in_rounds(block, length, schedule.task_points, 1, few)
         points = _ROUND * schedule.task_points
         more = _in_rounds(block, length, points, schedule.task_step, wanted)
         count = add(block, arith.MaxSIOp(count, add(block, arith.MaxSIOp(first, more))))
