@@ -36,7 +36,7 @@ from canao.dialects.canao import (
 )
 from canao.dialects.canao.types import element_of, shape_of
 from canao.errors import VerificationError
-from canao.extent import Symbol, symbols_in
+from canao.extent import Symbol
 from canao.lowering.block_labels import block_labels
 from canao.lowering.c.describe import describe
 from canao.lowering.c.names import unused_name
@@ -46,6 +46,7 @@ from canao.lowering.choose.layer_task import (
     LayerTask,
     PrepareTasks,
     choose_by_model,
+    layer_symbols,
     prepare_nothing,
 )
 from canao.lowering.kernel import KernelEmitter, flat_memref
@@ -108,7 +109,7 @@ class ModuleLowering:
         main = functions["main"]
         layers = _layers(main)
         self.stored = stored_values(layers)
-        self.symbols = _symbols(layers)
+        self.symbols = tuple(sorted({s for layer in layers for s in layer_symbols(layer)}))
         numbers = self._emit_kernels(layers)
         self.calls += [number for some in numbers for number in some]
         labels = block_labels(layers, functions.get("prepare"))
@@ -299,13 +300,6 @@ def _pack_weights(prepare: func.FuncOp, slots: Mapping[Slot, Attribute]) -> None
     prepare.function_type = FunctionType.from_lists([], [v.type for v in results])
     labels = [f"{name}:{width}" if width else name for name, width in slots]
     prepare.attributes[WEIGHT_NAMES] = ArrayAttr([StringAttr(label) for label in labels])
-
-
-def _symbols(layers: Sequence[LayerOp]) -> tuple[Symbol, ...]:
-    """The symbols that layers depend on, sorted by name."""
-    values = [v for layer in layers for op in layer.body.block.ops for v in op.results]
-    values += [a for layer in layers for a in layer.body.block.args]
-    return tuple(sorted({s for v in values for s in symbols_in(shape_of(v))}))
 
 
 def emit_kernel(

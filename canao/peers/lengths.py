@@ -5,9 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from canao.errors import CanaoError, PeerError
 from canao.peers.catalogue import Peer
@@ -26,6 +25,7 @@ from canao.peers.compare import (
 from canao.peers.comparison import Comparison, Row, Workload
 from canao.peers.models import Case, prepare_case
 from canao.peers.session import Session
+from canao.peers.shapes import ShapesResult
 from canao.peers.table import conditions, count, markdown_table, number
 
 EVERY_LENGTH, THIS_LENGTH = "canao-any-length", "canao-untuned"
@@ -33,19 +33,8 @@ EVERY_LENGTH, THIS_LENGTH = "canao-any-length", "canao-untuned"
 PEERS = (EVERY_LENGTH, THIS_LENGTH, "onnxruntime", "openvino-any-length", "inductor-any-length")
 
 
-@dataclass(frozen=True)
-class LengthsResult:
+class LengthsResult(ShapesResult):
     """A comparison for each length, of batch 1."""
-
-    comparisons: tuple[Comparison, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, as JSON has them."""
-        return {"comparisons": [comparison.to_dict() for comparison in self.comparisons]}
-
-    def has_times(self) -> bool:
-        """Whether anything could be measured."""
-        return any(comparison.has_times() for comparison in self.comparisons)
 
     def to_markdown(self) -> str:
         """Ratios at a glance, then a table for each number of threads, then routes."""

@@ -52,15 +52,20 @@ class LayerTask:
     @cached_property
     def symbols(self) -> tuple[Symbol, ...]:
         """What its shapes depend on, sorted by name."""
-        inner = [v for op in self.layer.body.block.ops for v in op.results]
-        values = [*self.layer.inputs, *self.layer.outs, *self.layer.body.block.args, *inner]
-        return symbols_in(extent for value in values for extent in shape_of(value))
+        return layer_symbols(self.layer)
 
     @property
     def weights(self) -> set[SSAValue]:
         """The arguments of the layer's body that are weights."""
         arguments = self.layer.body.block.args
         return {a for a, fixed in zip(arguments, self.constant, strict=True) if fixed}
+
+
+def layer_symbols(layer: LayerOp) -> tuple[Symbol, ...]:
+    """What the shapes in a layer depend on, sorted by name."""
+    block = layer.body.block
+    values = chain(block.args, (v for op in block.ops for v in op.results))
+    return symbols_in(extent for value in values for extent in shape_of(value))
 
 
 def choose_by_model(task: LayerTask) -> tuple[Schedule, tuple[str, ...]]:

@@ -84,6 +84,7 @@ class OpenCLModule:
             self._buffers = self._make_buffers()
             self._kernels = [self._kernel(launch) for launch in job.launches.steps]
         self._grids_at = lru_cache(_KEPT_GRIDS)(partial(_grids, job.launches.steps))
+        self._sized = any(not isinstance(step.groups, int) for step in job.launches.steps)
         # Drivers that still hold a program when the process ends may abort it.
         self._finalizer = weakref.finalize(self, _release, self._kernels, self._buffers)
 
@@ -151,7 +152,7 @@ class OpenCLModule:
 
     def _grids_for(self, inputs: Pointers) -> Sequence[_Grid]:
         """The grid of each launch; the last input has sizes if some depend on them."""
-        if all(isinstance(launch.groups, int) for launch in self.job.launches.steps):
+        if not self._sized:
             return self._grids_at(b"")
         return self._grids_at(bytes(_memory(inputs[len(self.job.inputs) - 1], self.job.inputs[-1])))
 
