@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from canao.machine.processor import Caches, CpuModel, PrefetchDistance, Traffic, VectorUnit
+from canao.machine.processor import (
+    Caches,
+    CpuModel,
+    PrefetchDistance,
+    RegisterTiles,
+    Traffic,
+    VectorUnit,
+)
 
 GENERIC = VectorUnit("generic", lanes_f32=4, registers=16, fma=False)
 """A processor of which nothing is known; the compiler splits what it lacks."""
@@ -48,6 +55,7 @@ _AVX2 = VectorUnit(
     multiply_adds=2,
     loads=2,
     holds=True,
+    tiles=RegisterTiles(most_terms=384, unrolled_terms=4),
     traffic=Traffic(memory_bytes=5.0, cache_bytes=16.0, layer_cycles=4000.0),
     march="x86-64-v3",
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,22 +73,40 @@ class QuietProbe:
         self.best = max(self.best, rate)
         return rate >= _SHARED * self.best
 
-    def gflops(self, threads: int) -> float:
-        """The rate of `peak_gflops` as the machine is now; nothing is kept."""
-        operations = CHAIN_OPERATIONS * self.lanes * _STEPS * threads
-        return operations / self._peak(threads, _STEPS, 1) / 1e9
+    def gflops(self, threads: int, cores: int | None = None) -> float:
+        """The rate of `peak_gflops` as the machine is now; nothing is kept.
 
-    def are_quiet(self) -> bool:
-        """Whether all cores that this process may use are its own."""
-        if not hasattr(os, "sched_setaffinity"):
-            return self.is_quiet()
-        allowed = os.sched_getaffinity(0)
-        try:
-            return all(self._is_quiet_on(cpu) for cpu in allowed)
-        finally:
-            with contextlib.suppress(OSError):
-                os.sched_setaffinity(0, allowed)
+        With `cores` the threads run on the first so many of those that this process may use.
+        """
+        operations = CHAIN_OPERATIONS * self.lanes * _STEPS * threads
+        with _only_on(_usable_cores()[:cores]):
+            return operations / self._peak(threads, _STEPS, 1) / 1e9
+
+    def are_quiet(self, cores: int | None = None) -> bool:
+        """Whether cores are this process's own: all that it may use, or the first so many."""
+        usable = _usable_cores()[:cores]
+        return all(map(self._is_quiet_on, usable)) if usable else self.is_quiet()
 
     def _is_quiet_on(self, cpu: int) -> bool:
-        os.sched_setaffinity(0, {cpu})
-        return self.is_quiet()
+        with _only_on([cpu]):
+            return self.is_quiet()
+
+
+def _usable_cores() -> list[int]:
+    """The numbers of the processors that this process may use; none where it cannot be asked."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+
+
+@contextlib.contextmanager
+def _only_on(cpus: Sequence[int]) -> Iterator[None]:
+    """Keeps this process to some processors for a while; none stands for those it may use."""
+    before = _usable_cores()
+    if not cpus or cpus == before:
+        yield
+        return
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, before)

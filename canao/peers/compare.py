@@ -107,7 +107,9 @@ def compare(plan: Plan, home: Path, progress: Progress = lambda stage: None) -> 
         case = prepare_case(name, plan.sequence, plan.batch, home)
         workloads.append(Workload(name, case.flops, case.weights))
         for threads in plan.threads:
-            rows += compare_case(plan, case, threads, home, progress, machine.watch(threads))
+            rows += compare_case(
+                plan, case, threads, home, progress, machine.watch(threads, pin=plan.pin)
+            )
     return machine.comparison(plan, rows, workloads)
 
 
@@ -119,9 +121,15 @@ class Machine:
         self._cache = Cache(os.environ.get("CANAO_CACHE_DIR"))
         self._probe = QuietProbe.of(self._compiler, self._target, self._cache)
 
-    def watch(self, threads: int) -> Watch:
-        """What is asked of it between the turns of peers with so many threads."""
-        return Watch(partial(self._probe.gflops, threads), self._probe.are_quiet)
+    def watch(self, threads: int, *, pin: bool = False) -> Watch:
+        """What is asked of it between the turns of peers with so many threads.
+
+        Peers that are pinned run on the first cores, one for each thread: only these count.
+        """
+        cores = threads if pin else None
+        return Watch(
+            partial(self._probe.gflops, threads, cores), partial(self._probe.are_quiet, cores)
+        )
 
     def comparison(
         self, plan: Plan, rows: Sequence[Row], workloads: Sequence[Workload]

@@ -11,9 +11,10 @@ from canao.lowering.stages.row_lanes import RowLanes, is_product
 from canao.lowering.stages.stage import Stage
 from canao.machine.processor import VectorUnit
 
-_REGISTERS_A_VECTOR = 8
-"""Registers for each vector of a column that an elementwise or reducing loop handles
-together: exponentials need some for the vectors, and as many for their coefficients."""
+_REGISTERS_A_VECTOR = {True: 2, False: 8}
+"""Registers for each vector of a column that a loop handles together: in a reduction, whose
+chains of operations wait for each other, or elsewhere, where exponentials need some for the
+vectors, and as many for their coefficients."""
 _TERMS_A_SUM = {True: 256, False: 64}
 """Longest chain of additions: in a product, which is as long in other libraries, or elsewhere."""
 
@@ -44,11 +45,13 @@ def _choose(row_lanes: RowLanes, stage: Stage, unit: VectorUnit, block: int) -> 
         for d in turned:
             tile[d] = unit.lanes_f32
         return StageSchedule(order, tuple(tile), turned[0], across=turned[1], layout=layout)
-    tile[lane] = unit.lanes_f32 * max(1, unit.registers // _REGISTERS_A_VECTOR)
+    vectors = max(1, unit.registers // _REGISTERS_A_VECTOR[stage.anchor is not None])
+    tile[lane] = unit.lanes_f32 * min(vectors, ceil(block / unit.lanes_f32))
     keep = False
     if is_product(stage):
         tile[lane + 1], tile[lane] = register_tile(stage.extents[lane + 1], block, unit)
         keep = is_held(tile[lane + 1], tile[lane], unit)
+        tile[-1] = min(unit.tiles.unrolled_terms, stage.extents[-1])
     terms = _TERMS_A_SUM[is_product(stage)]
     long = stage.anchor is not None and stage.extents[-1] > terms and stage.is_fixed(-1)
     return StageSchedule(

@@ -29,6 +29,9 @@ class Prefetch:
     """Lines a trip."""
     line: int
     """Elements in a line."""
+    step: int
+    """Elements from what one trip fetches to what the next does: less than a line where there
+    are more trips than lines, so that they are spread over all trips and none is fetched early."""
     near: bool
     """Whether what was fetched and is not used yet fits the nearest cache."""
 
@@ -57,10 +60,12 @@ class Prefetch:
         share = ceil(ceil(elements / line) / tiles)
         start = block + distance + tile * (share * line)
         in_flight = min(share * caches.line_bytes, distance * size)
-        return Prefetch(memory, start, ceil(share / trips), line, in_flight <= caches.spare_bytes)
+        lines = ceil(share / trips)
+        step = ceil(share * line / trips) if lines == 1 else lines * line
+        return Prefetch(memory, start, lines, line, step, in_flight <= caches.spare_bytes)
 
     def fetch(self, emitter: ValueEmitter, trip: Index) -> None:
         """Emits what trip number `trip` fetches."""
-        first = self.start + trip * (self.lines * self.line)
+        first = self.start + trip * self.step
         for n in range(self.lines):
             emitter.prefetch(self.memory, first + n * self.line, self.near)
