@@ -9,13 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
-from xdsl.dialects.builtin import AffineMapAttr, IndexType, IntegerAttr, MemRefType, VectorType, i32
+from xdsl.dialects.builtin import (
+    AffineMapAttr,
+    IndexType,
+    IntegerAttr,
+    MemRefType,
+    UnitAttr,
+    VectorType,
+    i32,
+)
 from xdsl.ir import Dialect, SSAValue
 from xdsl.ir.affine import AffineMap
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
     operand_def,
+    opt_prop_def,
     prop_def,
     var_operand_def,
 )
@@ -34,7 +43,8 @@ class PrefetchOp(IRDLOperation):
     """Asks for the cache line of an element, which need not be inside the buffer.
 
     `"canao_memory.prefetch"(%m, %i) <{map = affine_map<(d0) -> (d0 + 64)>, locality = 3}>`
-    reads and writes nothing that a program can see.
+    reads and writes nothing that a program can see. With `is_write` the line is about to be
+    written, as in the memref dialect.
     """
 
     name = "canao_memory.prefetch"
@@ -42,6 +52,7 @@ class PrefetchOp(IRDLOperation):
     indices = var_operand_def(IndexType)
     map = prop_def(AffineMapAttr)
     locality = prop_def(IntegerAttr)
+    is_write = opt_prop_def(UnitAttr)
 
     def __init__(
         self,
@@ -49,12 +60,15 @@ class PrefetchOp(IRDLOperation):
         indices: Sequence[SSAValue],
         position: AffineMap,
         locality: Locality,
+        *,
+        is_write: bool = False,
     ) -> None:
         super().__init__(
             operands=[memory, indices],
             properties={
                 "map": AffineMapAttr(position),
                 "locality": IntegerAttr(int(locality), i32),
+                "is_write": UnitAttr() if is_write else None,
             },
         )
 

@@ -64,6 +64,9 @@ class PrefetchDistance:
     """Terms that a product adds between two fetches of what comes next."""
     bytes_ahead: int = 6144
     """How far ahead of its use a weight is fetched that one tile of rows reads as a stream."""
+    results_from: int | None = None
+    """Bytes of a product's result from which on the lines that a tile stores its sums in are
+    fetched as well: they are no longer in a core's caches then. Never if None."""
 
 
 @dataclass(frozen=True)

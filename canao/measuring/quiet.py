@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def _usable_cores() -> list[int]:
 
 
 @contextlib.contextmanager
-def _only_on(cpus: Sequence[int]) -> Iterator[None]:
+def _only_on(cpus: Sequence[int]) -> Generator[None]:
     """Keeps this process to some processors for a while; none stands for those it may use."""
     before = _usable_cores()
     if not cpus or cpus == before:

@@ -109,6 +109,8 @@ def _stage(stage: Stage, how: StageSchedule) -> Iterator[str]:
         yield f"blocks of {_count(how.block, 'term')}"
     if how.prefetch is not None:
         yield f"{_count(how.prefetch, 'term')} fetched ahead"
+    if how.fetch_results:
+        yield "lines of results fetched before their sums"
     if how.hoist:
         yield "what inner loops do not change computed before them"
     if how.keep:

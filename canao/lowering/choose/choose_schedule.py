@@ -145,7 +145,10 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
     tile[-1] = min(choice.unit.prefetch.terms, terms)
     stream = choice.unit.prefetch.bytes_ahead // (4 * width)
     distance = terms if stage.extents[rows] > height else min(terms, stream)
-    return replace(how, tile=tuple(tile), prefetch=distance)
+    fetched_from = choice.unit.prefetch.results_from
+    results = prod(stored_shape(stage.target)) * 4
+    far = fetched_from is not None and results >= fetched_from
+    return replace(how, tile=tuple(tile), prefetch=distance, fetch_results=far)
 
 
 def _is_large(choice: _Choice, anchor: Indexed | None) -> bool:

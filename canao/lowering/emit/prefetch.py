@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -9,6 +10,7 @@ from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import SSAValue
 
 from canao.dialects.canao.source import dtype_of_element
+from canao.lowering.emit.tile import Point
 from canao.lowering.emit.value_emitter import ValueEmitter
 from canao.machine.processor import Caches
 from canao.polyhedral.index import Index
@@ -69,3 +71,26 @@ class Prefetch:
         first = self.start + trip * self.step
         for n in range(self.lines):
             emitter.prefetch(self.memory, first + n * self.line, self.near)
+
+
+def fetch_results(
+    emitter: ValueEmitter,
+    memory: SSAValue,
+    points: Sequence[Point],
+    stored_at: Sequence[Index],
+    caches: Caches,
+) -> None:
+    """Fetches the cache lines in which the vectors of a tile will be stored.
+
+    Neighbours in memory share lines: one of them is asked for in each line's length.
+    """
+    assert isinstance(memory.type, MemRefType)
+    line = caches.line_bytes // dtype_of_element(memory.type.element_type).itemsize
+    asked: Index | None = None
+    for point, position in zip(points, stored_at, strict=True):
+        start = position if point.lane is None else position.without(point.lane)
+        beside = asked is not None and start.terms == asked.terms
+        if asked is not None and beside and 0 <= start.offset - asked.offset < line:
+            continue
+        asked = start
+        emitter.prefetch(memory, start, near=True, is_write=True)

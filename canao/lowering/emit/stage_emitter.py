@@ -18,6 +18,7 @@ from xdsl.ir import Block, SSAValue
 
 from canao.dialects.canao.types import element_of
 from canao.lowering.emit.loops import Loops, Names, index_constant, loop
+from canao.lowering.emit.prefetch import fetch_results
 from canao.lowering.emit.reduction import Reduction
 from canao.lowering.emit.reduction_emitter import ReductionEmitter
 from canao.lowering.emit.runs import Run, runs_of
@@ -201,12 +202,16 @@ class StageEmitter:
             assert terms is not None
             space = stage.anchor.iteration_space()
             reduction = Reduction(stage.anchor, element_of(stage.anchor.results[0]))
-            totals = self.reductions.totals(emitter, reduction, points, terms)
             partial_sums = self.sums or buffer
             waits_at = [
                 partial_sums.layout.position(apply_map(stage.target_map, point.dims))
                 for point in points
             ]
+            if self.schedule.fetch_results and terms.part.size:
+                waiting = self.sums is not None and not terms.last
+                memory, places = (partial_sums, waits_at) if waiting else (buffer, stored_at)
+                fetch_results(emitter, memory.memory, points, places, self.unit.caches)
+            totals = self.reductions.totals(emitter, reduction, points, terms)
             # One after the other: no register for what waits is taken from a sum.
             for point, position, mine in zip(points, waits_at, totals, strict=True):
                 total = mine

@@ -229,14 +229,16 @@ class ValueEmitter:
             element = add(self.block, extract(value, n))
             self.store(element, memory, position.substitute(lane, n), None)
 
-    def prefetch(self, memory: SSAValue, position: Index, near: bool) -> None:
+    def prefetch(
+        self, memory: SSAValue, position: Index, near: bool, *, is_write: bool = False
+    ) -> None:
         """Asks for the cache line of a position, which may lie past the end.
 
-        It comes into the nearest cache, or else into the second.
+        It comes into the nearest cache, or else into the second; `is_write` if to be written.
         """
         operands, access = self.subscript(position)
         locality = Locality.NEAREST if near else Locality.SECOND
-        self.block.add_op(PrefetchOp(memory, operands, access, locality))
+        self.block.add_op(PrefetchOp(memory, operands, access, locality, is_write=is_write))
 
     # ------------------------------------------------------------- gather
 

@@ -42,6 +42,9 @@ class StageSchedule:
     """How many terms ahead of a product its packed operand is fetched into the cache,
     if at all. While all rows pass over a panel's block, they fetch together as much as
     they read: with the terms of a block the one after it."""
+    fetch_results: bool = False
+    """Whether the lines in which a tile's sums are stored are fetched before its terms are
+    added, so that they are near when the sums are there."""
     onto: int | None = None
     """The number of an earlier stage in whose scratch buffer this one stores, over
     elements that it has read; a buffer of its own if None."""
@@ -58,6 +61,7 @@ class StageSchedule:
         layout = "" if self.layout is None else _digits("l", self.layout)
         onto = "" if self.onto is None else f"s{self.onto}"
         fetch = "" if self.prefetch is None else f"f{self.prefetch}"
+        fetch += "w" if self.fetch_results else ""
         flags = f"{'h' if self.hoist else ''}{fetch}{'r' if self.keep else ''}"
         return f"{order}{tiled}{vector}{across}{block}{flags}{layout.removesuffix('.')}{onto}"
 

@@ -153,8 +153,8 @@ def _print_affine_store(fn: FunctionPrinter, op: affine.StoreOp | affine.VectorS
 def _print_prefetch(fn: FunctionPrinter, op: PrefetchOp) -> None:
     operands = [fn.linear(index) for index in op.indices]
     place = _flatten(op.memref.type, subscripts(fn).results(op.map.data, operands))
-    hint = op.locality.value.data
-    fn.line(f"__builtin_prefetch({_address(fn, op.memref, place)}, 0, {hint});")
+    writes, hint = int(op.is_write is not None), op.locality.value.data
+    fn.line(f"__builtin_prefetch({_address(fn, op.memref, place)}, {writes}, {hint});")
 
 
 def _print_compiler_fence(fn: FunctionPrinter, op: CompilerFenceOp) -> None:
