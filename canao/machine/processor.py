@@ -26,9 +26,6 @@ class RegisterTiles:
     """Cycles a term that a tile costs beside its arithmetic."""
     load_share: float = 0.1
     """The part of the cycles of its loads that a tile waits for, though others are longer."""
-    most_terms: int = 256
-    """Longest chain of additions in a product with weights, of at most 384: its rounding error
-    is then as small as that of other libraries."""
     unrolled_terms: int = 1
     """Terms that a product without weights adds in a trip of its loop."""
 

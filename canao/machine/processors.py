@@ -55,7 +55,7 @@ _AVX2 = VectorUnit(
     multiply_adds=2,
     loads=2,
     holds=True,
-    tiles=RegisterTiles(most_terms=384, unrolled_terms=4),
+    tiles=RegisterTiles(unrolled_terms=4),
     prefetch=PrefetchDistance(results_from=1 << 20),
     traffic=Traffic(memory_bytes=5.0, cache_bytes=16.0, layer_cycles=4000.0),
     march="x86-64-v3",

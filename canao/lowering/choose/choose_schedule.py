@@ -25,6 +25,8 @@ _ROW_TASKS_A_THREAD = 2
 """Tasks per thread where each reads all weights: enough for one slow core to matter less."""
 _TASKS_A_THREAD = 4
 """Tasks per thread where splitting finer costs nothing."""
+_TERMS_A_SUM = 256
+"""Longest chain of additions in a product: rounding as small as that of other libraries."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
         packed.append(Packed(pack, width))
     leading = tuple(range(stage.parallel - 2))
     order = (columns, *leading, rows) if pack is not None else (*leading, columns, rows)
-    block = _choose_block(choice, stage)
+    block = _choose_block(stage)
     keep = vector is not None and is_held(height, width, choice.unit)
     how = StageSchedule(order, tuple(tile), vector, block, keep=keep)
     if pack is None or vector is None or not _is_large(choice, stage.anchor):
@@ -157,13 +159,13 @@ def _is_large(choice: _Choice, anchor: Indexed | None) -> bool:
     return prod(stored_shape(anchor.operands[1])) * 4 > choice.unit.caches.nearest_bytes
 
 
-def _choose_block(choice: _Choice, stage: Stage) -> int | None:
+def _choose_block(stage: Stage) -> int | None:
     """Terms a block: few blocks, of one size where the terms can be divided so."""
     assert stage.anchor is not None
     terms = stage.extents[-1]
     if not stage.is_fixed(stage.parallel):
         return None
-    fewest = ceil(terms / choice.unit.tiles.most_terms)
+    fewest = ceil(terms / _TERMS_A_SUM)
     if fewest == 1 or element_of(stage.target) != element_of(stage.anchor.results[0]):
         return None
     blocks = next((n for n in range(fewest, 2 * fewest) if terms % n == 0), fewest)
