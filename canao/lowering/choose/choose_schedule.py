@@ -147,9 +147,7 @@ def _choose_product(choice: _Choice, stage: Stage, packed: list[Packed]) -> Stag
     tile[-1] = min(choice.unit.prefetch.terms, terms)
     stream = choice.unit.prefetch.bytes_ahead // (4 * width)
     distance = terms if stage.extents[rows] > height else min(terms, stream)
-    fetched_from = choice.unit.prefetch.results_from
-    results = prod(stored_shape(stage.target)) * 4
-    far = fetched_from is not None and results >= fetched_from
+    far = _is_far(choice, stage)
     return replace(how, tile=tuple(tile), prefetch=distance, fetch_results=far)
 
 
@@ -157,6 +155,12 @@ def _is_large(choice: _Choice, anchor: Indexed | None) -> bool:
     """Whether the right operand of a product comes from afar each time it is read."""
     assert anchor is not None
     return prod(stored_shape(anchor.operands[1])) * 4 > choice.unit.caches.nearest_bytes
+
+
+def _is_far(choice: _Choice, stage: Stage) -> bool:
+    """Whether the lines of a product's result are fetched before they are written."""
+    least = choice.unit.prefetch.results_from
+    return least is not None and prod(stored_shape(stage.target)) * 4 >= least
 
 
 def _choose_block(stage: Stage) -> int | None:
