@@ -15,6 +15,14 @@ from canao.package import VERSION as __version__
 
 if TYPE_CHECKING:
     from canao.api import compile, load
+    from canao.auto_models import (
+        CanaoModel,
+        CanaoModelForMaskedLM,
+        CanaoModelForMultipleChoice,
+        CanaoModelForQuestionAnswering,
+        CanaoModelForSequenceClassification,
+        CanaoModelForTokenClassification,
+    )
     from canao.compiled_model import CompiledModel
     from canao.errors import (
         CacheError,
@@ -44,6 +52,12 @@ __all__ = [
     "AutoShapes",
     "CacheError",
     "CanaoError",
+    "CanaoModel",
+    "CanaoModelForMaskedLM",
+    "CanaoModelForMultipleChoice",
+    "CanaoModelForQuestionAnswering",
+    "CanaoModelForSequenceClassification",
+    "CanaoModelForTokenClassification",
     "CandidateError",
     "CompiledModel",
     "DeviceError",
@@ -70,6 +84,12 @@ __all__ = [
 
 _HOMES = {
     "AutoShapes": "canao.frontend.auto_shapes",
+    "CanaoModel": "canao.auto_models",
+    "CanaoModelForMaskedLM": "canao.auto_models",
+    "CanaoModelForMultipleChoice": "canao.auto_models",
+    "CanaoModelForQuestionAnswering": "canao.auto_models",
+    "CanaoModelForSequenceClassification": "canao.auto_models",
+    "CanaoModelForTokenClassification": "canao.auto_models",
     "compile": "canao.api",
     "load": "canao.api",
     "search": "canao.nas.search",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canao.cli.progress import shown_progress
-from canao.errors import CanaoError, InputFileError, MissingExtraError
+from canao.errors import CanaoError, InputFileError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -158,41 +158,19 @@ def _target(options: CompileOptions) -> Any:
 def _hugging_face_model(path: Path, attention: Attention) -> nn.Module:
     # Only the directory is read: nothing may be fetched.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    try:
-        import transformers
-    except ImportError as error:
-        raise MissingExtraError("reading Hugging Face models", "hf") from error
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    from canao.nas.models import sized_bert
+    from canao.huggingface.pretrained import load_pretrained, quiet_transformers
 
-    sized_bert.register()
-    load: Callable[..., nn.Module] = transformers.AutoModel.from_pretrained
-    try:
-        model = load(path, attn_implementation=attention.value, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputFileError(
-            f"{path} cannot be read as a Hugging Face model: {reason[0]}; check its files"
-        ) from error
-    return model.eval()
+    quiet_transformers()
+    return load_pretrained(path, auto_class="AutoModel", attn_implementation=attention.value)
 
 
 def _hugging_face_inputs(model: nn.Module, options: CompileOptions) -> dict[str, Tensor]:
     """Token numbers and a full mask, for the parameters that the model has."""
-    import inspect
+    from canao.huggingface.pretrained import example_inputs
 
-    import torch
-
-    config: Any = model.config
-    shape = (options.batch, options.seq)
-    longest = getattr(config, "max_position_embeddings", options.seq)
+    longest = getattr(model.config, "max_position_embeddings", options.seq)
     if options.seq > longest:
         raise InputFileError(
             f"the model takes sequences of up to {longest} tokens; give a --seq of at most that"
         )
-    generator = torch.Generator().manual_seed(0)
-    numbers = torch.randint(0, int(config.vocab_size), shape, generator=generator)
-    inputs = {"input_ids": numbers, "attention_mask": torch.ones(shape, dtype=torch.int64)}
-    known = inspect.signature(model.forward).parameters
-    return {name: tensor for name, tensor in inputs.items() if name in known}
+    return example_inputs(model, batch=options.batch, sequence=options.seq)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from canao.cli.models import Attention, FusionChoice, TargetChoice, TuneChoice
-from canao.options import DTYPES
+from canao.compiling.options import DTYPES
 
 Model = Annotated[
     Path, typer.Argument(help="A saved model, a Hugging Face directory or a .mlir file.")

@@ -52,14 +52,13 @@ def _described(model: object) -> str:
 
 def parameter_names(model: nn.Module) -> tuple[str, ...]:
     """The names that positional arguments of `model.forward` take."""
-    function = model.function if isinstance(model, FunctionModule) else model.forward
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = _signature(function)
-    return tuple(p.name for p in parameters if p.kind in kinds)
+    return tuple(p.name for p in _signature(model) if p.kind in kinds)
 
 
-def _signature(function: Callable[..., Any]) -> list[inspect.Parameter]:
+def _signature(model: nn.Module) -> list[inspect.Parameter]:
     """The parameters of a function; none for a built-in one that does not tell."""
+    function = model.function if isinstance(model, FunctionModule) else model.forward
     try:
         return list(inspect.signature(function).parameters.values())
     except ValueError:

@@ -154,8 +154,8 @@ def test_the_fastest_number_of_threads(
         assert len(examples) == 2
         return lambda candidate, counts: {n: 1.0 if n == fastest else 2.0 for n in counts}
 
-    monkeypatch.setattr("canao.api.available_cores", lambda: 2)
-    monkeypatch.setattr("canao.api.best_times", best_times)
+    monkeypatch.setattr("canao.compiling.compile_model.available_cores", lambda: 2)
+    monkeypatch.setattr("canao.compiling.compile_model.best_times", best_times)
     model = canao.compile(block, (X, SCALE), tune="default", cache_dir=tmp_path / "cache")
     assert (model.threads, model.program.threads) == (fastest, fastest)
     assert model.thread_choice.reason == "measured"

@@ -12,11 +12,12 @@ import torch
 from unit.runtime.tuning.tuning_support import ELEMENTWISE, TINY
 
 import canao
+import canao.api
 from canao.cli import main
 
 
-def _compile(tune: str, cache_dir: Path, text: str = ELEMENTWISE) -> canao.CompiledModel:
-    return canao.compile(text, None, tune=tune, threads=1, cache_dir=cache_dir)  # pyright: ignore[reportArgumentType]
+def _compile(tune: canao.api.Tune, cache_dir: Path, text: str = ELEMENTWISE) -> canao.CompiledModel:
+    return canao.compile(text, None, tune=tune, threads=1, cache_dir=cache_dir)
 
 
 def test_off_is_deterministic_and_knows_no_database(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import sympy
 import torch
 from torch import nn
 from torch.export import ExportedProgram
-from torch.utils._pytree import tree_flatten, tree_map_only
+from torch.export.graph_signature import InputKind, InputSpec, TensorArgument
+from torch.utils._pytree import tree_flatten, tree_map
 
 from canao.errors import UnsupportedModelError
 from canao.extent import Symbol, extent_of
@@ -64,7 +65,9 @@ def _automatic(
     if max(most, batch) > 1:
         dims["batch"] = torch.export.Dim("batch", min=1, max=max(most, batch))
 
-    def of(tensor: torch.Tensor) -> dict[int, Any]:
+    def of(tensor: object) -> dict[int, Any] | None:
+        if not isinstance(tensor, torch.Tensor):
+            return None
         varies = "batch" in dims and tensor.ndim and tensor.shape[0] == batch
         found = {0: dims["batch"]} if varies else {}
         for axis in range(1, tensor.ndim):
@@ -72,7 +75,7 @@ def _automatic(
                 found[axis] = dims["sequence"]
         return found
 
-    return tree_map_only(torch.Tensor, of, named)
+    return tree_map(of, named)
 
 
 def _position_limit(model: nn.Module) -> int:
@@ -166,38 +169,41 @@ def smallest_results(program: ExportedProgram) -> list[tuple[int, ...]]:
     return shapes
 
 
-def dim_names(program: ExportedProgram, dims: Any) -> dict[str, str]:
-    """The names that callers gave dimensions, by those of the exported program's symbols."""
-    users = set(program.graph_signature.user_inputs)
-    nodes = [node for node in program.graph.nodes if node.name in users]
-    asked: list[Any] = []
-    _collect(dims, asked)
+def dim_names(
+    program: ExportedProgram,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    parameters: tuple[str, ...],
+    dims: Any,
+) -> dict[str, str]:
+    """The names that callers gave dimensions, by those of the exported program's symbols.
+
+    `args` and `kwargs` are what it was exported with, each tensor once.
+    """
+    asked: dict[int, list[tuple[int, Any]]] = {}
+
+    def note(value: torch.Tensor, axis: int, dim: Any) -> torch.Tensor:
+        asked.setdefault(id(value), []).append((axis, dim))
+        return value
+
+    _changed(args, kwargs, parameters, dims, note)
+    spec = program.call_spec.in_spec
+    order = spec.children()[1].context if spec is not None else list(kwargs)
+    leaves = tree_flatten((args, {name: kwargs[name] for name in order}))[0]
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    specs = [s.arg.name for s in program.graph_signature.input_specs if _is_tensor_input(s)]
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes}
     names: dict[str, str] = {}
-    for node, axes in zip(nodes, asked, strict=False):
-        items = axes.items() if isinstance(axes, Mapping) else enumerate(axes or ())
-        for axis, dim in items:
-            extent = node.meta["val"].shape[axis]
+    for tensor, node in zip(tensors, specs, strict=True):
+        for axis, dim in asked.get(id(tensor), ()):
+            extent = values[node].shape[axis]
             if isinstance(extent, torch.SymInt) and isinstance(extent.node.expr, sympy.Symbol):
                 names.setdefault(str(extent.node.expr), str(getattr(dim, "__name__", extent)))
     return names
 
 
-def _is_nested(dims: object) -> bool:
-    return isinstance(dims, Mapping | list | tuple)
-
-
-def _collect(dims: Any, found: list[Any]) -> None:
-    """What is asked of each tensor, in the order of the inputs."""
-    if dims is None:
-        found.append(None)
-    elif isinstance(dims, Mapping) and not all(isinstance(key, int) for key in dims):
-        for part in dims.values():
-            _collect(part, found)
-    elif isinstance(dims, list | tuple) and any(map(_is_nested, dims)):
-        for part in dims:
-            _collect(part, found)
-    else:
-        found.append(dims)
+def _is_tensor_input(spec: InputSpec) -> bool:
+    return spec.kind == InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument)
 
 
 def extents(program: ExportedProgram, names: Mapping[str, str]) -> Callable[[Any], int]:

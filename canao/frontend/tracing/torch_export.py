@@ -94,7 +94,8 @@ def export_program(
         try:
             with whole_stacks():
                 program = _exported(model, args, kwargs, dims)
-                return program, dim_names(program, dims)
+                names = dim_names(program, args, kwargs, parameter_names(model), dims)
+                return program, names
         except CanaoError:
             raise
         except Exception as error:

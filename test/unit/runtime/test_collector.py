@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from canao.collector import old_objects_set_aside
+from canao.compiling.collector import old_objects_set_aside
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""From a model to a compiled one: import, lower, build, try, choose the number of threads."""

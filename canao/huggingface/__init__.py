@@ -1,0 +1,1 @@
+"""What people already use, compiled inside: pipelines, sentence encoders, models by name."""

@@ -1,0 +1,143 @@
+"""Models of transformers by the name of a folder or of the hub, and inputs to compile them with."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from canao.errors import InputFileError, MissingExtraError
+
+_AUTO_CLASSES = {
+    "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "ForTokenClassification": "AutoModelForTokenClassification",
+    "ForQuestionAnswering": "AutoModelForQuestionAnswering",
+    "ForMultipleChoice": "AutoModelForMultipleChoice",
+    "ForMaskedLM": "AutoModelForMaskedLM",
+}
+"""How the names of architectures end, and which class of transformers reads them."""
+_BACKBONE = "AutoModel"
+_ALWAYS = ("input_ids", "attention_mask")
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+_SAVED = "canao.json"
+
+
+def pretrained_with_inputs(model: object) -> tuple[Any, dict[str, Any]] | None:
+    """A model of transformers, given itself or by name, and inputs to compile it with.
+
+    None for what is neither.
+    """
+    if isinstance(model, str | Path) and _is_name(model):
+        loaded = load_pretrained(model)
+        return loaded, example_inputs(loaded, model)
+    known = getattr(sys.modules.get("transformers.modeling_utils"), "PreTrainedModel", None)
+    if isinstance(known, type) and isinstance(model, known):
+        return model, example_inputs(model, getattr(model, "name_or_path", None) or None)
+    return None
+
+
+def _is_name(given: str | Path) -> bool:
+    """Whether a path or text names a model of transformers, and is no MLIR."""
+    text = str(given)
+    if "\n" in text or text.endswith(".mlir") or Path(text).is_file():
+        return False
+    if (Path(text) / _SAVED).is_file():
+        raise InputFileError(f"{text} holds a compiled model; read it with canao.load")
+    return Path(text).is_dir() or (isinstance(given, str) and bool(_HUB_NAME.fullmatch(text)))
+
+
+def load_pretrained(name: str | Path, *, auto_class: str | None = None, **options: Any) -> Any:
+    """The model in a folder, or of a name on the hub, in evaluation mode.
+
+    It has the head that it was saved with, where transformers has a class for that; `auto_class`
+    names another. `options` go to `from_pretrained`. `InputFileError` where it cannot be read.
+    """
+    config = load_config(name)
+    chosen = getattr(_transformers(), auto_class or _auto_class(config))
+    with _readable(name):
+        # Safetensors only: other formats may run code of theirs when they are read.
+        model = chosen.from_pretrained(name, config=config, use_safetensors=True, **options)
+    return model.eval()
+
+
+def load_config(name: str | Path) -> Any:
+    """The configuration of a model; `InputFileError` where it cannot be read."""
+    transformers = _transformers()
+    from canao.huggingface.sized_bert import register
+
+    register()
+    with _readable(name):
+        return transformers.AutoConfig.from_pretrained(name)
+
+
+def quiet_transformers() -> None:
+    """No warnings and no progress bars of transformers, as commands that show their own want."""
+    logging = _transformers().logging
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _auto_class(config: Any) -> str:
+    saved = (getattr(config, "architectures", None) or [""])[0]
+    found = (auto for ending, auto in _AUTO_CLASSES.items() if saved.endswith(ending))
+    return next(found, _BACKBONE)
+
+
+def example_inputs(
+    model: Any, name: str | Path | None = None, *, batch: int = 1, sequence: int = 16
+) -> dict[str, Any]:
+    """What the tokenizer of a name gives and the model takes: token numbers, a full mask and so on.
+
+    Without a tokenizer, numbers and mask.
+    """
+    import torch
+
+    config = model.config
+    generator = torch.Generator().manual_seed(0)
+    shape = (batch, sequence)
+    made: dict[str, Callable[[], torch.Tensor]] = {
+        "input_ids": lambda: torch.randint(0, int(config.vocab_size), shape, generator=generator),
+        "attention_mask": lambda: torch.ones(shape, dtype=torch.int64),
+        "token_type_ids": lambda: torch.zeros(shape, dtype=torch.int64),
+    }
+    taken = inspect.signature(model.forward).parameters
+    names = (_tokenizer_inputs(name) if name is not None else None) or (
+        "input_ids",
+        "attention_mask",
+    )
+    return {key: make() for key, make in made.items() if key in names and key in taken}
+
+
+def _tokenizer_inputs(name: str | Path) -> tuple[str, ...] | None:
+    """What the tokenizer of a name gives; None where there is none."""
+    try:
+        tokenizer = _transformers().AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, KeyError, ImportError):
+        return None
+    return tuple(tokenizer.model_input_names)
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError("reading Hugging Face models", "hf") from error
+    return transformers
+
+
+@contextmanager
+def _readable(name: str | Path) -> Generator[None]:
+    """What goes wrong while a model is read is one error that names it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputFileError(
+            f"{name} cannot be read as a Hugging Face model: {reason[0]}; check its files"
+        ) from error

@@ -1,0 +1,76 @@
+"""Models of transformers by name, and without example inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from unit.huggingface.small_models import SENTENCES, SIZES
+
+import canao
+from canao.errors import CanaoError, InputFileError
+
+
+def test_by_folder(saved: Callable[..., Path], options: dict[str, Any]) -> None:
+    path = saved(transformers.BertForTokenClassification, num_labels=3)
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(path)
+    original = transformers.BertForTokenClassification.from_pretrained(path).eval()
+    for name in (path, str(path)):
+        compiled = canao.compile(name, **options)
+        for texts in (SENTENCES[:1], SENTENCES):
+            inputs = tokenizer(texts, return_tensors="pt", padding=True)
+            with torch.no_grad():
+                wanted = original(**inputs).logits
+            torch.testing.assert_close(compiled(**inputs).logits, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_without_inputs(options: dict[str, Any]) -> None:
+    model = transformers.BertModel(transformers.BertConfig(**SIZES)).eval()
+    compiled = canao.compile(model, **options)
+    for shape in ((1, 3), (4, 64)):
+        inputs = {
+            "input_ids": torch.randint(0, 99, shape),
+            "attention_mask": torch.ones(shape).long(),
+        }
+        with torch.no_grad():
+            wanted = model(**inputs)
+        found = compiled(**inputs)
+        torch.testing.assert_close(found.pooler_output, wanted.pooler_output, rtol=1e-4, atol=1e-5)
+
+
+def test_a_name_that_is_nowhere() -> None:
+    with pytest.raises(InputFileError, match="nobody/has-this"):
+        canao.compile("nobody/has-this")
+
+
+def test_a_folder_without_a_model(tmp_path: Path) -> None:
+    with pytest.raises(InputFileError, match="cannot be read"):
+        canao.compile(tmp_path)
+
+
+def test_an_unknown_type_of_model(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "unheard_of"}')
+    with pytest.raises(InputFileError, match="unheard_of"):
+        canao.compile(tmp_path)
+
+
+def test_truncated_weights(saved: Callable[..., Path]) -> None:
+    path = saved(transformers.BertModel)
+    weights = path / "model.safetensors"
+    data = weights.read_bytes()
+    for size in (0, 5, 200, len(data) - 1):
+        weights.write_bytes(data[:size])
+        with pytest.raises(InputFileError, match="cannot be read"):
+            canao.compile(path)
+
+
+def test_a_saved_model_is_loaded_otherwise(
+    saved: Callable[..., Path], options: dict[str, Any], tmp_path: Path
+) -> None:
+    canao.compile(saved(transformers.BertModel), **options).save(tmp_path / "model")
+    with pytest.raises(CanaoError, match=r"canao\.load"):
+        canao.compile(tmp_path / "model")
