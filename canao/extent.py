@@ -232,6 +232,11 @@ def bounds_of(value: int) -> tuple[int, int]:
     return value.bounds if isinstance(value, Extent) else (value, value)
 
 
+def least(value: int) -> int:
+    """The least value of an extent; a number is its own."""
+    return bounds_of(value)[0]
+
+
 def most(value: int) -> int:
     """The greatest value of an extent; a number is its own."""
     return bounds_of(value)[1]

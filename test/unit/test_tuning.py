@@ -53,7 +53,7 @@ def test_tuned_code_computes_the_same(tmp_path: Path) -> None:
 
 def test_an_unknown_mode(tmp_path: Path) -> None:
     with pytest.raises(canao.CanaoError, match="tune='most' is not an option"):
-        _compile("most", tmp_path)
+        _compile("most", tmp_path)  # pyright: ignore[reportArgumentType]
 
 
 # ---------------------------------------------------------------- command line

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, prod
 
 from xdsl.ir import Block, Operation, SSAValue
 
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Decomposable, Reorganising
-from canao.extent import volume
+from canao.extent import least, volume
 from canao.polyhedral.index import Index, Quotient, Variable, apply_map
 from canao.transforms.constants import constant_expressions
 
@@ -68,9 +68,9 @@ def stores_without_division(op: Operation) -> bool:
 class Grouping:
     """Groups the operations of a block that depend on its inputs, and those in `kept`.
 
-    `planned` are groups that laws have decided: nothing else joins them. With
-    `narrow_tasks`, what reduces rows does not join a product with a weight: a task that
-    makes whole rows of it reads all of the weight.
+    `planned` are groups that laws have decided: nothing else joins them. What reduces rows
+    joins a product with a weight from `least_rows` rows on: a task that makes whole rows of it
+    reads all of the weight, so that few rows make few tasks.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class Grouping:
         kept: Collection[Operation] = (),
         planned: Sequence[Collection[Operation]] = (),
         *,
-        narrow_tasks: bool = False,
+        least_rows: float = 0,
     ) -> None:
         self.block = block
-        self.narrow_tasks = narrow_tasks
+        self.least_rows = least_rows
         self.constant = constant_expressions(block)
         self.ops: list[Operation] = [
             op
@@ -145,8 +145,8 @@ class Grouping:
 
     def _is_open(self, group: Group, op: Operation) -> bool:
         """Whether the layer that a group becomes may go on with an operation."""
-        reduces = isinstance(op, ReduceOp) or (isinstance(op, Decomposable) and op.mixed_axes())
-        if reduces and self.narrow_tasks and any(map(self._reads_weight, group.ops)):
+        few = _rows_reduced(op) < self.least_rows
+        if few and any(map(self._reads_weight, group.ops)):
             return False
         return group not in self.closed
 
@@ -283,6 +283,18 @@ class Grouping:
             elif self.of[owner] is not group:
                 self._visit(self.of[owner], done)
         done[group] = None
+
+
+def _rows_reduced(op: Operation) -> float:
+    """The rows that an operation reduces, at least; without limit for one that reduces none."""
+    if isinstance(op, ReduceOp):
+        axes = op.axis_numbers()
+    elif isinstance(op, Decomposable):
+        axes = op.mixed_axes()
+    else:
+        axes = ()
+    kept = (e for axis, e in enumerate(shape_of(op.operands[0])) if axis not in axes)
+    return prod(least(extent) for extent in kept) if axes else inf
 
 
 def _keeps_rows(op: Operation) -> bool:

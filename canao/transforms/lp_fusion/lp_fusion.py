@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import prod
+from math import inf, prod
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -24,6 +24,9 @@ from canao.transforms.lp_fusion.grouping import Group, Grouping, is_move
 from canao.transforms.lp_fusion.laws.apply import apply_laws
 from canao.transforms.lp_fusion.laws.fast.product_time import ProductTimes
 
+_ROWS_A_THREAD = 64
+"""Two tasks of 32 rows: with fewer, to split a layer takes less time than its tasks wait."""
+
 
 @dataclass(frozen=True)
 class LPFusionPass(ModulePass):
@@ -33,8 +36,9 @@ class LPFusionPass(ModulePass):
     and makes a layer of each operation. `fast=true` also multiplies in seven
     products where that is faster with `threads` cores of a processor that has
     `features`, as Linux names them, or is `unit`.
-    `narrow_tasks=true` is for devices of many units, whose tasks are too small to
-    make whole rows of a product.
+    Few rows are not enough for the tasks of `threads` threads: then, and always with
+    `narrow_tasks=true`, which is for devices of many units, no layer keeps whole rows of a
+    product with a weight.
     """
 
     name = "lp-fusion"
@@ -70,9 +74,16 @@ class LPFusionPass(ModulePass):
             self.used.update(fast.used)
             self.products.extend(fast.products)
         kept = {*_copy_results(block), *fast.cuts}
-        grouping = Grouping(block, kept, fast.layers, narrow_tasks=self.narrow_tasks)
+        grouping = Grouping(block, kept, fast.layers, least_rows=self._least_rows())
         groups = grouping.fuse() if self.fuse else grouping.separate()
         _LayerBuilder(block, grouping).build(groups)
+
+
+    def _least_rows(self) -> float:
+        """The rows from which on layers keep whole rows of products with weights."""
+        if self.narrow_tasks:
+            return inf
+        return self.threads * _ROWS_A_THREAD if self.threads > 1 else 0
 
 
 def _copy_results(block: Block) -> set[Operation]:
