@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from canao.frontend.auto_shapes import AutoShapes
+    from canao.generation.generator import CompiledGenerator
     from canao.machine.target import Target
     from canao.measuring.measure import Latency
     from canao.nas.search import search
@@ -59,6 +60,7 @@ __all__ = [
     "CanaoModelForSequenceClassification",
     "CanaoModelForTokenClassification",
     "CandidateError",
+    "CompiledGenerator",
     "CompiledModel",
     "DeviceError",
     "ExecutionError",
@@ -93,6 +95,7 @@ _HOMES = {
     "compile": "canao.api",
     "load": "canao.api",
     "search": "canao.nas.search",
+    "CompiledGenerator": "canao.generation.generator",
     "CompiledModel": "canao.compiled_model",
     "ExecutionReport": "canao.report.execution_report",
     "Latency": "canao.measuring.measure",

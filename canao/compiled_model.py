@@ -33,6 +33,7 @@ from canao.report.utilization import DeviceUse, measure_use
 from canao.runtime.memory import aligned, aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
 from canao.runtime.rooms import RoomPool, Rooms, bind_sizes
+from canao.runtime.sized_call import SizedCall
 from canao.runtime.weights import prepare_weights
 from canao.saved import SavedModel, pack, save_model, unpacked
 from canao.tuning.choose_threads import ThreadChoice
@@ -85,6 +86,17 @@ class CompiledModel:
         with self._rooms.taken() as rooms:
             self._module.run(_addresses(rooms.place(inputs, sizes)), _addresses(rooms.results))
             return rooms.copied(sizes)
+
+    def sized_call(self) -> SizedCall:
+        """Inputs and results of a model whose dimensions vary, kept in place from run to run."""
+        if not self.program.symbols:
+            raise UnsupportedModelError(
+                "the dimensions of this model do not vary: call it, or compile it with "
+                "dynamic_shapes"
+            )
+        names = [symbol.name for symbol in self.program.symbols]
+        specs = self.program.inputs[:-1], self.program.outputs
+        return SizedCall(lambda i, o: self._module.run(i, o), *specs, names)
 
     @cached_property
     def _shapes(self) -> list[tuple[int, ...]]:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _BACKBONE = "AutoModel"
 _ALWAYS = ("input_ids", "attention_mask")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _SAVED = "canao.json"
+_GGUF = ".gguf"
 
 
 def pretrained_with_inputs(model: object) -> tuple[Any, dict[str, Any]] | None:
@@ -43,25 +45,41 @@ def pretrained_with_inputs(model: object) -> tuple[Any, dict[str, Any]] | None:
 def _is_name(given: str | Path) -> bool:
     """Whether a path or text names a model of transformers, and is no MLIR."""
     text = str(given)
-    if "\n" in text or text.endswith(".mlir") or Path(text).is_file():
+    if "\n" in text or text.endswith(".mlir"):
         return False
+    if Path(text).is_file():
+        return text.endswith(_GGUF)
     if (Path(text) / _SAVED).is_file():
         raise InputFileError(f"{text} holds a compiled model; read it with canao.load")
     return Path(text).is_dir() or (isinstance(given, str) and bool(_HUB_NAME.fullmatch(text)))
 
 
 def load_pretrained(name: str | Path, *, auto_class: str | None = None, **options: Any) -> Any:
-    """The model in a folder, or of a name on the hub, in evaluation mode.
+    """The model in a folder, of a name on the hub, or in a GGUF file, in evaluation mode.
 
     It has the head that it was saved with, where transformers has a class for that; `auto_class`
-    names another. `options` go to `from_pretrained`. `InputFileError` where it cannot be read.
+    names another. Weights are float32, in which compiled code computes, unless `options`, which
+    go to `from_pretrained`, say otherwise. `InputFileError` where it cannot be read.
     """
+    import torch
+
     config = load_config(name)
     chosen = getattr(_transformers(), auto_class or _auto_class(config))
+    folder, file = _place(name)
+    # No other formats: they may run code of theirs when they are read.
+    given = {"dtype": torch.float32, **(file or {"use_safetensors": True}), **options}
     with _readable(name):
-        # Safetensors only: other formats may run code of theirs when they are read.
-        model = chosen.from_pretrained(name, config=config, use_safetensors=True, **options)
-    return model.eval()
+        return chosen.from_pretrained(folder, config=config, **given).eval()
+
+
+def _place(name: str | Path) -> tuple[str | Path, dict[str, str]]:
+    """What `from_pretrained` takes for a name: the name, or the folder and name of a GGUF file."""
+    path = Path(name)
+    if path.suffix != _GGUF:
+        return name, {}
+    if find_spec("gguf") is None:
+        raise MissingExtraError("reading GGUF files", "gguf")
+    return path.parent, {"gguf_file": path.name}
 
 
 def load_config(name: str | Path) -> Any:
@@ -71,7 +89,8 @@ def load_config(name: str | Path) -> Any:
 
     register()
     with _readable(name):
-        return transformers.AutoConfig.from_pretrained(name)
+        folder, file = _place(name)
+        return transformers.AutoConfig.from_pretrained(folder, **file)
 
 
 def quiet_transformers() -> None:
@@ -105,20 +124,22 @@ def example_inputs(
         "token_type_ids": lambda: torch.zeros(shape, dtype=torch.int64),
     }
     taken = inspect.signature(model.forward).parameters
-    names = (_tokenizer_inputs(name) if name is not None else None) or (
-        "input_ids",
-        "attention_mask",
-    )
+    names = _tokenizer_inputs(name) or _ALWAYS
     return {key: make() for key, make in made.items() if key in names and key in taken}
 
 
-def _tokenizer_inputs(name: str | Path) -> tuple[str, ...] | None:
-    """What the tokenizer of a name gives; None where there is none."""
+def load_tokenizer(name: str | Path) -> Any | None:
+    """The tokenizer of a name; None where there is none."""
+    folder, file = _place(name)
     try:
-        tokenizer = _transformers().AutoTokenizer.from_pretrained(name)
+        return _transformers().AutoTokenizer.from_pretrained(folder, **file)
     except (OSError, ValueError, KeyError, ImportError):
         return None
-    return tuple(tokenizer.model_input_names)
+
+
+def _tokenizer_inputs(name: str | Path | None) -> tuple[str, ...] | None:
+    tokenizer = None if name is None else load_tokenizer(name)
+    return None if tokenizer is None else tuple(tokenizer.model_input_names)
 
 
 def _transformers() -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from xdsl.dialects import arith, func, memref
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, UnitAttr, i64
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
-from canao.dialects.canao import LayerOp, WeightOp, YieldOp
+from canao.dialects.canao import GatherOp, LayerOp, WeightOp, YieldOp
 from canao.dialects.canao.types import element_of, shape_of
 from canao.dialects.group_memory import allocate_own
 from canao.extent import Symbol, is_symbolic
@@ -75,10 +74,19 @@ class KernelEmitter:
         self.stage_buffers: list[StageBuffers] = []
         inputs = zip(self.body.args, layer.inputs, strict=True)
         self.constant = {a for a, value in inputs if isinstance(value.owner, WeightOp)}
-        self.sized = any(map(is_symbolic, chain.from_iterable(s.lengths for s in self.stages)))
+        self.extents = tuple(dict.fromkeys(self._extents()))
+        """What loops and checks of indices ask for."""
+        self.sized = any(map(is_symbolic, self.extents))
         """Whether the kernel is given the sizes, behind its buffers."""
         self.roles = self._roles()
         """What the buffers are called: inputs, then outputs."""
+
+    def _extents(self) -> Iterator[int]:
+        for stage in self.stages:
+            yield from stage.lengths
+        for op in self.body.ops:
+            if isinstance(op, GatherOp):
+                yield from shape_of(op.table)[: len(op.indices)]
 
     def emit(self, name: str) -> func.FuncOp:
         """The kernel: arguments are the layer's inputs, its outputs, and sizes if it needs them."""
@@ -101,7 +109,7 @@ class KernelEmitter:
             for v, memory, layout in zip(values, block.args, layouts, strict=False)
         }
         self.sizes = Sizes(block, block.args[-1] if self.sized else None, self.symbols)
-        for extent in {e: None for stage in self.stages for e in stage.lengths}:
+        for extent in self.extents:
             self.sizes.count(extent)
         segments = [self._tasks(block, b) for b in range(len(self.schedule.band))]
         trips = [s.count if isinstance(s, TaskRun) else sum(n.count for n in s) for s in segments]

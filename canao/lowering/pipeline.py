@@ -19,7 +19,7 @@ from canao.dialects.canao import ConstantOp, LayerOp, WeightOp
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
-from canao.extent import is_symbolic
+from canao.extent import most
 from canao.lowering.approximate_math import ApproximateMathPass
 from canao.lowering.choose.layer_task import Chooser, PrepareTasks, choose_by_model, prepare_nothing
 from canao.lowering.lower_canao_to_affine import LowerCanaoToAffinePass, ModuleLowering
@@ -249,4 +249,4 @@ def _elements_used(value: SSAValue) -> int:
         if not isinstance(op, CanaoOp) or op.access_pattern() is not AccessPattern.GATHER:
             return size
         looked_up += prod(shape_of(op.results[0]))
-    return looked_up if is_symbolic(looked_up) else min(size, looked_up)
+    return min(size, looked_up, key=most)

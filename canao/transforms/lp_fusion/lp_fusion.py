@@ -78,7 +78,6 @@ class LPFusionPass(ModulePass):
         groups = grouping.fuse() if self.fuse else grouping.separate()
         _LayerBuilder(block, grouping).build(groups)
 
-
     def _least_rows(self) -> float:
         """The rows from which on layers keep whole rows of products with weights."""
         if self.narrow_tasks:

@@ -1,0 +1,137 @@
+"""Attention over what a stream has seen before, and over the tokens that are new.
+
+Keys and values of earlier tokens are inputs of the compiled step, those of new ones are results:
+nothing that is there already is copied or computed again. With `s` and `t` the scores of old and
+of new keys, and `m` the largest of both in a row,
+
+    softmax([s, t]) [V, W] = (exp(s - m) V + exp(t - m) W) / (sum exp(s - m) + sum exp(t - m))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+NAME = "canao_cached"
+"""As what models of transformers find the attention, in `attn_implementation`."""
+
+_active: ContextVar[Earlier | None] = ContextVar("earlier", default=None)
+
+
+class Earlier:
+    """Keys and values of earlier tokens, one of each a layer, in place of a `Cache`.
+
+    They have shape (batch, heads, tokens, width); `mask` is added to the scores of each token.
+    """
+
+    def __init__(self, keys: Sequence[Tensor], values: Sequence[Tensor], mask: Tensor) -> None:
+        self.keys, self.values, self.mask = keys, values, mask
+        self.new: dict[int, tuple[Tensor, Tensor]] = {}
+        """The keys and values of new tokens, by layer."""
+
+    def update(
+        self, key: Tensor, value: Tensor, layer: int, *more: object
+    ) -> tuple[Tensor, Tensor]:
+        """Note the keys and values of a layer, as a `Cache` does."""
+        self.new[layer] = (key, value)
+        return key, value
+
+    @contextmanager
+    def used(self) -> Generator[None]:
+        """Attention that is computed meanwhile is over these tokens, too."""
+        token = _active.set(self)
+        try:
+            yield
+        finally:
+            _active.reset(token)
+
+
+def cached_attention(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """The attention of a decoder's layer; the context of shape (batch, tokens, heads, width)."""
+    earlier = _active.get()
+    assert earlier is not None
+    groups = query.shape[1] // key.shape[1]
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scaled = query * scale
+    layer = module.layer_idx
+    old_keys, old_values = (
+        _for_each_head(table[layer], groups) for table in (earlier.keys, earlier.values)
+    )
+    new_keys, new_values = _for_each_head(key, groups), _for_each_head(value, groups)
+    old = scaled @ old_keys.transpose(-1, -2) + earlier.mask
+    new = scaled @ new_keys.transpose(-1, -2) + _causal_mask(query)
+    largest = torch.maximum(old.amax(-1, keepdim=True), new.amax(-1, keepdim=True))
+    old, new = torch.exp(old - largest), torch.exp(new - largest)
+    total = old.sum(-1, keepdim=True) + new.sum(-1, keepdim=True)
+    context = (old @ old_values + new @ new_values) / total
+    return context.transpose(1, 2), None
+
+
+def _for_each_head(table: Tensor, groups: int) -> Tensor:
+    """Keys or values that several heads of queries share, once for each of them."""
+    if groups == 1:
+        return table
+    batch, heads, tokens, width = table.shape
+    shared = table[:, :, None].expand(batch, heads, groups, tokens, width)
+    return shared.reshape(batch, heads * groups, tokens, width)
+
+
+def _causal_mask(query: Tensor) -> Tensor:
+    """What keeps a token from those after it."""
+    number = torch.arange(query.shape[2], device=query.device)
+    later = number[None, :] > number[:, None]
+    return torch.where(later, torch.finfo(query.dtype).min, 0.0)
+
+
+ALL_ATTENTION_FUNCTIONS.register(NAME, cached_attention)
+
+
+class CachedDecoder(nn.Module):
+    """A causal model of transformers whose keys and values go in and come out."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+        self.config = model.config
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        last: Tensor,
+        mask: Tensor,
+        keys: list[Tensor],
+        values: list[Tensor],
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """The logits of the token number `last`, and the keys and values of all new tokens.
+
+        `input_ids` and `position_ids` have shape (1, new), `mask` (old,), each of `keys` and
+        `values` (1, heads, old, width); `last` has shape (1,).
+        """
+        earlier = Earlier(keys, values, mask)
+        with earlier.used():
+            found = self.model(
+                input_ids,
+                position_ids=position_ids,
+                past_key_values=earlier,
+                use_cache=False,
+                logits_to_keep=last,
+                return_dict=True,
+            )
+        layers = range(len(keys))
+        new = [earlier.new[layer] for layer in layers]
+        return found.logits[0, 0], [key for key, _ in new], [value for _, value in new]

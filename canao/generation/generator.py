@@ -1,0 +1,169 @@
+"""`CompiledGenerator`: text from a prompt, all at once or piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import torch
+
+from canao.api import compile
+from canao.compiled_model import CompiledModel
+from canao.compiling.options import Fusion, Tune
+from canao.errors import CanaoError, InputFileError
+from canao.generation.decoder import Decoder
+from canao.generation.pick import Sampling
+from canao.generation.text_pieces import TextPieces
+from canao.huggingface.pretrained import load_pretrained, load_tokenizer
+from canao.machine.target import Target
+from canao.measuring.stopwatch import Progress
+
+Tokens = Sequence[int] | torch.Tensor
+
+
+class CompiledGenerator:
+    """A compiled causal model of transformers with its tokenizer.
+
+    `model` is one, or the name of a folder or of the hub. Any number of streams may run at once;
+    they share the weights and take turns, token by token.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any = None,
+        *,
+        max_length: int | None = None,
+        target: str | Target = "c",
+        threads: int | None = None,
+        fusion: Fusion = True,
+        tune: Tune = "default",
+        progress: Progress | None = None,
+    ) -> None:
+        if isinstance(model, str | Path):
+            tokenizer = tokenizer or load_tokenizer(model)
+            model = load_pretrained(model, auto_class="AutoModelForCausalLM")
+
+        def compile_decoder(
+            step: torch.nn.Module, inputs: dict[str, Any], shapes: dict[str, Any]
+        ) -> CompiledModel:
+            return compile(
+                step,
+                inputs,
+                target=target,
+                threads=threads,
+                fusion=fusion,
+                tune=tune,
+                dynamic_shapes=shapes,
+                progress=progress,
+            )
+
+        self.tokenizer = tokenizer
+        self.config = model.config
+        self.decoder = Decoder.of(model, compile_decoder, max_length)
+        self._ends = _end_tokens(model)
+
+    @property
+    def model(self) -> CompiledModel:
+        """The compiled step, for its report and its source."""
+        return self.decoder.model
+
+    @overload
+    def generate(self, prompt: str, **options: Any) -> str: ...
+    @overload
+    def generate(self, prompt: Tokens, **options: Any) -> list[int]: ...
+    def generate(self, prompt: str | Tokens, **options: Any) -> str | list[int]:
+        """What follows a prompt, without the prompt itself: text for text, tokens for tokens.
+
+        The options are those of `stream`.
+        """
+        if isinstance(prompt, str):
+            return "".join(self.stream(prompt, **options))
+        return list(self.stream(prompt, **options))
+
+    @overload
+    def stream(self, prompt: str, **options: Any) -> Generator[str]: ...
+    @overload
+    def stream(self, prompt: Tokens, **options: Any) -> Generator[int]: ...
+    def stream(
+        self,
+        prompt: str | Tokens,
+        *,
+        max_new_tokens: int = 64,
+        do_sample: bool = False,
+        temperature: float = 1.0,
+        top_k: int = 50,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        stop: str | Iterable[str] = (),
+        seed: int | None = None,
+    ) -> Generator[str] | Generator[int]:
+        """The same piece by piece, as it comes.
+
+        It ends after `max_new_tokens`, at the model's end of text, at the model's limit of tokens,
+        or before one of the texts `stop`. Names and meaning of the others are those of
+        transformers; `seed` makes what is drawn the same each time.
+        """
+        sampling = Sampling(do_sample, temperature, top_k, top_p, repetition_penalty, seed)
+        if max_new_tokens < 0:
+            raise CanaoError(f"max_new_tokens={max_new_tokens} is out of range; give 0 or more")
+        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        if not isinstance(prompt, str):
+            if stops:
+                raise CanaoError("stop is for prompts of text; leave it out, or give a text")
+            return self._tokens(_ids(prompt), max_new_tokens, sampling)
+        ids = self._encoded(prompt)
+        return self._pieces(self._tokens(ids, max_new_tokens, sampling), stops)
+
+    def _tokens(self, ids: list[int], most: int, sampling: Sampling) -> Generator[int]:
+        stream, pick = self.decoder.stream(), sampling.picker()
+        fresh, seen = ids, list(ids)
+        for _ in range(most):
+            token = pick(seen, stream.feed(fresh))
+            if token in self._ends:
+                return
+            yield token
+            if len(seen) == self.decoder.longest:
+                return
+            fresh = [token]
+            seen.append(token)
+
+    def _pieces(self, tokens: Generator[int], stops: Sequence[str]) -> Generator[str]:
+        text = TextPieces(self.tokenizer, stops)
+        for token in tokens:
+            piece = text.add(token)
+            if piece:
+                yield piece
+            if text.stopped:
+                return
+        if rest := text.rest():
+            yield rest
+
+    def _encoded(self, prompt: str) -> list[int]:
+        if self.tokenizer is None:
+            raise CanaoError(
+                "there is no tokenizer for a prompt of text; give one to CompiledGenerator, or "
+                "give tokens"
+            )
+        return _ids(self.tokenizer(prompt)["input_ids"])
+
+
+def _ids(prompt: Tokens) -> list[int]:
+    ids = torch.as_tensor(prompt)
+    if ids.ndim == 2 and ids.shape[0] == 1:
+        ids = ids[0]
+    if ids.ndim != 1 or not ids.numel() or ids.is_floating_point():
+        raise InputFileError(
+            f"a prompt is one token or more, as a list; got a tensor of shape {tuple(ids.shape)}"
+        )
+    return [int(token) for token in ids]
+
+
+def _end_tokens(model: Any) -> frozenset[int]:
+    """The tokens that end a text."""
+    settings = getattr(model, "generation_config", None)
+    ends = getattr(settings, "eos_token_id", None)
+    if ends is None:
+        ends = getattr(model.config, "eos_token_id", None)
+    return frozenset(ends if isinstance(ends, list) else () if ends is None else (ends,))
