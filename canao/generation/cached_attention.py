@@ -27,7 +27,8 @@ _active: ContextVar[Earlier | None] = ContextVar("earlier", default=None)
 class Earlier:
     """Keys and values of earlier tokens, one of each a layer, in place of a `Cache`.
 
-    They have shape (batch, heads, tokens, width); `mask` is added to the scores of each token.
+    Keys have shape (batch, heads, width, tokens), so that scores of neighbouring tokens read
+    neighbours; values (batch, heads, tokens, width). `mask` is added to the scores of each token.
     """
 
     def __init__(self, keys: Sequence[Tensor], values: Sequence[Tensor], mask: Tensor) -> None:
@@ -68,11 +69,11 @@ def cached_attention(
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scaled = query * scale
     layer = module.layer_idx
-    old_keys, old_values = (
-        _for_each_head(table[layer], groups) for table in (earlier.keys, earlier.values)
-    )
-    new_keys, new_values = _for_each_head(key, groups), _for_each_head(value, groups)
-    old = scaled @ old_keys.transpose(-1, -2) + earlier.mask
+    old_keys = _for_each_head(earlier.keys[layer], groups)
+    new_keys = _for_each_head(key, groups)
+    old_values = _for_each_head(earlier.values[layer], groups)
+    new_values = _for_each_head(value, groups)
+    old = scaled @ old_keys + earlier.mask
     new = scaled @ new_keys.transpose(-1, -2) + _causal_mask(query)
     largest = torch.maximum(old.amax(-1, keepdim=True), new.amax(-1, keepdim=True))
     old, new = torch.exp(old - largest), torch.exp(new - largest)
@@ -85,9 +86,9 @@ def _for_each_head(table: Tensor, groups: int) -> Tensor:
     """Keys or values that several heads of queries share, once for each of them."""
     if groups == 1:
         return table
-    batch, heads, tokens, width = table.shape
-    shared = table[:, :, None].expand(batch, heads, groups, tokens, width)
-    return shared.reshape(batch, heads * groups, tokens, width)
+    batch, heads, rows, columns = table.shape
+    shared = table[:, :, None].expand(batch, heads, groups, rows, columns)
+    return shared.reshape(batch, heads * groups, rows, columns)
 
 
 def _causal_mask(query: Tensor) -> Tensor:
@@ -119,8 +120,9 @@ class CachedDecoder(nn.Module):
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """The logits of the token number `last`, and the keys and values of all new tokens.
 
-        `input_ids` and `position_ids` have shape (1, new), `mask` (old,), each of `keys` and
-        `values` (1, heads, old, width); `last` has shape (1,).
+        `input_ids` and `position_ids` have shape (1, new), `last` (1,), `mask` (old,), each of
+        `keys` (1, heads, width, old) and of `values` (1, heads, old, width); results (1, heads,
+        new, width).
         """
         earlier = Earlier(keys, values, mask)
         with earlier.used():

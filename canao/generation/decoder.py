@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.export import Dim
 
@@ -16,6 +17,8 @@ from canao.errors import UnsupportedModelError
 from canao.generation.cached_attention import NAME, CachedDecoder
 from canao.runtime.module import Array
 from canao.runtime.sized_call import SizedCall
+
+Logits = npt.NDArray[np.float32]
 
 CHUNK = 256
 """New tokens of a run at most: longer prompts take several."""
@@ -50,14 +53,13 @@ class Decoder:
         chunk = Dim("sequence", min=1, max=min(CHUNK, limit))
         # The first of the earlier tokens is none: it stands where nothing was seen yet.
         past = Dim("past", min=1, max=limit + 1)
-        tables = [{2: past}] * config.num_hidden_layers
         shapes = {
             "input_ids": {1: chunk},
             "position_ids": {1: chunk},
             "last": None,
             "mask": {0: past},
-            "keys": tables,
-            "values": tables,
+            "keys": [{3: past}] * config.num_hidden_layers,
+            "values": [{2: past}] * config.num_hidden_layers,
         }
         compiled = compile_decoder(step, inputs, shapes)
         return Decoder(compiled, config.num_hidden_layers, limit)
@@ -78,11 +80,10 @@ class Stream:
         self._decoder = decoder
         self._call: SizedCall = decoder.model.sized_call()
         self._indices = [result.index for result in decoder.model.convention.results]
-        self._tables = [
-            self._call.inputs[f"{name}.{layer}"]
-            for name in ("keys", "values")
-            for layer in range(decoder.layers)
-        ]
+        # Seen alike: (batch, heads, tokens, width).
+        inputs, layers = self._call.inputs, range(decoder.layers)
+        self._tables = [inputs[f"keys.{layer}"].swapaxes(2, 3) for layer in layers]
+        self._tables += [inputs[f"values.{layer}"] for layer in layers]
         for table in self._tables:
             table[:, :, 0] = 0
         mask = self._call.inputs["mask"]
@@ -91,7 +92,7 @@ class Stream:
         self.seen = 0
         """Tokens that were fed."""
 
-    def feed(self, tokens: Array | list[int]) -> Array:
+    def feed(self, tokens: Array | list[int]) -> Logits:
         """The logits, of shape (vocabulary,), after some more tokens; at least one."""
         ids = np.asarray(tokens, np.int64)
         if ids.ndim != 1 or not ids.size:
@@ -104,7 +105,7 @@ class Stream:
         most = min(CHUNK, self._decoder.longest)
         for start in range(0, len(ids), most):
             self._run(ids[start : start + most])
-        return self._call.results[self._indices[0]].copy()
+        return np.array(self._call.results[self._indices[0]], np.float32)
 
     def _run(self, ids: Array) -> None:
         new, past = len(ids), self.seen + 1
@@ -147,12 +148,12 @@ def _example(config: Any, tokens: int) -> dict[str, Any]:
     """New tokens and earlier ones, as many of each as tracing does not take for a constant."""
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    table = [torch.zeros(1, heads, tokens + 1, width)] * config.num_hidden_layers
+    layers, old = config.num_hidden_layers, tokens + 1
     return {
         "input_ids": torch.zeros(1, tokens, dtype=torch.int64),
         "position_ids": torch.arange(tokens)[None],
         "last": torch.zeros(1, dtype=torch.int64),
-        "mask": torch.zeros(tokens + 1),
-        "keys": list(table),
-        "values": list(table),
+        "mask": torch.zeros(old),
+        "keys": [torch.zeros(1, heads, width, old)] * layers,
+        "values": [torch.zeros(1, heads, old, width)] * layers,
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 import torch
 
@@ -14,6 +14,7 @@ from canao.compiling.options import Fusion, Tune
 from canao.errors import CanaoError, InputFileError
 from canao.generation.decoder import Decoder
 from canao.generation.pick import Sampling
+from canao.generation.stream_options import StreamOptions, read_options
 from canao.generation.text_pieces import TextPieces
 from canao.huggingface.pretrained import load_pretrained, load_tokenizer
 from canao.machine.target import Target
@@ -25,8 +26,9 @@ Tokens = Sequence[int] | torch.Tensor
 class CompiledGenerator:
     """A compiled causal model of transformers with its tokenizer.
 
-    `model` is one, or the name of a folder or of the hub. Any number of streams may run at once;
-    they share the weights and take turns, token by token.
+    `model` is one, or the name of a folder, of the hub or of a GGUF file. A stream holds at most
+    `max_length` tokens; the other options are those of `canao.compile`. Any number of streams may
+    run at once; they share the weights and take turns, token by token.
     """
 
     def __init__(
@@ -70,51 +72,30 @@ class CompiledGenerator:
         return self.decoder.model
 
     @overload
-    def generate(self, prompt: str, **options: Any) -> str: ...
+    def generate(self, prompt: str, **options: Unpack[StreamOptions]) -> str: ...
     @overload
-    def generate(self, prompt: Tokens, **options: Any) -> list[int]: ...
-    def generate(self, prompt: str | Tokens, **options: Any) -> str | list[int]:
-        """What follows a prompt, without the prompt itself: text for text, tokens for tokens.
-
-        The options are those of `stream`.
-        """
+    def generate(self, prompt: Tokens, **options: Unpack[StreamOptions]) -> list[int]: ...
+    def generate(self, prompt: str | Tokens, **options: Unpack[StreamOptions]) -> str | list[int]:
+        """What follows a prompt, without the prompt itself: text for text, tokens for tokens."""
         if isinstance(prompt, str):
             return "".join(self.stream(prompt, **options))
         return list(self.stream(prompt, **options))
 
     @overload
-    def stream(self, prompt: str, **options: Any) -> Generator[str]: ...
+    def stream(self, prompt: str, **options: Unpack[StreamOptions]) -> Generator[str]: ...
     @overload
-    def stream(self, prompt: Tokens, **options: Any) -> Generator[int]: ...
+    def stream(self, prompt: Tokens, **options: Unpack[StreamOptions]) -> Generator[int]: ...
     def stream(
-        self,
-        prompt: str | Tokens,
-        *,
-        max_new_tokens: int = 64,
-        do_sample: bool = False,
-        temperature: float = 1.0,
-        top_k: int = 50,
-        top_p: float = 1.0,
-        repetition_penalty: float = 1.0,
-        stop: str | Iterable[str] = (),
-        seed: int | None = None,
+        self, prompt: str | Tokens, **options: Unpack[StreamOptions]
     ) -> Generator[str] | Generator[int]:
-        """The same piece by piece, as it comes.
-
-        It ends after `max_new_tokens`, at the model's end of text, at the model's limit of tokens,
-        or before one of the texts `stop`. Names and meaning of the others are those of
-        transformers; `seed` makes what is drawn the same each time.
-        """
-        sampling = Sampling(do_sample, temperature, top_k, top_p, repetition_penalty, seed)
-        if max_new_tokens < 0:
-            raise CanaoError(f"max_new_tokens={max_new_tokens} is out of range; give 0 or more")
-        stops = (stop,) if isinstance(stop, str) else tuple(stop)
+        """The same piece by piece, as it comes."""
+        most, stops, sampling = read_options(options)
         if not isinstance(prompt, str):
             if stops:
                 raise CanaoError("stop is for prompts of text; leave it out, or give a text")
-            return self._tokens(_ids(prompt), max_new_tokens, sampling)
-        ids = self._encoded(prompt)
-        return self._pieces(self._tokens(ids, max_new_tokens, sampling), stops)
+            return self._tokens(_ids(prompt), most, sampling)
+        tokens = self._tokens(self._encoded(prompt), most, sampling)
+        return self._pieces(tokens, stops)
 
     def _tokens(self, ids: list[int], most: int, sampling: Sampling) -> Generator[int]:
         stream, pick = self.decoder.stream(), sampling.picker()

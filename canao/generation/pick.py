@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from canao.errors import CanaoError
-from canao.runtime.module import Array
+from canao.generation.decoder import Logits
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Sampling:
                     "repetition_penalty are above 0, top_p in 0 to 1, top_k 0 or more"
                 )
 
-    def picker(self) -> Callable[[list[int], Array], int]:
+    def picker(self) -> Callable[[list[int], Logits], int]:
         """Picks a token after those seen so far by its logits."""
         processors = self._processors()
         generator = torch.Generator()
@@ -53,8 +53,9 @@ class Sampling:
         else:
             generator.manual_seed(self.seed)
 
-        def pick(seen: list[int], logits: Array) -> int:
-            scores: Any = processors(torch.tensor([seen]), torch.from_numpy(logits)[None])
+        def pick(seen: list[int], logits: Logits) -> int:
+            ids: Any = torch.tensor([seen])
+            scores: Any = processors(ids, torch.from_numpy(logits)[None])
             if not self.do_sample:
                 return int(scores.argmax())
             chances = torch.softmax(scores, dim=-1)

@@ -70,7 +70,8 @@ class Grouping:
 
     `planned` are groups that laws have decided: nothing else joins them. What reduces rows
     joins a product with a weight from `least_rows` rows on: a task that makes whole rows of it
-    reads all of the weight, so that few rows make few tasks.
+    reads all of the weight, so that few rows make few tasks. What makes its left operand joins
+    from `least_made` rows on, for tasks that share rows would each make them.
     """
 
     def __init__(
@@ -80,9 +81,10 @@ class Grouping:
         planned: Sequence[Collection[Operation]] = (),
         *,
         least_rows: float = 0,
+        least_made: float = 0,
     ) -> None:
         self.block = block
-        self.least_rows = least_rows
+        self.least_rows, self.least_made = least_rows, least_made
         self.constant = constant_expressions(block)
         self.ops: list[Operation] = [
             op
@@ -236,12 +238,19 @@ class Grouping:
             if is_move(owner):
                 self._settle_below(owner, group)
             elif all(use.operation in group.ops for use in value.uses):
-                if not self._would_cycle(owner, group):
+                if not self._would_cycle(owner, group) and not self._is_made_before(op, value):
                     self._add(owner, group)
                 else:
                     self._add(owner, self._new_group())
             else:
                 self._add(owner, self._new_group())
+
+    def _is_made_before(self, op: Operation, value: SSAValue) -> bool:
+        """Whether a layer of its own makes the left operand of a product with a weight."""
+        if value is not op.operands[0] or not self._reads_weight(op):
+            return False
+        rows = prod(least(extent) for extent in shape_of(op.results[0])[:-1])
+        return rows < self.least_made
 
     def _settle_below(self, move: Operation, group: Group) -> None:
         """Settles what a floating move reads; the move itself is copied into the layer later."""

@@ -74,15 +74,11 @@ class LPFusionPass(ModulePass):
             self.used.update(fast.used)
             self.products.extend(fast.products)
         kept = {*_copy_results(block), *fast.cuts}
-        grouping = Grouping(block, kept, fast.layers, least_rows=self._least_rows())
+        shared = self.threads * _ROWS_A_THREAD if self.threads > 1 else 0
+        rows = {"least_rows": inf if self.narrow_tasks else shared, "least_made": shared}
+        grouping = Grouping(block, kept, fast.layers, **rows)
         groups = grouping.fuse() if self.fuse else grouping.separate()
         _LayerBuilder(block, grouping).build(groups)
-
-    def _least_rows(self) -> float:
-        """The rows from which on layers keep whole rows of products with weights."""
-        if self.narrow_tasks:
-            return inf
-        return self.threads * _ROWS_A_THREAD if self.threads > 1 else 0
 
 
 def _copy_results(block: Block) -> set[Operation]:

@@ -164,6 +164,7 @@ def test_a_stream_that_is_left() -> None:
         ([1], {"top_p": 0.0}, "top_p"),
         ([1], {"top_k": -1}, "top_k"),
         ([1], {"max_new_tokens": -1}, "max_new_tokens"),
+        ([1], {"num_beams": 2}, "'num_beams' is no option"),
         ([1], {"stop": "x"}, "stop is for prompts of text"),
         ("text", {}, "no tokenizer"),
     ],
