@@ -135,6 +135,64 @@ class Long(Pool):
         self.config: Any = SimpleNamespace(max_position_embeddings=4096)
 
 
+class Pick(nn.Module):
+    """A row of what varies."""
+
+    def forward(self, x: torch.Tensor, number: torch.Tensor) -> torch.Tensor:
+        """The row of that number, doubled."""
+        return x.index_select(0, number) * 2
+
+
+class Scaled(nn.Module):
+    """Sums over two dimensions that vary."""
+
+    def forward(self, x: torch.Tensor, factor: int, y: torch.Tensor) -> torch.Tensor:
+        """Both sums; the first one a number of times."""
+        return x.sum(dim=1) * factor + y.sum(dim=1)
+
+
+@pytest.mark.parametrize("target", ["c", "opencl"])
+def test_one_row_is_looked_up_in_what_varies(target: str) -> None:
+    pick, example = Pick().eval(), (torch.randn(5, 6), torch.tensor([0]))
+    shapes = ({0: Dim("rows", min=1, max=40)}, None)
+    compiled = canao.compile(pick, example, target=target, tune="off", dynamic_shapes=shapes)
+    for rows in (1, 7, 40):
+        x = torch.randn(rows, 6)
+        for number in (0, rows - 1):
+            index = torch.tensor([number])
+            torch.testing.assert_close(compiled(x, index), pick(x, index))
+        with pytest.raises(canao.FailedCheckError, match="out of range"):
+            compiled(x, torch.tensor([rows]))
+
+
+def test_constants_among_the_arguments_name_no_dimension() -> None:
+    scaled, example = Scaled().eval(), {"x": torch.randn(2, 5), "factor": 3, "y": torch.randn(2, 4)}
+    left, right = Dim("left", min=1, max=9), Dim("right", min=1, max=9)
+    shapes = {"x": {1: left}, "factor": None, "y": {1: right}}
+    compiled = canao.compile(scaled, example, tune="off", threads=1, dynamic_shapes=shapes)
+    assert [str(leaf.shape[1]) for leaf in compiled.convention.inputs] == ["left", "right"]
+
+
+def test_calls_in_place(pooled: canao.CompiledModel) -> None:
+    call = pooled.sized_call()
+    for batch, rows in ((1, 1), (3, 17), (4, 40), (2, 5)):
+        x, mask = _example(batch, rows)
+        call.inputs["x"][:batch, :rows] = x.numpy()
+        call.inputs["mask"][:batch, :rows] = mask.numpy()
+        sizes = {"batch": batch, "rows": rows}
+        call.run(sizes)
+        shapes = call.shapes(sizes)
+        found = [r[tuple(map(slice, s))] for r, s in zip(call.results, shapes, strict=True)]
+        for one, other in zip(found, pooled(x, mask), strict=True):
+            assert (one == other.numpy()).all()
+
+
+def test_fixed_models_are_not_called_in_place() -> None:
+    compiled = canao.compile(torch.nn.Linear(2, 2).eval(), (torch.ones(1, 2),), tune="off")
+    with pytest.raises(UnsupportedModelError, match="do not vary"):
+        compiled.sized_call()
+
+
 def test_long_sequences_come_in_small_batches() -> None:
     model = Long()
     found = asked_shapes(model, _example(1, 5), {}, "auto")
