@@ -18,8 +18,24 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
+from canao.errors import UnsupportedModelError
+
 NAME = "canao_cached"
 """As what models of transformers find the attention, in `attn_implementation`."""
+
+_WITHOUT_MEANING = frozenset(
+    {
+        "cache_position",
+        "dropout",
+        "is_causal",
+        "output_attentions",
+        "output_hidden_states",
+        "position_embeddings",
+        "position_ids",
+        "use_cache",
+    }
+)
+"""What models hand to attention that changes nothing of it in inference."""
 
 _active: ContextVar[Earlier | None] = ContextVar("earlier", default=None)
 
@@ -35,6 +51,8 @@ class Earlier:
         self.keys, self.values, self.mask = keys, values, mask
         self.new: dict[int, tuple[Tensor, Tensor]] = {}
         """The keys and values of new tokens, by layer."""
+        self.attended = set[int]()
+        """The layers whose attention was over earlier tokens, too."""
 
     def update(
         self, key: Tensor, value: Tensor, layer: int, *more: object
@@ -42,6 +60,14 @@ class Earlier:
         """Note the keys and values of a layer, as a `Cache` does."""
         self.new[layer] = (key, value)
         return key, value
+
+    def get_seq_length(self, *_: object) -> int:
+        """`UnsupportedModelError`: how many tokens there are is known when a step runs."""
+        raise UnsupportedModelError(
+            "the model asks how many tokens its cache holds instead of taking position_ids, which "
+            "is not compiled for text generation; give a model with plain attention, as Llama's "
+            "or GPT-2's"
+        )
 
     @contextmanager
     def used(self) -> Generator[None]:
@@ -60,15 +86,26 @@ def cached_attention(
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
-    **_: Any,
+    **more: Any,
 ) -> tuple[Tensor, None]:
-    """The attention of a decoder's layer; the context of shape (batch, tokens, heads, width)."""
+    """The attention of a decoder's layer; the context of shape (batch, tokens, heads, width).
+
+    `UnsupportedModelError` where a model asks for attention of another kind.
+    """
     earlier = _active.get()
     assert earlier is not None
+    asked = {name for name, value in more.items() if value is not None} - _WITHOUT_MEANING
+    asked |= {"attention_mask"} if attention_mask is not None else set()
+    if asked:
+        raise UnsupportedModelError(
+            f"the model's attention asks for {', '.join(sorted(asked))}, which is not compiled for "
+            "text generation; give a model with plain attention, as Llama's or GPT-2's"
+        )
     groups = query.shape[1] // key.shape[1]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scaled = query * scale
     layer = module.layer_idx
+    earlier.attended.add(layer)
     old_keys = _for_each_head(earlier.keys[layer], groups)
     new_keys = _for_each_head(key, groups)
     old_values = _for_each_head(earlier.values[layer], groups)
@@ -135,5 +172,10 @@ class CachedDecoder(nn.Module):
                 return_dict=True,
             )
         layers = range(len(keys))
+        if earlier.attended != set(layers) or earlier.new.keys() != set(layers):
+            raise UnsupportedModelError(
+                f"{type(self.model).__name__} computes its attention itself, so that earlier "
+                "tokens would be left out; give a model whose attention transformers can replace"
+            )
         new = [earlier.new[layer] for layer in layers]
         return found.logits[0, 0], [key for key, _ in new], [value for _, value in new]

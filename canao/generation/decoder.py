@@ -13,7 +13,7 @@ import torch
 from torch.export import Dim
 
 from canao.compiled_model import CompiledModel
-from canao.errors import UnsupportedModelError
+from canao.errors import CanaoError, UnsupportedModelError
 from canao.generation.cached_attention import NAME, CachedDecoder
 from canao.runtime.module import Array
 from canao.runtime.sized_call import SizedCall
@@ -47,7 +47,9 @@ class Decoder:
         """A causal model, compiled; `longest` is its limit of positions, or 2048, if left out."""
         config = model.config.get_text_config()
         _check(model, config)
-        limit = min(longest or _LONGEST, config.max_position_embeddings)
+        if longest is not None and longest < 2:
+            raise CanaoError(f"max_length={longest} is out of range; give 2 tokens or more")
+        limit = min(longest or _LONGEST, getattr(config, "max_position_embeddings", _LONGEST))
         step = CachedDecoder(_with_attention(model))
         inputs = _example(config, min(limit, 4))
         chunk = Dim("sequence", min=1, max=min(CHUNK, limit))

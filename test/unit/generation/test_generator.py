@@ -175,6 +175,39 @@ def test_wrong_use(prompt: Any, options: dict[str, Any], message: str) -> None:
         generator.generate(prompt, **options)
 
 
+_OTHERS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "biases": ("Bloom", {"n_layer": 1, "n_head": 2, "hidden_size": 16}, "how many tokens"),
+    "caps": (
+        "Gemma2",
+        {
+            "hidden_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 1,
+            "head_dim": 8,
+            "intermediate_size": 8,
+            "sliding_window": None,
+        },
+        "softcap",
+    ),
+    # GPT-J multiplies and masks by itself.
+    "own": (
+        "GPTJ",
+        {"n_embd": 16, "n_layer": 1, "n_head": 2, "rotary_dim": 4, "n_inner": 8, "n_positions": 32},
+        "computes its attention itself",
+    ),
+}
+
+
+@pytest.mark.parametrize("other", list(_OTHERS))
+def test_attention_of_another_kind_is_refused(other: str) -> None:
+    name, config, message = _OTHERS[other]
+    settings = getattr(transformers, f"{name}Config")(vocab_size=50, **config)
+    model = getattr(transformers, f"{name}ForCausalLM")(settings)
+    with pytest.raises(UnsupportedModelError, match=message):
+        canao.CompiledGenerator(model)
+
+
 def test_models_that_are_refused() -> None:
     bert = transformers.BertModel(
         transformers.BertConfig(
@@ -183,6 +216,8 @@ def test_models_that_are_refused() -> None:
     )
     with pytest.raises(UnsupportedModelError, match="BertModel is no causal model"):
         canao.CompiledGenerator(bert)
+    with pytest.raises(CanaoError, match="max_length=1"):
+        canao.CompiledGenerator(_model("llama"), max_length=1)
     window = transformers.MistralForCausalLM(
         transformers.MistralConfig(
             hidden_size=16,
