@@ -1,8 +1,7 @@
 // RUN: canao-opt %s -p lp-fusion | filecheck %s --check-prefix ONE
 // RUN: canao-opt %s -p 'lp-fusion{narrow_tasks=true}' | filecheck %s --check-prefix ONE
 // RUN: canao-opt %s -p 'lp-fusion{threads=2}' | filecheck %s --check-prefix TWO
-// RUN: sed s/4x8xf32/128x8xf32/g %s | canao-opt -p 'lp-fusion{threads=2}' \
-// RUN:   | filecheck %s --check-prefix ONE
+// RUN: sed s/4x8xf32/128x8xf32/g %s | canao-opt -p 'lp-fusion{threads=2}' | filecheck %s --check-prefix ONE
 
 // What makes the left operand of a product with a weight joins the layer of the product, unless
 // threads share few rows: then tasks are columns of the product, and each would make it anew.

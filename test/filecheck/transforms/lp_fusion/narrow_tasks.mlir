@@ -1,8 +1,7 @@
 // RUN: canao-opt %s -p lp-fusion | filecheck %s --check-prefix WIDE
 // RUN: canao-opt %s -p 'lp-fusion{narrow_tasks=true}' | filecheck %s --check-prefix NARROW
 // RUN: canao-opt %s -p 'lp-fusion{threads=2}' | filecheck %s --check-prefix NARROW
-// RUN: sed -e s/4x8xf32/128x8xf32/g -e s/8x4xf32/8x128xf32/g -e s/4x4xf32/128x128xf32/g %s \
-// RUN:   | canao-opt -p 'lp-fusion{threads=2}' | filecheck %s --check-prefix WIDE
+// RUN: sed -e s/4x8xf32/128x8xf32/g -e s/8x4xf32/8x128xf32/g -e s/4x4xf32/128x128xf32/g %s | canao-opt -p 'lp-fusion{threads=2}' | filecheck %s --check-prefix WIDE
 
 // A norm folds the rows of a product with a weight: it joins that layer, unless tasks are
 // narrow, or threads share so few rows. What works element by element joins in any case, and
