@@ -192,11 +192,13 @@ def test_kernel_that_does_not_build(compiled: canao.CompiledModel, tmp_path: Pat
 
 
 def with_body(compiled: canao.CompiledModel, body: str) -> str:
-    """The source of a model whose first kernel does something else, and is the last one."""
+    """The source of a model whose first kernel does something else."""
     assert compiled.program.launches is not None
     name = compiled.program.launches.steps[0].kernel
     head, _, rest = compiled.source.partition(f"void {name}(")
-    return f"{head}void {name}({rest.partition(')')[0]}) {{ {body} }}"
+    arguments, _, rest = rest.partition(")")
+    _, _, others = rest.partition("\n}")
+    return f"{head}void {name}({arguments}) {{ {body} }}{others}"
 
 
 def test_kernel_that_crashes(compiled: canao.CompiledModel, tmp_path: Path) -> None:
