@@ -78,7 +78,8 @@ class CanaoModel:
         """The model in a folder, or of a name on the hub; compiled, unless it was saved so.
 
         `target`, `threads`, `fusion` and `tune` are those of `canao.compile`, `shapes` the
-        largest sizes; other options go to `from_pretrained` of transformers.
+        largest sizes; other options go to `from_pretrained` of transformers. What was saved
+        stays as it was compiled: there only `threads` counts.
         """
         if (Path(name) / _FOLDER / _KINDS).is_file():
             return cls(load_config(name), _loaded(Path(name) / _FOLDER, threads))
@@ -106,13 +107,14 @@ class CanaoModel:
         """
         path = Path(directory)
         path.mkdir(parents=True, exist_ok=True)
-        signature = list(self.forward.__signature__.parameters)
         kinds = list(self.forward.compiled)
         with replacing(path / _FOLDER) as new:
             new.mkdir(parents=True)
             for number, kind in enumerate(kinds):
                 self.forward.compiled[kind].save(new / str(number))
-            text = json.dumps({"parameters": signature, "kinds": kinds}, indent=1)
+            text = json.dumps(
+                {"parameters": list(self.forward.parameters), "kinds": kinds}, indent=1
+            )
             (new / _KINDS).write_text(text, encoding="utf-8")
         self.config.save_pretrained(path)
 

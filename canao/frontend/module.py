@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -52,8 +52,13 @@ def _described(model: object) -> str:
 
 def parameter_names(model: nn.Module) -> tuple[str, ...]:
     """The names that positional arguments of `model.forward` take."""
+    return positional_names(_signature(model))
+
+
+def positional_names(parameters: Iterable[inspect.Parameter]) -> tuple[str, ...]:
+    """The names of those parameters of a function that take positional arguments."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return tuple(p.name for p in _signature(model) if p.kind in kinds)
+    return tuple(p.name for p in parameters if p.kind in kinds)
 
 
 def _signature(model: nn.Module) -> list[inspect.Parameter]:

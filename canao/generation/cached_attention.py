@@ -27,7 +27,6 @@ _WITHOUT_MEANING = frozenset(
     {
         "cache_position",
         "dropout",
-        "is_causal",
         "output_attentions",
         "output_hidden_states",
         "position_embeddings",
@@ -94,8 +93,12 @@ def cached_attention(
     """
     earlier = _active.get()
     assert earlier is not None
+    more |= {"attention_mask": attention_mask}
     asked = {name for name, value in more.items() if value is not None} - _WITHOUT_MEANING
-    asked |= {"attention_mask"} if attention_mask is not None else set()
+    if more.get("is_causal") or getattr(module, "is_causal", True):
+        asked.discard("is_causal")
+    else:
+        asked.add("is_causal=False")
     if asked:
         raise UnsupportedModelError(
             f"the model's attention asks for {', '.join(sorted(asked))}, which is not compiled for "

@@ -11,7 +11,7 @@ import torch
 from canao.api import compile
 from canao.compiled_model import CompiledModel
 from canao.compiling.options import Fusion, Tune
-from canao.errors import CanaoError, InputFileError
+from canao.errors import CanaoError, ShapeMismatchError
 from canao.generation.decoder import Decoder
 from canao.generation.pick import Sampling
 from canao.generation.stream_options import StreamOptions, read_options
@@ -131,13 +131,16 @@ class CompiledGenerator:
 
 
 def _ids(prompt: Tokens) -> list[int]:
-    ids = torch.as_tensor(prompt)
+    """The tokens of a prompt: a list, or a tensor with a batch of one or none."""
+    wanted = "a prompt is a text, or one token or more as a list"
+    try:
+        ids = torch.as_tensor(prompt)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ShapeMismatchError(f"{wanted}; got a {type(prompt).__name__}: {error}") from error
     if ids.ndim == 2 and ids.shape[0] == 1:
         ids = ids[0]
     if ids.ndim != 1 or not ids.numel() or ids.is_floating_point():
-        raise InputFileError(
-            f"a prompt is one token or more, as a list; got a tensor of shape {tuple(ids.shape)}"
-        )
+        raise ShapeMismatchError(f"{wanted}; got {ids.dtype} of shape {tuple(ids.shape)}")
     return [int(token) for token in ids]
 
 

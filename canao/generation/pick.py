@@ -32,10 +32,10 @@ class Sampling:
 
     def __post_init__(self) -> None:
         wrong = {
-            "temperature": self.temperature <= 0,
+            "temperature": not self.temperature > 0,
             "top_k": self.top_k < 0,
             "top_p": not 0 < self.top_p <= 1,
-            "repetition_penalty": self.repetition_penalty <= 0,
+            "repetition_penalty": not self.repetition_penalty > 0,
         }
         for name, is_wrong in wrong.items():
             if is_wrong:

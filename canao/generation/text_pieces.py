@@ -35,7 +35,10 @@ class TextPieces:
 
     def rest(self) -> str:
         """What was waiting, when no token follows."""
-        return "" if self.stopped else self._new(self._text(), len(self._text()))
+        if self.stopped:
+            return ""
+        text = self._text()
+        return self._new(text, len(text))
 
     def _text(self) -> str:
         return self._tokenizer.decode(self._tokens, skip_special_tokens=True)

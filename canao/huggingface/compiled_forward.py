@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from canao.compiled_model import CompiledModel
-from canao.errors import UnsupportedModelError
+from canao.errors import ShapeMismatchError, UnsupportedModelError
 from canao.frontend.auto_shapes import AutoShapes
-from canao.frontend.module import inference_model
+from canao.frontend.module import inference_model, positional_names
 
 CompileCall = Callable[[nn.Module, Mapping[str, Any], AutoShapes], CompiledModel]
 """Compiles a model for calls like the one given, of every size that is asked for."""
@@ -70,9 +70,26 @@ class CompiledForward:
         given = self._given(args, kwargs)
         return self._compiled_for(given)(**_tensors(given))
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names that positional arguments take, in order."""
+        return positional_names(self.__signature__.parameters.values())
+
     def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of a call by name, without those that are None."""
-        named = dict(zip(self.__signature__.parameters, args, strict=False)) | dict(kwargs)
+        names = self.parameters
+        if len(args) > len(names):
+            raise ShapeMismatchError(
+                f"expected at most {len(names)} inputs by position, got {len(args)}; pass them by "
+                "name"
+            )
+        named = dict(zip(names, args, strict=False))
+        twice = sorted(named.keys() & kwargs.keys())
+        if twice:
+            raise ShapeMismatchError(
+                f"input '{twice[0]}' was given twice, by position and by name; give it once"
+            )
+        named |= kwargs
         given = {name: value for name, value in named.items() if value is not None}
         if _CACHE in self.__signature__.parameters:
             given.setdefault(_CACHE, False)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from canao.errors import InputFileError, MissingExtraError
+from canao.errors import InputFileError, MissingExtraError, UnsupportedModelError
 
 _AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
@@ -119,13 +119,20 @@ def example_inputs(
     generator = torch.Generator().manual_seed(0)
     shape = (batch, sequence)
     made: dict[str, Callable[[], torch.Tensor]] = {
-        "input_ids": lambda: torch.randint(0, int(config.vocab_size), shape, generator=generator),
+        "input_ids": lambda: torch.randint(
+            0, int(config.get_text_config().vocab_size), shape, generator=generator
+        ),
         "attention_mask": lambda: torch.ones(shape, dtype=torch.int64),
         "token_type_ids": lambda: torch.zeros(shape, dtype=torch.int64),
     }
     taken = inspect.signature(model.forward).parameters
     names = _tokenizer_inputs(name) or _ALWAYS
-    return {key: make() for key, make in made.items() if key in names and key in taken}
+    found = {key: make() for key, make in made.items() if key in names and key in taken}
+    if not found:
+        raise UnsupportedModelError(
+            f"{type(model).__name__} takes no token numbers; give example inputs for it"
+        )
+    return found
 
 
 def load_tokenizer(name: str | Path) -> Any | None:

@@ -75,8 +75,9 @@ class LPFusionPass(ModulePass):
             self.products.extend(fast.products)
         kept = {*_copy_results(block), *fast.cuts}
         shared = self.threads * _ROWS_A_THREAD if self.threads > 1 else 0
-        rows = {"least_rows": inf if self.narrow_tasks else shared, "least_made": shared}
-        grouping = Grouping(block, kept, fast.layers, **rows)
+        # Groups of a device of many units make what they read of a left operand themselves.
+        rows, made = (inf, 0) if self.narrow_tasks else (shared, shared)
+        grouping = Grouping(block, kept, fast.layers, least_rows=rows, least_made=made)
         groups = grouping.fuse() if self.fuse else grouping.separate()
         _LayerBuilder(block, grouping).build(groups)
 

@@ -12,7 +12,7 @@ import torch
 import transformers
 
 import canao
-from canao.errors import CanaoError, InputFileError, UnsupportedModelError
+from canao.errors import CanaoError, UnsupportedModelError
 from canao.generation.decoder import CHUNK
 
 _KINDS = ("llama", "gpt2", "grouped")
@@ -160,7 +160,9 @@ def test_a_stream_that_is_left() -> None:
         ([], {}, "one token or more"),
         ([[1, 2], [3, 4]], {}, "one token or more"),
         ([1.5], {}, "one token or more"),
+        (["a", "b"], {}, "one token or more"),
         ([1], {"temperature": 0}, "temperature=0"),
+        ([1], {"temperature": float("nan")}, "temperature=nan"),
         ([1], {"top_p": 0.0}, "top_p"),
         ([1], {"top_k": -1}, "top_k"),
         ([1], {"max_new_tokens": -1}, "max_new_tokens"),
@@ -171,7 +173,7 @@ def test_a_stream_that_is_left() -> None:
 )
 def test_wrong_use(prompt: Any, options: dict[str, Any], message: str) -> None:
     _, generator = _pair("llama")
-    with pytest.raises((CanaoError, InputFileError), match=message):
+    with pytest.raises(CanaoError, match=message):
         generator.generate(prompt, **options)
 
 
@@ -205,6 +207,13 @@ def test_attention_of_another_kind_is_refused(other: str) -> None:
     settings = getattr(transformers, f"{name}Config")(vocab_size=50, **config)
     model = getattr(transformers, f"{name}ForCausalLM")(settings)
     with pytest.raises(UnsupportedModelError, match=message):
+        canao.CompiledGenerator(model)
+
+
+def test_attention_to_later_tokens_is_refused() -> None:
+    model = _model("llama")
+    model.model.layers[1].self_attn.is_causal = False
+    with pytest.raises(UnsupportedModelError, match="is_causal=False"):
         canao.CompiledGenerator(model)
 
 

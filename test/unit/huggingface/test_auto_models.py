@@ -13,7 +13,7 @@ import transformers
 from unit.huggingface.small_models import SENTENCES
 
 import canao
-from canao.errors import InputFileError, UnsupportedModelError
+from canao.errors import InputFileError, ShapeMismatchError, UnsupportedModelError
 
 _HEADS = {
     "": "BertModel",
@@ -73,6 +73,16 @@ def test_other_devices_are_refused(saved: Callable[..., Path], options: dict[str
     assert model.to("cpu").eval() is model
     with pytest.raises(UnsupportedModelError, match="cuda"):
         model.to("cuda")
+
+
+def test_arguments_by_position(saved: Callable[..., Path], options: dict[str, Any]) -> None:
+    model = canao.CanaoModel.from_pretrained(saved(transformers.BertModel), **options)
+    ids = torch.ones(1, 3, dtype=torch.int64)
+    _close(model(ids, ids), model(input_ids=ids, attention_mask=ids))
+    with pytest.raises(ShapeMismatchError, match="'input_ids' was given twice"):
+        model(ids, input_ids=ids)
+    with pytest.raises(ShapeMismatchError, match="at most"):
+        model(*[ids] * 20)
 
 
 def test_damaged(saved: Callable[..., Path], options: dict[str, Any], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import transformers
 from unit.huggingface.small_models import SENTENCES, SIZES
 
 import canao
-from canao.errors import CanaoError, InputFileError
+from canao.errors import CanaoError, InputFileError, UnsupportedModelError
 
 
 def test_by_folder(saved: Callable[..., Path], options: dict[str, Any]) -> None:
@@ -40,6 +40,15 @@ def test_a_model_without_inputs(options: dict[str, Any]) -> None:
             wanted = model(**inputs)
         found = compiled(**inputs)
         torch.testing.assert_close(found.pooler_output, wanted.pooler_output, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_that_takes_no_tokens() -> None:
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = transformers.ViTModel(
+        transformers.ViTConfig(**sizes, intermediate_size=8, image_size=8, patch_size=4)
+    )
+    with pytest.raises(UnsupportedModelError, match="give example inputs"):
+        canao.compile(model)
 
 
 def test_a_name_that_is_nowhere() -> None:

@@ -1,5 +1,5 @@
 // RUN: canao-opt %s -p lp-fusion | filecheck %s --check-prefix ONE
-// RUN: canao-opt %s -p 'lp-fusion{narrow_tasks=true}' | filecheck %s --check-prefix ONE
+// RUN: canao-opt %s -p 'lp-fusion{narrow_tasks=true threads=132}' | filecheck %s --check-prefix ONE
 // RUN: canao-opt %s -p 'lp-fusion{threads=2}' | filecheck %s --check-prefix TWO
 // RUN: sed s/4x8xf32/128x8xf32/g %s | canao-opt -p 'lp-fusion{threads=2}' | filecheck %s --check-prefix ONE
 
