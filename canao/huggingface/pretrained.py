@@ -115,20 +115,18 @@ def example_inputs(
     """
     import torch
 
-    config = model.config
+    config = model.config.get_text_config()
     generator = torch.Generator().manual_seed(0)
     shape = (batch, sequence)
     made: dict[str, Callable[[], torch.Tensor]] = {
-        "input_ids": lambda: torch.randint(
-            0, int(config.get_text_config().vocab_size), shape, generator=generator
-        ),
+        "input_ids": lambda: torch.randint(0, int(config.vocab_size), shape, generator=generator),
         "attention_mask": lambda: torch.ones(shape, dtype=torch.int64),
         "token_type_ids": lambda: torch.zeros(shape, dtype=torch.int64),
     }
     taken = inspect.signature(model.forward).parameters
     names = _tokenizer_inputs(name) or _ALWAYS
     found = {key: make() for key, make in made.items() if key in names and key in taken}
-    if not found:
+    if "input_ids" not in found:
         raise UnsupportedModelError(
             f"{type(model).__name__} takes no token numbers; give example inputs for it"
         )

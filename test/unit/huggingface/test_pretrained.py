@@ -43,10 +43,15 @@ def test_a_model_without_inputs(options: dict[str, Any]) -> None:
 
 
 def test_a_model_that_takes_no_tokens() -> None:
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    model = transformers.ViTModel(
-        transformers.ViTConfig(**sizes, intermediate_size=8, image_size=8, patch_size=4)
+    config = transformers.ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        image_size=8,
+        patch_size=4,
     )
+    model = transformers.ViTModel(config)
     with pytest.raises(UnsupportedModelError, match="give example inputs"):
         canao.compile(model)
 
