@@ -232,12 +232,6 @@ class CompiledModel:
         For an OpenCL target it has kernels.cl, and model.c runs them.
         """
         target = self.build.target
-        if self.program.symbols:
-            names = ", ".join(symbol.name for symbol in self.program.symbols)
-            raise UnsupportedModelError(
-                f"programs of models whose dimensions vary ({names}) cannot be exported yet; "
-                "compile for fixed shapes, or save the model for Python"
-            )
         if target.device is not None:
             return export_opencl(self.program, self._module.weights, Path(directory), target.device)
         return export_program(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from canao.building.support import support_text
 from canao.building.toolchain import GCC_OPTIONS
+from canao.exporting.tables import INCLUDES, from_files, tables_text
+from canao.extent import is_symbolic
 from canao.files import replace_text, replacing
 from canao.machine.processor import VectorUnit
 from canao.program import Program, TensorSpec
@@ -44,7 +47,7 @@ reads and writes raw little-endian arrays, in the order and with the shapes and
 types that `metadata.json` lists. `--threads T` sets the number of threads,
 `--time N` runs N times and prints the latency. The weights are in
 `weights.bin`, which is looked for beside the program.
-
+{sizes}
 To build for another processor set `CC` and `CFLAGS`:
 
     make CC="python -m ziglang cc -target aarch64-linux-musl" CFLAGS="-O3"
@@ -75,11 +78,30 @@ def export_program(
         directory / "Makefile",
         _MAKEFILE.format(options=" ".join((*GCC_OPTIONS, *unit.gcc_options))),
     )
-    inputs = [f"in{n}.bin" for n in range(len(program.inputs))]
-    outputs = [f"out{n}.bin" for n in range(len(program.outputs))]
-    readme = _README.format(arguments=" ".join(inputs + outputs), lanes=unit.lanes_f32)
+    readme = _README.format(
+        arguments=usual_arguments(program), sizes=sizes_note(program), lanes=unit.lanes_f32
+    )
     replace_text(directory / "README.md", readme)
     return directory
+
+
+def usual_arguments(program: Program) -> str:
+    """The arguments of the program, as one would type them."""
+    sizes = [f"--size {shlex.quote(symbol.name)}={symbol.high}" for symbol in program.symbols]
+    inputs = [f"in{n}.bin" for n in range(len(from_files(program)))]
+    outputs = [f"out{n}.bin" for n in range(len(program.outputs))]
+    return " ".join((*sizes, *inputs, *outputs))
+
+
+def sizes_note(program: Program) -> str:
+    """What a README says of dimensions that vary; empty where none do."""
+    if not program.symbols:
+        return ""
+    ranges = ", ".join(f"`{s.name}` from {s.low} to {s.high}" for s in program.symbols)
+    return f"""
+Dimensions vary: {ranges}. `--size NAME=N` says how large one is; the files have
+arrays of that size.
+"""
 
 
 def weight_offsets(weights: Sequence[Array]) -> list[int]:
@@ -104,50 +126,23 @@ def write_weights(path: Path, weights: Sequence[Array], offsets: Sequence[int]) 
 
 def _source(program: Program, offsets: Sequence[int], size: int, threads: int) -> str:
     tables = tables_text(program, offsets, size, threads=threads, arena_bytes=program.arena_bytes)
-    return "\n".join(
-        [program.source, "#include <stddef.h>", *tables, support_text("program_main.h")]
-    )
-
-
-def tables_text(
-    program: Program, offsets: Sequence[int], size: int, *, threads: int, arena_bytes: int
-) -> list[str]:
-    """The numbers that `program_main.h` needs, as lines of C.
-
-    `offsets` and `size` are those of the file of weights, `arena_bytes` is what
-    the host allocates.
-    """
-    counts = {
-        "CANAO_INPUTS": len(program.inputs),
-        "CANAO_OUTPUTS": len(program.outputs),
-        "CANAO_WEIGHTS": len(program.weights),
-        "CANAO_ARENA_BYTES": arena_bytes,
-        "CANAO_USUAL_THREADS": min(threads, program.threads),
-        "CANAO_MOST_THREADS": program.threads,
-        "CANAO_WEIGHT_FILE_BYTES": size,
-    }
-    tables = {
-        "canao_input_bytes": [spec.bytes for spec in program.inputs],
-        "canao_output_bytes": [spec.bytes for spec in program.outputs],
-        "canao_weight_offsets": list(offsets),
-    }
-    lines = [f"#define {name} {value}" for name, value in counts.items()]
-    for name, values in tables.items():
-        items = ", ".join(f"{value}u" for value in values) or "0"
-        lines.append(f"static const size_t {name}[] = {{{items}}};")
-    return lines
+    return "\n".join([program.source, *INCLUDES, *tables, support_text("program_main.h")])
 
 
 def metadata_text(program: Program, offsets: Sequence[int], threads: int) -> str:
-    """Inputs, outputs and weights as JSON text."""
+    """Inputs, outputs and weights as JSON text.
+
+    A dimension that varies is a number of the program's sizes, or a sum of products of them.
+    """
     weights = [
         {**_described(spec), "offset": offset}
         for spec, offset in zip(program.weights, offsets, strict=True)
     ]
     data = {
-        "inputs": [_described(spec) for spec in program.inputs],
+        "inputs": [_described(spec) for spec in from_files(program)],
         "outputs": [_described(spec) for spec in program.outputs],
         "weights": weights,
+        "sizes": [{"name": s.name, "low": s.low, "high": s.high} for s in program.symbols],
         "arena_bytes": program.arena_bytes,
         "threads": min(threads, program.threads),
         "most_threads": program.threads,
@@ -157,5 +152,6 @@ def metadata_text(program: Program, offsets: Sequence[int], threads: int) -> str
 
 
 def _described(spec: TensorSpec) -> dict[str, object]:
-    dtype = np.dtype(spec.dtype).name
-    return {"name": spec.name, "dtype": dtype, "shape": list(spec.shape), "bytes": spec.bytes}
+    shape = [str(n) if is_symbolic(n) else n for n in spec.lengths or spec.shape]
+    entry = {"name": spec.name, "dtype": np.dtype(spec.dtype).name, "shape": shape}
+    return entry if spec.lengths else {**entry, "bytes": spec.bytes}

@@ -9,10 +9,12 @@ from pathlib import Path
 from canao.building.support import support_text
 from canao.exporting.c_program import (
     metadata_text,
-    tables_text,
+    sizes_note,
+    usual_arguments,
     weight_offsets,
     write_weights,
 )
+from canao.exporting.tables import INCLUDES, groups_text, tables_text
 from canao.files import replace_text
 from canao.lowering.c.comments import comment
 from canao.lowering.c.literals import c_string
@@ -56,7 +58,7 @@ _README = """\
 reads and writes raw little-endian arrays, in the order and with the shapes and
 types that `metadata.json` lists. `--time N` runs N times and prints the latency.
 The weights are in `weights.bin`, which is looked for beside the program.
-
+{sizes}
 The kernels are in `kernels.cl` and are built into the program, which hands them
 to the driver when it starts. They were made for {device} ({kind}) and run on any
 device with OpenCL 1.2{float64}, perhaps slower. `CANAO_DEVICE` names another one:
@@ -75,11 +77,10 @@ def export_opencl(
     replace_text(directory / "model.c", _host(program, weights, offsets, size, device))
     replace_text(directory / "metadata.json", metadata_text(program, offsets, device.units))
     replace_text(directory / "Makefile", _MAKEFILE)
-    inputs = [f"in{n}.bin" for n in range(len(program.inputs))]
-    outputs = [f"out{n}.bin" for n in range(len(program.outputs))]
     doubles = "double" in program.source
     readme = _README.format(
-        arguments=" ".join(inputs + outputs),
+        arguments=usual_arguments(program),
+        sizes=sizes_note(program),
         device=device.name,
         kind=device.kind,
         float64=" and double precision" if doubles else "",
@@ -111,29 +112,29 @@ def _host(
     rows: list[str] = []
     pieces: list[Piece] = []
     for launch in steps:
-        items = f"{launch.groups * launch.items}u, {launch.items}u"
         first, count = len(pieces), len(launch.arguments)
         block = f" {comment([launch.block])}" if launch.block else ""
-        rows.append(f"  {{{c_string(launch.kernel)}, {items}, {first}, {count}}},{block}")
+        rows.append(f"  {{{c_string(launch.kernel)}, {launch.items}u, {first}, {count}}},{block}")
         pieces += launch.arguments
     weight_sizes = ", ".join(f"{array.nbytes}u" for array in weights) or "0"
     return "\n".join(
         [
             "/* Made by canao: the program in numbers, then a host that runs it. */",
-            "#include <stddef.h>",
+            *INCLUDES,
             *(f"#define {name} {value}" for name, value in numbers.items()),
             # The arena is on the device; the driver has the threads.
             *tables_text(program, offsets, size, threads=1, arena_bytes=64),
+            *groups_text([launch.groups for launch in steps]),
             f"static const size_t canao_weight_bytes[] = {{{weight_sizes}}};",
             f"enum {{ {', '.join(_KINDS.values())} }};",
             "typedef struct {",
             "  const char *kernel;",
-            "  size_t size, group;",
+            "  size_t group;",
             "  int first, count; /* its pieces */",
             "} canao_step;",
             "static const canao_step canao_steps[CANAO_STEPS + 1] = {",
             *rows,
-            "  {0, 0, 0, 0, 0},",
+            "  {0, 0, 0, 0},",
             "};",
             "typedef struct {",
             "  int kind, number;",

@@ -19,6 +19,7 @@ from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.expressions import arithmetic, conversions, functions, memory, vectors
 from canao.lowering.c.expressions.memory import STORES, buffer_shape
 from canao.lowering.c.names import unused_name
+from canao.lowering.c.unread import names_in, without_unread
 
 PRINTERS: dict[type[Operation], OpPrinter] = {
     **arithmetic.PRINTERS,
@@ -98,11 +99,16 @@ class Functions:
         self._kernels.add(name)
         fn = self._printer(symbol, self._names(function))
         fn.is_kernel = True
+        for argument in function.args:
+            fn.bind(argument, "m")
+        fn.print_block(function.body.block)
+        fn.lines = without_unread(fn.lines)
+        read = names_in(fn.lines)
+        fn.uses_task = fn.uses_task and "task" in read
         parameters = [
-            self._buffer(fn, function, argument, "restrict " if restrict else "")
+            self._buffer(fn, function, argument, "restrict " if restrict else "", read)
             for argument in function.args
         ]
-        fn.print_block(function.body.block)
         head = self._head(fn, name, parameters)
         text = "\n".join([comment(description(function) or [name]), *head, *fn.lines, "}"])
         checks = any(isinstance(op, cf.AssertOp) for op in function.walk())
@@ -124,12 +130,14 @@ class Functions:
         if loop is None or not loop.map_operands:
             return "", []
         fn = self._printer(function.sym_name.data, {})
-        parameter = self._buffer(fn, function, function.args[-1], "")
+        fn.bind(function.args[-1], "m")
         for op in ops[: ops.index(loop)]:
             fn.print_op(op)
         count = control.task_count(fn, loop)
+        lines = without_unread(fn.lines, after=count)
+        parameter = self._buffer(fn, function, function.args[-1], "", names_in(lines))
         head = f"CANAO_KERNEL long {name}_tasks({parameter}) {{"
-        return f"{name}_tasks", ["\n".join([head, *fn.lines, f"  return {count};", "}"])]
+        return f"{name}_tasks", ["\n".join([head, *lines, f"  return {count};", "}"])]
 
     def _printer(self, symbol: str, names: dict[str, str]) -> FunctionPrinter:
         return FunctionPrinter(self.unit, symbol, names)
@@ -162,15 +170,21 @@ class Functions:
             )
 
     def _buffer(
-        self, fn: FunctionPrinter, function: FuncOp, argument: SSAValue, restrict: str
+        self,
+        fn: FunctionPrinter,
+        function: FuncOp,
+        argument: SSAValue,
+        restrict: str,
+        read: Collection[str],
     ) -> str:
+        """The parameter of a buffer that has a name, given all names that the function reads."""
         try:
             element, _ = buffer_shape(argument.type)
         except Unprintable as reason:
             raise fn.error(function, str(reason)) from reason
-        name = fn.bind(argument, "m")
+        name = fn.name(argument)
         const = "" if is_written(argument) else "const "
-        unused = self.unused if argument.first_use is None else ""
+        unused = "" if name in read else self.unused
         return f"{unused}{self.space}{const}{element.memory} *{restrict}{name}"
 
     def _names(self, function: FuncOp) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from xdsl.dialects import affine, cf, memref
@@ -86,10 +86,15 @@ class OpenCLFunctions(unit.Functions):
         return items.value.data if isinstance(items, IntegerAttr) else 1
 
     def _buffer(
-        self, fn: FunctionPrinter, function: FuncOp, argument: SSAValue, restrict: str
+        self,
+        fn: FunctionPrinter,
+        function: FuncOp,
+        argument: SSAValue,
+        restrict: str,
+        read: Collection[str],
     ) -> str:
         assert isinstance(fn, ItemPrinter)
-        kind, pointer = super()._buffer(fn, function, argument, "").split("*")
+        kind, pointer = super()._buffer(fn, function, argument, "", read).split("*")
         return _part(fn, kind.strip(), restrict, pointer)
 
     def _head(self, fn: FunctionPrinter, name: str, parameters: list[str]) -> list[str]:

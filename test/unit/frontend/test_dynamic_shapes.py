@@ -323,11 +323,6 @@ def test_what_cannot_vary(model: nn.Module, shapes: Any, message: str) -> None:
         canao.compile(model, example, tune="off", dynamic_shapes=shapes)
 
 
-def test_what_does_not_vary_yet(pooled: canao.CompiledModel, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedModelError, match="cannot be exported yet"):
-        pooled.export(tmp_path / "program")
-
-
 def test_modules_in_mlir_say_what_varies(tmp_path: Path) -> None:
     kind = "tensor<?x4xf32, #canao.extents<[rows, 4], rows in 1 to 9>>"
     text = f"""

@@ -3,7 +3,8 @@
  *
  * Above this text stand the tables of the program: CANAO_STEPS, CANAO_MESSAGES,
  * CANAO_DEVICE_BYTES (the arena), CANAO_OPTIONS, canao_steps, canao_pieces, canao_messages,
- * canao_kernel_lines, canao_input_bytes, canao_output_bytes, canao_weight_bytes. */
+ * canao_kernel_lines, canao_step_groups, canao_input_bytes, canao_output_bytes,
+ * canao_weight_bytes. */
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
 #include <errno.h>
@@ -170,9 +171,14 @@ static int canao_run(void *handle, const void *const *inputs, const void *const 
                                     canao_input_bytes[i], inputs[i], 0, NULL, NULL);
   error |= clEnqueueWriteBuffer(host->queue, host->buffers[CANAO_STATUS][0], CL_FALSE, 0,
                                 sizeof status, &status, 0, NULL, NULL);
-  for (int i = 0; i < CANAO_STEPS; ++i)
-    error |= clEnqueueNDRangeKernel(host->queue, host->kernels[i], 1, NULL, &canao_steps[i].size,
-                                    &canao_steps[i].group, 0, NULL, NULL);
+  size_t groups[CANAO_STEPS + 1];
+  canao_step_groups((const int64_t *)inputs[CANAO_INPUT_FILES], groups);
+  for (int i = 0; i < CANAO_STEPS; ++i) {
+    size_t items = groups[i] * canao_steps[i].group;
+    if (items)
+      error |= clEnqueueNDRangeKernel(host->queue, host->kernels[i], 1, NULL, &items,
+                                      &canao_steps[i].group, 0, NULL, NULL);
+  }
   for (int i = 0; i < CANAO_OUTPUTS; ++i)
     if (canao_output_bytes[i])
       error |= clEnqueueReadBuffer(host->queue, host->buffers[CANAO_OUTPUT][i], CL_FALSE, 0,
