@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +29,8 @@ from canao.program import Program
 from canao.report.execution_report import ExecutionReport, fused_layers, kernel_rows, total_flops
 from canao.report.product_errors import measure_errors
 from canao.report.profile import Profile, profile_of
-from canao.report.utilization import DeviceUse, measure_use
+from canao.report.utilization import DeviceUse, cpu_seconds, measure_use
+from canao.runtime.example_sizes import resized, sizes_of
 from canao.runtime.memory import aligned, aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
 from canao.runtime.rooms import RoomPool, Rooms, bind_sizes, in_rooms
@@ -108,15 +108,10 @@ class CompiledModel:
         dtypes = [computed_dtype(leaf.dtype) for leaf in self.convention.inputs]
         return RoomPool(lambda: Rooms(self._shapes, dtypes, self.program.outputs))
 
-    def _sizes(self, placed: Sequence[Array]) -> dict[str, int]:
-        """The values of the symbols in inputs as compiled code takes them."""
-        if not self.program.symbols:
-            return {}
-        names = (symbol.name for symbol in self.program.symbols)
-        return dict(zip(names, map(int, placed[-1]), strict=True))
-
     def _placed(self, given: object) -> Sequence[Array]:
-        """Inputs as compiled code takes them."""
+        """Inputs as compiled code takes them; those that it was compiled with for None."""
+        if given is None:
+            return self.examples
         args, kwargs = split_example(given)
         inputs = self.convention.flatten(args, kwargs)
         if not self.program.symbols:
@@ -190,25 +185,29 @@ class CompiledModel:
         self,
         inputs: tuple[Any, ...] | Mapping[str, Any] | None = None,
         *,
+        sizes: Mapping[str, int] | None = None,
         runs: int = 100,
         warmup: int = 10,
     ) -> Profile:
         """Time each kernel inside `runs` runs of the model.
 
         `inputs` are given as to `canao.compile`, and left out they are the example inputs. Where
-        dimensions vary, times, operations and bytes are those at the size of the inputs.
+        dimensions vary, times, operations and bytes are those at the size of the inputs; `sizes`
+        gives such dimensions other values, by name, for which inputs are cut or repeated.
         """
         if runs < 1:
             raise CanaoError(f"a profile takes at least one run, not {runs}")
-        placed = self.examples if inputs is None else self._placed(inputs)
+        symbols, placed = self.program.symbols, self._placed(inputs)
+        if sizes:
+            placed = resized(symbols, self._shapes, placed, sizes)
         latency = self._measure(placed, runs, warmup)
-        sizes = self._sizes(placed)
+        found = sizes_of(symbols, placed)
         return profile_of(
-            self.program.at_sizes(sizes),
+            self.program.at_sizes(found),
             self._profiles(placed, runs),
             self.build.peaks(self.threads),
             latency_ms=latency.median,
-            sizes=sizes,
+            sizes=found,
             threads=self.threads,
             dtype=self.dtype,
             target=self.build.target.title,
@@ -217,11 +216,12 @@ class CompiledModel:
     @cached_property
     def report(self) -> ExecutionReport:
         """Counts, sizes and times; measured when first asked for, then kept."""
-        program, build = self.program.at_sizes(self._sizes(self.examples)), self.build
-        before, start = _cpu_seconds(), time.perf_counter()
+        build, sizes = self.build, sizes_of(self.program.symbols, self.examples)
+        program = self.program.at_sizes(sizes)
+        before, start = cpu_seconds(), time.perf_counter()
         latency = self.measure(runs=_REPORT_RUNS, warmup=5)
         wall = time.perf_counter() - start
-        busy = (_cpu_seconds() - before) / (wall * self.threads)
+        busy = (cpu_seconds() - before) / (wall * self.threads)
         peaks = build.peaks(self.threads)
         use = self._use()
         return ExecutionReport(
@@ -386,9 +386,3 @@ def _check_same_inputs(program: Program, convention: CallConvention) -> None:
 
 def _addresses(arrays: Sequence[Array]) -> Pointers:
     return pointers([array.ctypes.data for array in arrays])
-
-
-def _cpu_seconds() -> float:
-    """Processor time that all threads of this process have used."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

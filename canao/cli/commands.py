@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
 from canao.cli.distil import distil
@@ -67,6 +68,7 @@ app.command(name="search")(search_command)
 app.command(name="train")(train)
 app.command(name="distil")(distil)
 app.command(name="eval")(evaluate)
+bench_app.command(name="model")(bench_model)
 bench_app.command(name="table2")(table2)
 _out = console()
 

@@ -79,7 +79,7 @@ class Profile:
         from rich.text import Text
 
         table = Table("kernel", box=None, padding=(0, 1), collapse_padding=True, pad_edge=False)
-        headings = ("calls", "ms", "share", "GFLOP/s", "of peak", "GB/s", "of peak", "bound by")
+        headings = ("calls", "ms", "share", "GFLOP/s", "of peak", "GB/s", "bound by")
         for heading in headings:
             table.add_column(heading, justify="right", no_wrap=True)
         for row in self.kernels:
@@ -91,7 +91,6 @@ class Profile:
                 f"{row.gflops:.1f}",
                 f"{row.peak_fraction:.0%}",
                 f"{row.gb_per_s:.1f}",
-                f"{row.bandwidth_fraction:.0%}",
                 bound_by(row),
             )
         return table
