@@ -72,6 +72,8 @@ class Layer:
     node: Node
     """What it writes to memory."""
     operators: tuple[Node, ...]
+    operands: tuple[str, ...]
+    """Type and shape of all that it reads, weights included."""
     calls: tuple[int, ...]
     """Numbers of the program's calls: one, or one for each range of lengths."""
 
@@ -122,9 +124,7 @@ def _functions(text: str) -> dict[str, FuncOp]:
     return {op.sym_name.data: op for op in module.ops if isinstance(op, FuncOp)}
 
 
-def _calls_of_layers(
-    kernels: Sequence[KernelSpec], calls: Sequence[int]
-) -> list[tuple[int, ...]]:
+def _calls_of_layers(kernels: Sequence[KernelSpec], calls: Sequence[int]) -> list[tuple[int, ...]]:
     """The numbers of the calls of each layer: kernels whose ranges of lengths make a whole."""
     found: list[list[int]] = []
     for number, kernel in enumerate(calls):
@@ -219,7 +219,7 @@ def _layer(
         tuple(dict.fromkeys(name for node in nodes for name in node.weights)),
         path=path,
     )
-    return Layer(number, stored, tuple(nodes), ())
+    return Layer(number, stored, tuple(nodes), tuple(map(_type, layer.inputs)), ())
 
 
 def _node(name: str, op: CanaoOp, kind: str, known: Known, weights: Sequence[str]) -> Node:
@@ -239,14 +239,10 @@ def _edges(values: Sequence[SSAValue], known: Known) -> tuple[Edge, ...]:
 
 
 def _type(value: SSAValue) -> str:
-    dtype = dtype_of_element(element_of(value)).name
-    return f"{dtype} {'x'.join(_size(extent) for extent in shape_of(value)) or 'scalar'}"
-
-
-def _size(extent: int) -> str:
-    """A sum in symbols stands in parentheses, as an `x` follows."""
-    text = str(extent)
-    return text if text.isidentifier() or text.isdigit() else f"({text})"
+    """Such as `float32 1x16x64`, and `float32 batch x sequence x 64` where a dimension varies."""
+    sizes = [str(extent) for extent in shape_of(value)]
+    shape = ("x" if all(map(str.isdigit, sizes)) else " x ").join(sizes)
+    return f"{dtype_of_element(element_of(value)).name} {shape or 'scalar'}"
 
 
 def _shortened(text: str) -> str:
