@@ -150,6 +150,8 @@ def inspect(
     """Look at a saved model: its report, its IR, its C, or all of that on a page or as graphs."""
     import canao
 
+    if (html or graph) and (ir or source):
+        raise typer.BadParameter("--html and --graph write files; --ir and --source print alone")
     compiled = canao.load(model)
     if html or graph:
         written = _write_inspection(compiled, model.resolve().name, html, graph)

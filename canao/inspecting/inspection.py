@@ -41,10 +41,13 @@ class Inspection:
 
 
 def inspect_model(compiled: CompiledModel, title: str) -> Inspection:
-    """Reads a model's stages and measures it, on its example inputs."""
+    """Reads a model's stages and measures it, on its example inputs.
+
+    `title` may be any text, such as a path that is not in UTF-8.
+    """
     report, profile = compiled.report, compiled.profile()
     return Inspection(
-        title=title,
+        title=title.encode("utf-8", "replace").decode(),
         language=compiled.program.language,
         report=report,
         profile=profile,
