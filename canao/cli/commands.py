@@ -152,6 +152,8 @@ def inspect(
 
     if (html or graph) and (ir or source):
         raise typer.BadParameter("--html and --graph write files; --ir and --source print alone")
+    if html and html == graph:
+        raise typer.BadParameter("--html and --graph name the same file; give each its own")
     compiled = canao.load(model)
     if html or graph:
         written = _write_inspection(compiled, model.resolve().name, html, graph)
