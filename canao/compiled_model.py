@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,17 +21,19 @@ from canao.errors import (
 )
 from canao.exporting.c_program import export_program
 from canao.exporting.opencl_program import export_opencl
-from canao.frontend.convention import CallConvention
+from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
 from canao.machine.processors import VECTOR_FEATURES
 from canao.measuring.measure import Latency, time_calls
 from canao.program import Program
 from canao.report.execution_report import ExecutionReport, fused_layers, kernel_rows, total_flops
 from canao.report.product_errors import measure_errors
-from canao.report.utilization import DeviceUse, measure_use
+from canao.report.profile import Profile, profile_of
+from canao.report.utilization import DeviceUse, cpu_seconds, measure_use
+from canao.runtime.example_sizes import resized, sizes_of
 from canao.runtime.memory import aligned, aligned_empty
 from canao.runtime.module import Array, Pointers, pointers
-from canao.runtime.rooms import RoomPool, Rooms, bind_sizes
+from canao.runtime.rooms import RoomPool, Rooms, bind_sizes, in_rooms
 from canao.runtime.sized_call import SizedCall
 from canao.runtime.weights import prepare_weights
 from canao.saved import SavedModel, pack, save_model, unpacked
@@ -107,12 +108,17 @@ class CompiledModel:
         dtypes = [computed_dtype(leaf.dtype) for leaf in self.convention.inputs]
         return RoomPool(lambda: Rooms(self._shapes, dtypes, self.program.outputs))
 
-    def _example_sizes(self) -> dict[str, int]:
-        """The sizes of the example inputs."""
+    def _placed(self, given: object) -> Sequence[Array]:
+        """Inputs as compiled code takes them; those that it was compiled with for None."""
+        if given is None:
+            return self.examples
+        args, kwargs = split_example(given)
+        inputs = self.convention.flatten(args, kwargs)
         if not self.program.symbols:
-            return {}
-        names = (symbol.name for symbol in self.program.symbols)
-        return dict(zip(names, map(int, self.examples[-1]), strict=True))
+            return inputs
+        names = [leaf.name for leaf in self.convention.inputs]
+        shapes = [array.shape for array in inputs]
+        return in_rooms(self._shapes, inputs, bind_sizes(names, self._shapes, shapes))
 
     def _new_outputs(self) -> list[Array]:
         return [aligned_empty(spec.shape, spec.dtype) for spec in self.program.outputs]
@@ -164,22 +170,58 @@ class CompiledModel:
 
     def measure(self, runs: int = 100, warmup: int = 10) -> Latency:
         """Time `runs` calls of the compiled code on the example inputs."""
+        return self._measure(self.examples, runs, warmup)
+
+    def _measure(self, inputs: Sequence[Array], runs: int, warmup: int) -> Latency:
         outputs = self._new_outputs()
-        places = _addresses(self.examples), _addresses(outputs)
+        places = _addresses(inputs), _addresses(outputs)
         self._module.run(*places)  # a failed check is an error here, not a time
         call = self._module.bind(*places)
         with self._module.in_use.call():
             samples = time_calls(call, runs, warmup)
         return Latency.of(samples, self.threads, self.dtype, self.cpu_flags)
 
+    def profile(
+        self,
+        inputs: tuple[Any, ...] | Mapping[str, Any] | None = None,
+        *,
+        sizes: Mapping[str, int] | None = None,
+        runs: int = 100,
+        warmup: int = 10,
+    ) -> Profile:
+        """Time each kernel inside `runs` runs of the model.
+
+        `inputs` are given as to `canao.compile`, and left out they are the example inputs. Where
+        dimensions vary, times, operations and bytes are those at the size of the inputs; `sizes`
+        gives such dimensions other values, by name, for which inputs are cut or repeated.
+        """
+        if runs < 1:
+            raise CanaoError(f"a profile takes at least one run, not {runs}")
+        symbols, placed = self.program.symbols, self._placed(inputs)
+        if sizes:
+            placed = resized(symbols, self._shapes, placed, sizes)
+        latency = self._measure(placed, runs, warmup)
+        found = sizes_of(symbols, placed)
+        return profile_of(
+            self.program.at_sizes(found),
+            self._profiles(placed, runs),
+            self.build.peaks(self.threads),
+            latency_ms=latency.median,
+            sizes=found,
+            threads=self.threads,
+            dtype=self.dtype,
+            target=self.build.target.title,
+        )
+
     @cached_property
     def report(self) -> ExecutionReport:
         """Counts, sizes and times; measured when first asked for, then kept."""
-        program, build = self.program.at_sizes(self._example_sizes()), self.build
-        before, start = _cpu_seconds(), time.perf_counter()
+        build, sizes = self.build, sizes_of(self.program.symbols, self.examples)
+        program = self.program.at_sizes(sizes)
+        before, start = cpu_seconds(), time.perf_counter()
         latency = self.measure(runs=_REPORT_RUNS, warmup=5)
         wall = time.perf_counter() - start
-        busy = (_cpu_seconds() - before) / (wall * self.threads)
+        busy = (cpu_seconds() - before) / (wall * self.threads)
         peaks = build.peaks(self.threads)
         use = self._use()
         return ExecutionReport(
@@ -197,7 +239,7 @@ class CompiledModel:
             transfer_bytes=use.transfer_bytes if use else 0,
             peak_bytes=self._memory(),
             compile_seconds=dict(build.seconds),
-            kernels=kernel_rows(program, self._profiles(), peaks),
+            kernels=kernel_rows(program, self._profiles(self.examples, _REPORT_RUNS), peaks),
             rewrites=program.rewrites,
             fast_products=program.fast_products,
             threads=self.threads,
@@ -211,11 +253,12 @@ class CompiledModel:
             widened=self.convention.widened,
         )
 
-    def _profiles(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def _profiles(
+        self, inputs: Sequence[Array], runs: int
+    ) -> np.ndarray[Any, np.dtype[np.float64]]:
         outputs = self._new_outputs()
-        inputs_at, outputs_at = _addresses(self.examples), _addresses(outputs)
-        runs = [self._module.profile(inputs_at, outputs_at) for _ in range(_REPORT_RUNS)]
-        return np.stack(runs)
+        places = _addresses(inputs), _addresses(outputs)
+        return np.stack([self._module.profile(*places) for _ in range(runs)])
 
     def _use(self) -> DeviceUse | None:
         """How an OpenCL device was used; None for C."""
@@ -337,9 +380,3 @@ def _check_same_inputs(program: Program, convention: CallConvention) -> None:
 
 def _addresses(arrays: Sequence[Array]) -> Pointers:
     return pointers([array.ctypes.data for array in arrays])
-
-
-def _cpu_seconds() -> float:
-    """Processor time that all threads of this process have used."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

@@ -1,22 +1,47 @@
-"""Measuring on behalf of the command line."""
+"""`canao bench MODEL`: how long a model takes, beside PyTorch or kernel by kernel."""
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
+import typer
+from rich.table import Table
 
-from canao.building.cache import Cache
-from canao.building.toolchain import find_compiler
-from canao.cli.models import Opened
-from canao.machine.target import Target, available_cores
-from canao.measuring.measure import Latency, interleave
-from canao.measuring.peak import measured_peaks
-from canao.tuning.choose_threads import thread_counts
+from canao.cli.console import console
+from canao.cli.models import (
+    Attention,
+    CompileOptions,
+    Opened,
+    TargetChoice,
+    TuneChoice,
+    is_saved,
+    open_model,
+)
+from canao.cli.options import (
+    Attn,
+    Batch,
+    CacheDir,
+    Device,
+    Dtype,
+    Json,
+    Model,
+    Runs,
+    Seq,
+    TargetOption,
+    Threads,
+    Tune,
+    Warmup,
+)
+
+if TYPE_CHECKING:
+    from canao.measuring.measure import Latency
+
+_out = console()
+_SIZES = {"batch": "batch", "seq": "sequence"}
+"""Options that give sizes, and the dimensions that `canao compile` lets vary."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +57,10 @@ class SideBySide:
 
 def measure_side_by_side(opened: Opened, *, runs: int, warmup: int) -> SideBySide:
     """Measure a compiled model and, if there is one, the model it was made from."""
+    import torch
+
+    from canao.measuring.measure import Latency, interleave
+
     compiled, original, inputs = opened.compiled, opened.original, opened.inputs
     if original is None or inputs is None:
         return SideBySide({"canao": compiled.measure(runs, warmup)}, None, None)
@@ -57,6 +86,8 @@ def measure_side_by_side(opened: Opened, *, runs: int, warmup: int) -> SideBySid
 
 def _largest_difference(expected: Any, found: Any) -> float:
     """Over all tensors of two Hugging Face outputs."""
+    import torch
+
     pairs = ((value, found[name]) for name, value in expected.items())
     differences = [
         (a - b).abs().max().item() for a, b in pairs if isinstance(a, torch.Tensor) and a.numel()
@@ -64,32 +95,65 @@ def _largest_difference(expected: Any, found: Any) -> float:
     return max(differences, default=0.0)
 
 
-def cache_of(cache_dir: Path | None) -> Cache:
-    """The cache that a command is told to use."""
-    return Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
+def bench_model(
+    context: typer.Context,
+    model: Model,
+    seq: Seq = 128,
+    batch: Batch = 1,
+    threads: Threads = None,
+    attn: Attn = Attention.sdpa,
+    target: TargetOption = TargetChoice.c,
+    device: Device = None,
+    dtype: Dtype = "float32",
+    tune: Tune = TuneChoice.default,
+    cache_dir: CacheDir = None,
+    runs: Runs = 100,
+    warmup: Warmup = 10,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile",
+            help="Show the time of each kernel inside the running model, not the model beside "
+            "PyTorch. --batch and --seq size the inputs of a saved model whose shapes vary.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure a model, if it is a Hugging Face model against PyTorch eager in interleaved runs."""
+    options = CompileOptions(seq, batch, threads, attn, target, device, dtype, tune, cache_dir)
+    opened = open_model(model, options, quiet=as_json)
+    if profile:
+        sizes = _sizes_asked(context) if is_saved(model) else {}
+        found = opened.compiled.profile(sizes=sizes, runs=runs, warmup=warmup)
+        if as_json:
+            typer.echo(found.to_json())
+        else:
+            _out.print(found)
+        return
+    result = measure_side_by_side(opened, runs=runs, warmup=warmup)
+    if as_json:
+        rows = {name: asdict(latency) for name, latency in result.latencies.items()}
+        typer.echo(
+            json.dumps({"latency_ms": rows, "speedup": result.speedup, "error": result.error})
+        )
+        return
+    table = Table("", "median ms", "min", "p90", "p99", box=None)
+    for name, latency in result.latencies.items():
+        times = (latency.median, latency.min, latency.p90, latency.p99)
+        table.add_row(name, *(f"{ms:.3f}" for ms in times))
+    _out.print(table)
+    first = next(iter(result.latencies.values()))
+    flags = " ".join(first.cpu_flags)
+    _out.print(f"{first.threads} threads, {first.dtype}, {runs} interleaved runs, {flags}")
+    if result.speedup is not None:
+        _out.print(f"canao is {result.speedup:.2f} times as fast as PyTorch eager")
+        _out.print(f"largest difference between the results: {result.error:.2e}")
 
 
-def describe_processor(cache: Cache) -> dict[str, Any]:
-    """What C is made for on this machine, and how fast it can be at best.
-
-    The rates are given for each number of threads that `canao.compile` would try.
-    """
-    target, cores = Target.host(), available_cores()
-    compiler = find_compiler(os.environ.get("CC"))
-    unit = target.vector_unit
-    counts = thread_counts(cores)
-    peaks = {str(n): measured_peaks(compiler, target, cache, n) for n in counts}
+def _sizes_asked(context: typer.Context) -> dict[str, int]:
+    """The sizes that stand on the command line, by the names of dimensions."""
     return {
-        "cpu": target.cpu,
-        "triple": target.triple,
-        "cores": cores,
-        "vector_unit": unit.name,
-        "float32_lanes": unit.lanes_f32,
-        "vector_registers": unit.registers,
-        "compiler": compiler.version,
-        "compiler_command": " ".join(compiler.command),
-        "compiler_flags": " ".join(compiler.flags(target)),
-        "peak_gflops": {n: round(peak.gflops, 1) for n, peak in peaks.items()},
-        "bandwidth_gb_s": {n: round(peak.bandwidth, 1) for n, peak in peaks.items()},
-        "cache": str(cache.root),
+        name: context.params[option]
+        for option, name in _SIZES.items()
+        if (source := context.get_parameter_source(option)) and source.name == "COMMANDLINE"
     }

@@ -5,37 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markdown import Markdown
-from rich.table import Table
 from typer.core import TyperGroup
 
 from canao.cli.console import console
-from canao.cli.models import (
-    Attention,
-    CompileOptions,
-    TargetChoice,
-    TuneChoice,
-    open_model,
-)
 from canao.cli.options import (
-    Attn,
     Batch,
-    CacheDir,
     Device,
-    Dtype,
     Json,
-    Model,
-    Runs,
     Seq,
-    TargetOption,
-    Threads,
-    Tune,
-    Warmup,
 )
 from canao.cli.progress import shown_progress
 from canao.cli.results import write_results
@@ -69,47 +51,6 @@ Home = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="Directory to write the results to, as Markdown and JSON.")
 ]
-
-
-@bench_app.command(name="model")
-def bench_model(
-    model: Model,
-    seq: Seq = 128,
-    batch: Batch = 1,
-    threads: Threads = None,
-    attn: Attn = Attention.sdpa,
-    target: TargetOption = TargetChoice.c,
-    device: Device = None,
-    dtype: Dtype = "float32",
-    tune: Tune = TuneChoice.default,
-    cache_dir: CacheDir = None,
-    runs: Runs = 100,
-    warmup: Warmup = 10,
-    as_json: Json = False,
-) -> None:
-    """Measure a model, if it is a Hugging Face model against PyTorch eager in interleaved runs."""
-    from canao.cli.bench import measure_side_by_side
-
-    options = CompileOptions(seq, batch, threads, attn, target, device, dtype, tune, cache_dir)
-    opened = open_model(model, options, quiet=as_json)
-    result = measure_side_by_side(opened, runs=runs, warmup=warmup)
-    if as_json:
-        rows = {name: asdict(latency) for name, latency in result.latencies.items()}
-        typer.echo(
-            json.dumps({"latency_ms": rows, "speedup": result.speedup, "error": result.error})
-        )
-        return
-    table = Table("", "median ms", "min", "p90", "p99", box=None)
-    for name, latency in result.latencies.items():
-        times = (latency.median, latency.min, latency.p90, latency.p99)
-        table.add_row(name, *(f"{ms:.3f}" for ms in times))
-    _out.print(table)
-    first = next(iter(result.latencies.values()))
-    flags = " ".join(first.cpu_flags)
-    _out.print(f"{first.threads} threads, {first.dtype}, {runs} interleaved runs, {flags}")
-    if result.speedup is not None:
-        _out.print(f"canao is {result.speedup:.2f} times as fast as PyTorch eager")
-        _out.print(f"largest difference between the results: {result.error:.2e}")
 
 
 @bench_app.command()

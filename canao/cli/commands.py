@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
 from canao.cli.distil import distil
@@ -47,6 +48,9 @@ from canao.cli.search import search_command
 from canao.cli.training_commands import evaluate, table2, train
 from canao.errors import InputFileError
 
+if TYPE_CHECKING:
+    from canao.compiled_model import CompiledModel
+
 
 class CacheAction(StrEnum):
     """What `canao cache` does."""
@@ -67,6 +71,7 @@ app.command(name="search")(search_command)
 app.command(name="train")(train)
 app.command(name="distil")(distil)
 app.command(name="eval")(evaluate)
+bench_app.command(name="model")(bench_model)
 bench_app.command(name="table2")(table2)
 _out = console()
 
@@ -128,14 +133,36 @@ def inspect(
     model: Saved,
     ir: Annotated[str | None, typer.Option(help="Print the module after this stage.")] = None,
     source: Annotated[bool, typer.Option("--source", help="Print the emitted text.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page: layers, laws, kernels with times and emitted text."),
+    ] = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write graphs before and after fusion for Model Explorer, and beside them "
+            "the time of each layer and its share."
+        ),
+    ] = None,
     verbose: Verbose = False,
     as_json: Json = False,
 ) -> None:
-    """Look at a saved model: its report, its IR or its C."""
+    """Look at a saved model: its report, its IR, its C, or all of that on a page or as graphs."""
     import canao
 
+    if (html or graph) and (ir or source):
+        raise typer.BadParameter("--html and --graph write files; --ir and --source print alone")
+    if html and html == graph:
+        raise typer.BadParameter("--html and --graph name the same file; give each its own")
     compiled = canao.load(model)
-    if source:
+    if html or graph:
+        written = _write_inspection(compiled, model.resolve().name, html, graph)
+        if as_json:
+            typer.echo(json.dumps({"written": [str(path) for path in written]}))
+            return
+        for path in written:
+            _out.print(f"wrote {path}", soft_wrap=True)
+    elif source:
         typer.echo(compiled.source)
     elif ir:
         typer.echo(compiled.ir(ir))
@@ -145,6 +172,21 @@ def inspect(
         _out.print(compiled.report)
         if verbose:
             _out.print(compiled.report.details())
+
+
+def _write_inspection(
+    compiled: CompiledModel, title: str, html: Path | None, graph: Path | None
+) -> list[Path]:
+    from canao.inspecting.inspection import inspect_model
+    from canao.inspecting.model_explorer import write_graph
+    from canao.inspecting.page import write_page
+
+    found = inspect_model(compiled, title)
+    written: list[Path] = []
+    if html:
+        write_page(found, html)
+        written.append(html)
+    return [*written, *write_graph(found, graph)] if graph else written
 
 
 @app.command()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from canao.building.cache import Cache
-from canao.cli.bench import cache_of, describe_processor
+from canao.building.toolchain import find_compiler
 from canao.errors import CanaoError
 from canao.machine.device_record import OpenCLDevice
+from canao.machine.target import Target, available_cores
+from canao.measuring.peak import measured_peaks
+from canao.tuning.choose_threads import thread_counts
 
 
 def describe_devices(cache_dir: Path | None) -> dict[str, Any]:
@@ -16,8 +20,8 @@ def describe_devices(cache_dir: Path | None) -> dict[str, Any]:
 
     Where OpenCL is not usable, `opencl` is empty and `opencl_note` says why.
     """
-    cache = cache_of(cache_dir)
-    rows = describe_processor(cache)
+    cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
+    rows = _processor(cache)
     note = ""
     devices: tuple[OpenCLDevice, ...] = ()
     try:
@@ -55,4 +59,30 @@ def _described(number: int, device: OpenCLDevice, cache: Cache) -> dict[str, Any
     return row | {
         "peak_gflops": round(peaks.gflops, 1),
         "bandwidth_gb_s": round(peaks.bandwidth, 1),
+    }
+
+
+def _processor(cache: Cache) -> dict[str, Any]:
+    """What C is made for on this machine, and how fast it can be at best.
+
+    The rates are given for each number of threads that `canao.compile` would try.
+    """
+    target, cores = Target.host(), available_cores()
+    compiler = find_compiler(os.environ.get("CC"))
+    unit = target.vector_unit
+    counts = thread_counts(cores)
+    peaks = {str(n): measured_peaks(compiler, target, cache, n) for n in counts}
+    return {
+        "cpu": target.cpu,
+        "triple": target.triple,
+        "cores": cores,
+        "vector_unit": unit.name,
+        "float32_lanes": unit.lanes_f32,
+        "vector_registers": unit.registers,
+        "compiler": compiler.version,
+        "compiler_command": " ".join(compiler.command),
+        "compiler_flags": " ".join(compiler.flags(target)),
+        "peak_gflops": {n: round(peak.gflops, 1) for n, peak in peaks.items()},
+        "bandwidth_gb_s": {n: round(peak.bandwidth, 1) for n, peak in peaks.items()},
+        "cache": str(cache.root),
     }

@@ -23,7 +23,7 @@ def block_labels(layers: Sequence[LayerOp], prepare: func.FuncOp | None) -> list
     It is what the names of all weights begin with that a layer reads, and for a layer
     without weights, what those of the layers around it begin with.
     """
-    sources = {} if prepare is None else _sources(prepare)
+    sources = {} if prepare is None else weight_sources(prepare)
     paths = [_of_weights(layer, sources) for layer in layers]
     numbers: dict[SSAValue, int] = {
         value: n for n, layer in enumerate(layers) for value in layer.outs
@@ -35,23 +35,24 @@ def block_labels(layers: Sequence[LayerOp], prepare: func.FuncOp | None) -> list
                 around[n].add(numbers[value])
                 around[numbers[value]].add(n)
     found = [
-        path or _common([paths[m] for m in sorted(around[n]) if paths[m]])
+        path or common_path([paths[m] for m in sorted(around[n]) if paths[m]])
         for n, path in enumerate(paths)
     ]
     return [".".join(path) for path in found]
 
 
-def _sources(prepare: func.FuncOp) -> dict[str, list[str]]:
+def weight_sources(prepare: func.FuncOp) -> dict[str, list[str]]:
     """The names of the model's weights that each prepared weight is made from."""
     names = prepare.attributes.get(WEIGHT_NAMES)
     returned = prepare.body.block.last_op
     if not isinstance(names, ArrayAttr) or returned is None:
         return {}
     labelled = zip(names, returned.operands, strict=False)
-    return {n.data: _weights_behind(v) for n, v in labelled if isinstance(n, StringAttr)}
+    return {n.data: weights_behind(v) for n, v in labelled if isinstance(n, StringAttr)}
 
 
-def _weights_behind(value: SSAValue) -> list[str]:
+def weights_behind(value: SSAValue) -> list[str]:
+    """The names of the weights that a value is computed from."""
     found: dict[str, None] = {}
     pending, seen = [value], {value}
     while pending:
@@ -73,10 +74,15 @@ def _of_weights(layer: LayerOp, sources: Mapping[str, Sequence[str]]) -> Path:
         if isinstance(owner, WeightOp)
         for name in sources.get(owner.sym.data, [owner.sym.data])
     ]
-    # The last part of a name says which weight of its block it is.
-    return _common([tuple(name.split(".")[:-1]) for name in names if "." in name])
+    return weights_path(names)
 
 
-def _common(paths: Sequence[Path]) -> Path:
+def weights_path(names: Sequence[str]) -> Path:
+    """What the names of some weights begin with, but for the last part, which is the weight's."""
+    return common_path([tuple(name.split(".")[:-1]) for name in names if "." in name])
+
+
+def common_path(paths: Sequence[Path]) -> Path:
+    """What all paths begin with."""
     parts = takewhile(lambda part: len(set(part)) == 1, zip(*paths, strict=False))
     return tuple(part[0] for part in parts)

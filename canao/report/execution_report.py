@@ -48,6 +48,14 @@ class KernelRow:
     bound: str
     """"compute" or "memory": which of the two is nearer its limit."""
     calls: int
+    share: float
+    """Its part of the time of all kernels."""
+    flops: int
+    """Floating-point operations of one of its calls."""
+    bytes: int
+    """What one of its calls reads and writes at least."""
+    gb_per_s: float
+    """These bytes, of all calls, over its time."""
 
 
 @dataclass(frozen=True)
@@ -163,16 +171,15 @@ class ExecutionReport:
         table = Table("kernel", box=None, padding=(0, 1), collapse_padding=True, pad_edge=False)
         for heading in ("calls", "ms", "share", "GFLOP/s", "of peak", "bound by"):
             table.add_column(heading, justify="right", no_wrap=True)
-        total = sum(row.ms for row in self.kernels)
         for row in self.kernels:
             table.add_row(
                 Text(row.name, overflow="fold"),
                 str(row.calls),
                 f"{row.ms:.3f}",
-                f"{row.ms / total:.0%}" if total else "",
+                f"{row.share:.0%}",
                 f"{row.gflops:.1f}",
                 f"{row.peak_fraction:.0%}",
-                _limit(row),
+                bound_by(row),
             )
         return table
 
@@ -184,7 +191,7 @@ class ExecutionReport:
         table = Table("kernel", "operations", "schedule", box=None, padding=(0, 1))
         table.add_column("tried", justify="right")
         for row in self.kernels:
-            texts = (row.name, _counted(row.ops), row.variant)
+            texts = (row.name, counted(row.ops), row.variant)
             cells = [Text(text, overflow="fold") for text in texts]
             table.add_row(*cells, str(len(row.variants_tried)))
         return table
@@ -240,14 +247,14 @@ def _widened(tensors: Sequence[Widened]) -> str:
     return ", ".join(parts)
 
 
-def _limit(row: KernelRow) -> str:
-    """What a kernel is near the limit of, if it reaches half of it."""
+def bound_by(row: KernelRow) -> str:
+    """What a kernel is near the limit of, in words, if it reaches half of it."""
     if max(row.peak_fraction, row.bandwidth_fraction) < _NEAR:
         return "neither"
     return "memory" if row.bound == "memory" else "multiply-adds"
 
 
-def _counted(ops: Sequence[str]) -> str:
+def counted(ops: Sequence[str]) -> str:
     """The names of operators with how often each occurs."""
     return " ".join(
         name if count == 1 else f"{count}x{name}" for name, count in Counter(ops).items()
@@ -262,17 +269,18 @@ def kernel_rows(
     Kernels that are for other lengths than these have none.
     """
     calls = np.asarray(program.calls, np.int64)
-    rows: list[KernelRow] = []
+    found: list[tuple[KernelSpec, int, float]] = []
     for number, kernel in enumerate(program.kernels):
         if not kernel.runs:
             continue
         mine = calls == number
         seconds = float(np.median(profiles[:, mine].sum(axis=1))) if mine.any() else 0.0
-        rows.append(_row(kernel, int(mine.sum()), seconds, peaks))
-    return tuple(rows)
+        found.append((kernel, int(mine.sum()), seconds))
+    total = sum(seconds for _, _, seconds in found)
+    return tuple(_row(*each, total, peaks) for each in found)
 
 
-def _row(kernel: KernelSpec, calls: int, seconds: float, peaks: Peaks) -> KernelRow:
+def _row(kernel: KernelSpec, calls: int, seconds: float, total: float, peaks: Peaks) -> KernelRow:
     gflops = kernel.flops * calls / seconds / 1e9 if seconds else 0.0
     moved = kernel.bytes * calls / seconds / 1e9 if seconds else 0.0
     of_peak = gflops / peaks.gflops if peaks.gflops else 0.0
@@ -288,6 +296,10 @@ def _row(kernel: KernelSpec, calls: int, seconds: float, peaks: Peaks) -> Kernel
         bandwidth_fraction=of_memory,
         bound="memory" if of_memory > of_peak else "compute",
         calls=calls,
+        share=seconds / total if total else 0.0,
+        flops=kernel.flops,
+        bytes=kernel.bytes,
+        gb_per_s=moved,
     )
 
 

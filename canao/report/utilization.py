@@ -1,7 +1,8 @@
-"""How an OpenCL device is used by a model, as its events tell."""
+"""How the processor is used, and an OpenCL device as its events tell."""
 
 from __future__ import annotations
 
+import resource
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -36,3 +37,9 @@ def measure_use(module: Any, inputs: Pointers, outputs: Pointers) -> DeviceUse |
         transfer_ms=1e3 * median(t.transfers for t in traces),
         transfer_bytes=traces[0].moved_bytes,
     )
+
+
+def cpu_seconds() -> float:
+    """Processor time that all threads of this process have used."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime

@@ -62,6 +62,43 @@ def test_the_life_of_a_model(
     assert (tmp_path / "program" / "model.c").is_file()
 
 
+def test_files_of_an_inspection(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved, page, graph = tmp_path / "saved", tmp_path / "page.html", tmp_path / "graph.json"
+    assert run(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    capsys.readouterr()
+    assert run(monkeypatch, "inspect", saved, "--html", page, "--graph", graph, "--json") == 0
+    written = json.loads(capsys.readouterr().out)["written"]
+    assert written == [
+        *map(str, (page, graph, tmp_path / "graph.ms.json", tmp_path / "graph.share.json"))
+    ]
+    assert "<h1>saved</h1>" in page.read_text(encoding="utf-8")
+    assert json.loads(graph.read_text(encoding="utf-8"))["label"] == "saved"
+    assert run(monkeypatch, "inspect", saved, "--html", page, "--source") == 2
+    assert "print alone" in capsys.readouterr().err
+    assert (
+        run(monkeypatch, "inspect", saved, "--html", tmp_path / "saved" / "canao.json" / "x") == 1
+    )
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_profile(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved = tmp_path / "saved"
+    assert run(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    name = json.loads(capsys.readouterr().out)["kernels"][0]["name"]
+    assert run(monkeypatch, "bench", saved, "--profile", "--runs", 3) == 0
+    assert name in capsys.readouterr().out
+    assert run(monkeypatch, "bench", saved, "--profile", "--runs", 3, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["runs"] == 3
+    assert [row["name"] for row in found["kernels"]] == [name]
+    assert run(monkeypatch, "bench", saved, "--profile", "--seq", 7) == 1
+    assert "'sequence' is no dimension that varies" in capsys.readouterr().err
+
+
 def test_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from optuna.trial import FrozenTrial, TrialState
 
@@ -24,6 +23,7 @@ from canao.nas.study.attributes import REASON, Candidate, candidates, counts
 from canao.nas.study.finalists import with_last_measurements
 from canao.nas.study.sampler import CanaoSampler
 from canao.nas.study.study import Configuration
+from canao.templates import render
 
 if TYPE_CHECKING:
     from canao.nas.controller.reinforce import Reinforce
@@ -43,17 +43,8 @@ def write_report(
     path: Path,
 ) -> None:
     """Write the page in one step. It holds all that it needs, scripts included."""
-    # Everything from outside (names, reasons) is escaped by the environment.
-    environment = Environment(
-        loader=PackageLoader("canao.nas.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    page = environment.get_template("page.html.j2").render(
-        **_contents(result, configuration, kernels),
-        plotly=_plotly(),
-    )
+    contents = _contents(result, configuration, kernels) | {"plotly": _plotly()}
+    page = render("canao.nas.report", "page.html.j2", contents)
     replace_text(path, page)
 
 

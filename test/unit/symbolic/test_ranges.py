@@ -15,6 +15,7 @@ from unit.symbolic.test_symbolic_graphs import check_code, check_device
 
 import canao
 from canao.extent import is_symbolic
+from canao.inspecting.inspection import inspect_model
 from canao.lowering.choose import layer_task
 from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.choose.lengths import varying_variants
@@ -84,5 +85,11 @@ def test_the_report_has_what_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [row.name for row in report.kernels] == ["linear_16x48_to_8"]
     assert (report.fused_layers, report.layers_after) == (1, 1)
     assert 3 * 2 * 16 * 48 <= report.flops < 4 * 2 * 16 * 48
+    found = inspect_model(compiled, "ranges")
+    (layer,) = found.graphs.layers
+    assert layer.calls == (0, 1)
+    assert [row.name for row in found.kernels(layer)] == list(found.texts) == ["linear_16x48_to_8"]
+    larger = compiled.profile(sizes={"rows": 9}, runs=1)
+    assert [row.name for row in larger.kernels] == ["linear_16x48"]
     again = canao.load(compiled.save(tmp_path / "model"))
     assert torch.equal(again(x), compiled(x))
