@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import canao
+from canao.decoding.stream import Stream
 from canao.huggingface.pretrained import load_pretrained, load_tokenizer
 
 _PROMPTS = (
@@ -62,7 +63,7 @@ def test_the_same_tokens(prompt: str, smollm2: tuple[Any, canao.CompiledGenerato
     ends = wanted.tolist()[-1:] == [model.generation_config.eos_token_id]
     tokens = wanted.tolist()[:-1] if ends else wanted.tolist()
     assert generator.generate(ids, max_new_tokens=_TOKENS) == tokens
-    found = generator.decoder.stream().feed(ids[0].tolist())
+    found = Stream(generator.decoder).feed(ids[0].tolist())
     assert abs(found - logits).max() < 2e-4 * abs(logits).max()
 
 
