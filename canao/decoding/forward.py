@@ -14,6 +14,9 @@ from canao.decoding.decoder import Decoder
 from canao.decoding.rows import Rows
 from canao.errors import ShapeMismatchError, UnsupportedModelError
 
+_WITHOUT_MEANING = frozenset({"assistant_tokenizer", "tokenizer"})
+"""What `generate` hands on that no model reads."""
+
 
 class DecoderForward:
     """Called as `forward` is in the loops of `generate`; keys and values are kept in its cache.
@@ -48,11 +51,8 @@ class DecoderForward:
         if use_cache is None:
             use_cache = getattr(self._config, "use_cache", True)
         cache = DynamicCache() if past_key_values is None and use_cache else past_key_values
-        rows = (
-            Rows(self.decoder, len(ids))
-            if cache is None
-            else rows_in(cache, self.decoder, len(ids))
-        )
+        batch = len(ids)
+        rows = Rows(self.decoder, batch) if cache is None else rows_in(cache, self.decoder, batch)
         mask = None if attention_mask is None else _numbers("attention_mask", attention_mask) != 0
         places = None if position_ids is None else _numbers("position_ids", position_ids)
         logits = torch.from_numpy(rows.feed(ids, mask, places, keep))
@@ -65,10 +65,10 @@ class DecoderForward:
 
 def _refuse(others: dict[str, Any]) -> None:
     """What changes nothing may be given."""
-    asked = sorted(n for n, value in others.items() if value is not None and value is not False)
-    if asked:
+    asked = {name for name, value in others.items() if value is not None and value is not False}
+    if asked := asked - _WITHOUT_MEANING:
         raise UnsupportedModelError(
-            f"compiled text generation does not take {', '.join(asked)}; it takes token numbers, "
+            f"compiled text generation does not take {', '.join(sorted(asked))}; it takes token numbers, "
             "attention_mask, position_ids and a cache, and gives logits: leave the others out"
         )
 

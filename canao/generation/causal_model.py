@@ -75,6 +75,10 @@ class CanaoModelForCausalLM(CanaoModel, GenerationMixin):
         """Whether it generates text: it does."""
         return True
 
+    def is_remote_code(self) -> bool:
+        """Whether code of a model's author is run: it is not."""
+        return False
+
     def get_experts_implementation(self) -> dict[str, str]:
         """What `generate` would have a choice of: nothing."""
         return {}

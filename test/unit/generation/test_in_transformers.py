@@ -300,7 +300,7 @@ def test_generators_are_saved(
     monkeypatch.setattr("canao.api.compile_model", _no_compiling)
     assert generator.save(tmp_path / "saved") == tmp_path / "saved"
     for again in (
-        canao.CompiledGenerator.load(tmp_path / "saved", threads=2),
+        canao.CompiledGenerator.load(tmp_path / "saved", threads=1),
         canao.CompiledGenerator(tmp_path / "saved"),
     ):
         assert again.generate("The quick", max_new_tokens=9) == wanted
