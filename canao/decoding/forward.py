@@ -68,8 +68,8 @@ def _refuse(others: dict[str, Any]) -> None:
     asked = {name for name, value in others.items() if value is not None and value is not False}
     if asked := asked - _WITHOUT_MEANING:
         raise UnsupportedModelError(
-            f"compiled text generation does not take {', '.join(sorted(asked))}; it takes token numbers, "
-            "attention_mask, position_ids and a cache, and gives logits: leave the others out"
+            f"compiled text generation does not take {', '.join(sorted(asked))}: leave it out; it "
+            "takes token numbers, attention_mask, position_ids and a cache, and gives logits"
         )
 
 
