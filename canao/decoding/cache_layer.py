@@ -95,7 +95,8 @@ def rows_in(cache: object, decoder: Decoder, batch: int) -> Rows:
             "DynamicCache(), or leave past_key_values out"
         )
     rows = Rows(decoder, batch)
-    cache.layers, cache.layer_class_to_replicate = [RowsLayer(rows)], None
+    cache.layers[:] = [RowsLayer(rows)]
+    cache.layer_class_to_replicate = None
     return rows
 
 

@@ -91,14 +91,23 @@ def _check(model: Any, config: Any) -> None:
 
 
 def _with_attention(model: Any) -> Any:
-    """The model with attention over earlier tokens; the one that was given stays as it is."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    """The model in float32 with attention over earlier tokens; the given one stays as it is."""
+    shared = {id(tensor): _wide(tensor) for tensor in (*model.parameters(), *model.buffers())}
     found = copy.deepcopy(model, shared).eval()
     for module in found.modules():
         config: Any = getattr(module, "config", None)
         if config is not None:
             config._attn_implementation = NAME
     return found
+
+
+def _wide(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor itself, or the float32 of narrow floats."""
+    if tensor.dtype not in (torch.bfloat16, torch.float16):
+        return tensor
+    wide = tensor.detach().float()
+    is_parameter = isinstance(tensor, torch.nn.Parameter)
+    return torch.nn.Parameter(wide, requires_grad=False) if is_parameter else wide
 
 
 def _example(config: Any, tokens: int) -> dict[str, Any]:

@@ -89,6 +89,14 @@ def test_the_model_stays_as_it_is() -> None:
     )
 
 
+def test_narrow_weights_are_computed_in_float32() -> None:
+    narrow = small_decoder("gpt2").to(torch.bfloat16)
+    generator = canao.CompiledGenerator(narrow, tune="off", threads=1)
+    assert narrow.lm_head.weight.dtype == torch.bfloat16
+    wanted = _wanted(narrow.float(), [1, 2, 3], 20, do_sample=False)
+    assert generator.generate([1, 2, 3], max_new_tokens=20) == wanted
+
+
 def test_the_end_of_a_text() -> None:
     model, _ = _pair("llama")
     tokens = _wanted(model, [5], 20, do_sample=False)

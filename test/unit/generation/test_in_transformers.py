@@ -11,6 +11,7 @@ import pytest
 import torch
 import transformers
 from transformers import DynamicCache, pipeline
+from transformers.generation.streamers import BaseStreamer
 from transformers.utils import logging
 from unit.generation.small_decoders import small_decoder
 from unit.generation.tokenizers_of_kinds import byte_level
@@ -120,7 +121,7 @@ def test_where_texts_end(pipelines: tuple[Any, Any]) -> None:
 
 
 def test_streamers(models: tuple[Any, Any]) -> None:
-    class Tokens(transformers.generation.BaseStreamer):
+    class Tokens(BaseStreamer):
         def __init__(self) -> None:
             self.tokens: list[list[int]] = []
 
