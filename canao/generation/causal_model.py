@@ -77,9 +77,9 @@ class CanaoModelForCausalLM(CanaoModel, GenerationMixin):
 
         A row holds at most `decoder.longest` tokens.
         """
-        # Models of PyTorch have more than what `generate` reads.
-        model: Any = self
-        return GenerationMixin.generate(model, inputs, **options)
+        # It is annotated for models of PyTorch, which have more than what it reads.
+        mixin: Any = GenerationMixin
+        return mixin.generate(self, inputs, **options)
 
     def can_generate(self) -> bool:
         """Whether it generates text: it does."""
