@@ -25,6 +25,7 @@ from transformers import DynamicCache
 from transformers.utils import logging
 
 import canao
+from canao.decoding.stream import Stream
 from canao.files import replace_text
 from canao.huggingface.pretrained import load_pretrained
 from canao.peers.table import markdown_table
@@ -61,7 +62,7 @@ def compiled_steps(generator: canao.CompiledGenerator) -> Steps:
     """Tokens of a compiled generator."""
 
     def steps(prompt: list[int]) -> Iterator[int]:
-        stream, fresh = generator.decoder.stream(), prompt
+        stream, fresh = Stream(generator.decoder), prompt
         while True:
             fresh = [int(stream.feed(fresh).argmax())]
             yield fresh[0]

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from canao.frontend.auto_shapes import AutoShapes
+    from canao.generation.causal_model import CanaoModelForCausalLM
     from canao.generation.generator import CompiledGenerator
     from canao.machine.target import Target
     from canao.measuring.measure import Latency
@@ -54,6 +55,7 @@ __all__ = [
     "CacheError",
     "CanaoError",
     "CanaoModel",
+    "CanaoModelForCausalLM",
     "CanaoModelForMaskedLM",
     "CanaoModelForMultipleChoice",
     "CanaoModelForQuestionAnswering",
@@ -87,6 +89,7 @@ __all__ = [
 _HOMES = {
     "AutoShapes": "canao.frontend.auto_shapes",
     "CanaoModel": "canao.auto_models",
+    "CanaoModelForCausalLM": "canao.generation.causal_model",
     "CanaoModelForMaskedLM": "canao.auto_models",
     "CanaoModelForMultipleChoice": "canao.auto_models",
     "CanaoModelForQuestionAnswering": "canao.auto_models",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -21,8 +21,8 @@ from canao.compiled_model import CompiledModel
 from canao.compiling.options import Fusion, Tune
 from canao.errors import InputFileError, MissingExtraError, UnsupportedModelError
 from canao.files import replacing
-from canao.frontend.auto_shapes import AutoShapes
-from canao.huggingface.compiled_forward import CompiledForward, Kind
+from canao.frontend.auto_shapes import AutoShapes, DynamicShapes
+from canao.huggingface.compiled_forward import CompileCall, CompiledForward, Kind
 from canao.huggingface.pretrained import example_inputs, load_config, load_pretrained
 from canao.machine.target import Target
 
@@ -54,7 +54,7 @@ class CanaoModel:
     device = torch.device("cpu")
     dtype = torch.float32
 
-    def __init__(self, config: Any, forward: CompiledForward) -> None:
+    def __init__(self, config: Any, forward: Callable[..., Any]) -> None:
         self.config = config
         self.forward = forward
         """Takes and returns what `forward` of the model does."""
@@ -81,10 +81,12 @@ class CanaoModel:
         largest sizes; other options go to `from_pretrained` of transformers. What was saved
         stays as it was compiled: there only `threads` counts.
         """
-        if (Path(name) / _FOLDER / _KINDS).is_file():
-            return cls(load_config(name), _loaded(Path(name) / _FOLDER, threads))
+        if is_saved(name):
+            return cls._read(Path(name), Path(name) / _FOLDER, threads)
 
-        def compile_call(model: Any, given: Mapping[str, Any], sizes: AutoShapes) -> CompiledModel:
+        def compile_call(
+            model: Any, given: Mapping[str, Any], sizes: DynamicShapes
+        ) -> CompiledModel:
             return compile(
                 model,
                 given,
@@ -96,9 +98,19 @@ class CanaoModel:
             )
 
         model = load_pretrained(name, auto_class=cls.auto_class, **options)
-        forward = CompiledForward.of(model, compile_call, shapes or AutoShapes())
+        return cls._compiled(model, name, compile_call, shapes or AutoShapes())
+
+    @classmethod
+    def _compiled(
+        cls, model: Any, name: str | Path, compile_call: CompileCall, shapes: AutoShapes
+    ) -> Self:
+        forward = CompiledForward.of(model, compile_call, shapes)
         forward(**example_inputs(model, name))
         return cls(model.config, forward)
+
+    @classmethod
+    def _read(cls, path: Path, folder: Path, threads: int | None) -> Self:
+        return cls(load_config(path), _loaded(folder, threads))
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write what was compiled so far, and the configuration, for `from_pretrained`.
@@ -107,16 +119,19 @@ class CanaoModel:
         """
         path = Path(directory)
         path.mkdir(parents=True, exist_ok=True)
-        kinds = list(self.forward.compiled)
         with replacing(path / _FOLDER) as new:
             new.mkdir(parents=True)
-            for number, kind in enumerate(kinds):
-                self.forward.compiled[kind].save(new / str(number))
-            text = json.dumps(
-                {"parameters": list(self.forward.parameters), "kinds": kinds}, indent=1
-            )
-            (new / _KINDS).write_text(text, encoding="utf-8")
+            self._write(new)
         self.config.save_pretrained(path)
+
+    def _write(self, folder: Path) -> None:
+        forward = self.forward
+        assert isinstance(forward, CompiledForward)
+        for number, compiled in enumerate(forward.compiled.values()):
+            compiled.save(folder / str(number))
+        kinds = list(forward.compiled)
+        text = json.dumps({"parameters": list(forward.parameters), "kinds": kinds}, indent=1)
+        (folder / _KINDS).write_text(text, encoding="utf-8")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the model returns, computed by compiled code."""
@@ -176,6 +191,11 @@ class CanaoModelForMaskedLM(CanaoModel):
 
     auto_class = "AutoModelForMaskedLM"
     task = "fill-mask"
+
+
+def is_saved(name: str | Path) -> bool:
+    """Whether a folder holds a model that was compiled and saved by `save_pretrained`."""
+    return (Path(name) / _FOLDER).is_dir()
 
 
 def _loaded(folder: Path, threads: int | None) -> CompiledForward:

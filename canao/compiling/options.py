@@ -6,16 +6,28 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
 from canao.building.cache import Cache
 from canao.building.toolchain import Compiler, compiler_for
 from canao.errors import CanaoError, ToolchainError
 from canao.machine.target import Target
+from canao.measuring.stopwatch import Progress
 from canao.storage_types import STORAGE_TYPES
 
 Fusion = bool | Literal["exact", "fast"]
 Tune = Literal["off", "default", "full"]
+
+
+class CompileOptions(TypedDict, total=False):
+    """What those who compile for a user hand on to `canao.compile`; all of it may be left out."""
+
+    target: str | Target
+    threads: int | None
+    fusion: Fusion
+    tune: Tune
+    progress: Progress | None
+
 
 _FUSIONS = (True, False, "exact", "fast")
 _TUNES = ("off", "default", "full")

@@ -1,1 +1,1 @@
-"""Text generation by compiled decoders: tokens in, tokens out, keys and values kept between."""
+"""Text from a prompt by compiled decoders: which token comes next, pieces of text, when to stop."""

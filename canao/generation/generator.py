@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack, overload
+from typing import Any, Self, Unpack, overload
 
 import torch
 
 from canao.api import compile
+from canao.auto_models import is_saved
 from canao.compiled_model import CompiledModel
-from canao.compiling.options import Fusion, Tune
-from canao.errors import CanaoError, ShapeMismatchError
-from canao.generation.decoder import Decoder
+from canao.compiling.options import CompileOptions
+from canao.decoding.decoder import Decoder
+from canao.decoding.stream import Stream
+from canao.errors import CanaoError, InputFileError, ShapeMismatchError
+from canao.frontend.auto_shapes import DynamicShapes
+from canao.generation.causal_model import CanaoModelForCausalLM
 from canao.generation.pick import Sampling
 from canao.generation.stream_options import StreamOptions, read_options
 from canao.generation.text_pieces import TextPieces
 from canao.huggingface.pretrained import load_pretrained, load_tokenizer
-from canao.machine.target import Target
-from canao.measuring.stopwatch import Progress
 
 Tokens = Sequence[int] | torch.Tensor
 
@@ -26,9 +28,11 @@ Tokens = Sequence[int] | torch.Tensor
 class CompiledGenerator:
     """A compiled causal model of transformers with its tokenizer.
 
-    `model` is one, or the name of a folder, of the hub or of a GGUF file. A stream holds at most
-    `max_length` tokens; the other options are those of `canao.compile`. Any number of streams may
-    run at once; they share the weights and take turns, token by token.
+    `model` is one, or a `CanaoModelForCausalLM`, or the name of a folder, of the hub or of a GGUF
+    file; what was saved compiled is not compiled again. A stream holds at most `max_length`
+    tokens; the other options, `target`, `threads`, `fusion`, `tune` and `progress`, are those of
+    `canao.compile`. Any number of streams may run at once; they share the weights and take turns,
+    token by token.
     """
 
     def __init__(
@@ -37,34 +41,37 @@ class CompiledGenerator:
         tokenizer: Any = None,
         *,
         max_length: int | None = None,
-        target: str | Target = "c",
-        threads: int | None = None,
-        fusion: Fusion = True,
-        tune: Tune = "default",
-        progress: Progress | None = None,
+        **options: Unpack[CompileOptions],
     ) -> None:
         if isinstance(model, str | Path):
             tokenizer = tokenizer or load_tokenizer(model)
-            model = load_pretrained(model, auto_class="AutoModelForCausalLM")
-
-        def compile_decoder(
-            step: torch.nn.Module, inputs: dict[str, Any], shapes: dict[str, Any]
-        ) -> CompiledModel:
-            return compile(
-                step,
-                inputs,
-                target=target,
-                threads=threads,
-                fusion=fusion,
-                tune=tune,
-                dynamic_shapes=shapes,
-                progress=progress,
-            )
-
+        self._model = _causal_model(model, max_length, options)
         self.tokenizer = tokenizer
-        self.config = model.config
-        self.decoder = Decoder.of(model, compile_decoder, max_length)
-        self._ends = _end_tokens(model)
+        self.config = self._model.config
+        self._ends = _end_tokens(self._model.generation_config)
+
+    @classmethod
+    def load(cls, path: str | Path, *, threads: int | None = None) -> Self:
+        """What `save` wrote, with its tokenizer; nothing is compiled."""
+        if not is_saved(path):
+            raise InputFileError(
+                f"{path} holds no compiled generator; make one with CompiledGenerator.save, or "
+                "give the folder to CompiledGenerator to compile it"
+            )
+        model = CanaoModelForCausalLM.from_pretrained(path, threads=threads)
+        return cls(model, load_tokenizer(path))
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a folder that `load` reads, as does `CanaoModelForCausalLM`."""
+        self._model.save_pretrained(path)
+        if self.tokenizer is not None:
+            self.tokenizer.save_pretrained(path)
+        return Path(path)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The compiled step with its limits."""
+        return self._model.decoder
 
     @property
     def model(self) -> CompiledModel:
@@ -98,7 +105,7 @@ class CompiledGenerator:
         return self._pieces(tokens, stops)
 
     def _tokens(self, ids: list[int], most: int, sampling: Sampling) -> Generator[int]:
-        stream, pick = self.decoder.stream(), sampling.picker()
+        stream, pick = Stream(self.decoder), sampling.picker()
         fresh, seen = ids, list(ids)
         for _ in range(most):
             token = pick(seen, stream.feed(fresh))
@@ -144,10 +151,26 @@ def _ids(prompt: Tokens) -> list[int]:
     return [int(token) for token in ids]
 
 
-def _end_tokens(model: Any) -> frozenset[int]:
+def _causal_model(
+    model: Any, max_length: int | None, options: CompileOptions
+) -> CanaoModelForCausalLM:
+    """The model, compiled unless it is already."""
+    if isinstance(model, CanaoModelForCausalLM):
+        return model
+    if isinstance(model, str | Path):
+        if is_saved(model):
+            return CanaoModelForCausalLM.from_pretrained(model, threads=options.get("threads"))
+        model = load_pretrained(model, auto_class=CanaoModelForCausalLM.auto_class)
+
+    def compile_call(
+        step: torch.nn.Module, inputs: Mapping[str, Any], shapes: DynamicShapes
+    ) -> CompiledModel:
+        return compile(step, inputs, dynamic_shapes=shapes, **options)
+
+    return CanaoModelForCausalLM.of(model, compile_call, max_length)
+
+
+def _end_tokens(settings: Any) -> frozenset[int]:
     """The tokens that end a text."""
-    settings = getattr(model, "generation_config", None)
-    ends = getattr(settings, "eos_token_id", None)
-    if ends is None:
-        ends = getattr(model.config, "eos_token_id", None)
+    ends = settings.eos_token_id
     return frozenset(ends if isinstance(ends, list) else () if ends is None else (ends,))

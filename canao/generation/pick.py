@@ -15,8 +15,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from canao.decoding.stream import Logits
 from canao.errors import CanaoError
-from canao.generation.decoder import Logits
 
 
 @dataclass(frozen=True)

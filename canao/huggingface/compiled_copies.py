@@ -12,6 +12,8 @@ from typing import TypeVar
 from torch import nn
 from transformers import PreTrainedModel
 
+from canao.decoding.decoder import Decoder
+from canao.decoding.forward import DecoderForward
 from canao.errors import UnsupportedModelError
 from canao.frontend.auto_shapes import AutoShapes
 from canao.huggingface.compiled_forward import CompileCall, CompiledForward
@@ -25,6 +27,16 @@ def compiled_copy(
     """The model with a compiled `forward`; it is compiled when it is called."""
     copied = copy.copy(model)
     vars(copied)["forward"] = CompiledForward.of(model, compile_call, shapes)
+    return copied.eval() if model.training else copied
+
+
+def generating_copy(
+    model: PreTrainedModel, compile_call: CompileCall, shapes: AutoShapes
+) -> PreTrainedModel:
+    """A causal model that generates with a compiled decoder, in streams of `shapes.sequence`."""
+    copied = copy.copy(model)
+    decoder = Decoder.of(model, compile_call, shapes.sequence)
+    vars(copied)["forward"] = DecoderForward(decoder, model.config)
     return copied.eval() if model.training else copied
 
 

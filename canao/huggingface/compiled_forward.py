@@ -19,10 +19,10 @@ from torch import nn
 
 from canao.compiled_model import CompiledModel
 from canao.errors import ShapeMismatchError, UnsupportedModelError
-from canao.frontend.auto_shapes import AutoShapes
+from canao.frontend.auto_shapes import AutoShapes, DynamicShapes
 from canao.frontend.module import inference_model, positional_names
 
-CompileCall = Callable[[nn.Module, Mapping[str, Any], AutoShapes], CompiledModel]
+CompileCall = Callable[[nn.Module, Mapping[str, Any], DynamicShapes], CompiledModel]
 """Compiles a model for calls like the one given, of every size that is asked for."""
 CompileKind = Callable[[Mapping[str, Any], AutoShapes], CompiledModel]
 """The same of one model."""

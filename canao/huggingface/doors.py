@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Door = Callable[[Any, CompileCall, AutoShapes], Any]
 
 _EXAMPLE = "An example of a sentence."
+_GENERATION = "text-generation"
 
 
 def compiled_object(
@@ -52,14 +53,17 @@ def _auto_shapes(asked: DynamicShapes) -> AutoShapes:
 
 def _compile_pipeline(pipeline: Any, compile_call: CompileCall, shapes: AutoShapes) -> Any:
     """A pipeline of transformers."""
-    from canao.huggingface.compiled_copies import compiled_copy
+    from canao.huggingface.compiled_copies import compiled_copy, generating_copy
 
+    compiled = copy.copy(pipeline)
+    if pipeline.task == _GENERATION:
+        compiled.model = generating_copy(pipeline.model, compile_call, shapes)
+        return compiled
     if pipeline.task not in _EXAMPLES:
         raise UnsupportedModelError(
             f"pipelines for '{pipeline.task}' cannot be compiled; those for "
-            f"{', '.join(_EXAMPLES)} can"
+            f"{', '.join((*_EXAMPLES, _GENERATION))} can"
         )
-    compiled = copy.copy(pipeline)
     compiled.model = compiled_copy(pipeline.model, compile_call, shapes)
     _EXAMPLES[pipeline.task](compiled)
     return compiled

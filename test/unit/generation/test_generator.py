@@ -10,40 +10,19 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from unit.generation.small_decoders import small_decoder
 
 import canao
+from canao.decoding.decoder import CHUNK
+from canao.decoding.stream import Stream
 from canao.errors import CanaoError, UnsupportedModelError
-from canao.generation.decoder import CHUNK
 
 _KINDS = ("llama", "gpt2", "grouped")
 
 
-def _model(kind: str, positions: int = 400) -> Any:
-    torch.manual_seed(0)
-    if kind == "gpt2":
-        return transformers.GPT2LMHeadModel(
-            transformers.GPT2Config(
-                n_embd=32, n_layer=2, n_head=4, n_positions=positions, vocab_size=300
-            )
-        ).eval()
-    return transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=300,
-            hidden_size=48,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=6,
-            num_key_value_heads=2 if kind == "grouped" else 6,
-            max_position_embeddings=positions,
-            eos_token_id=None,
-            bos_token_id=None,
-        )
-    ).eval()
-
-
 @cache
 def _pair(kind: str) -> tuple[Any, canao.CompiledGenerator]:
-    model = _model(kind)
+    model = small_decoder(kind)
     return model, canao.CompiledGenerator(model, tune="off", threads=2)
 
 
@@ -61,13 +40,13 @@ def test_logits_of_prompts_and_steps(kind: str) -> None:
     ids = torch.randint(0, 300, (1, CHUNK + 40), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         wanted = model(ids).logits[0].numpy()
-    stream = generator.decoder.stream()
+    stream = Stream(generator.decoder)
     start = 0
     for length in (1, 1, 7, 2, 31, CHUNK - 10, 1):
         found = stream.feed(ids[0, start : start + length].tolist())
         start += length
         np.testing.assert_allclose(found, wanted[start - 1], atol=2e-5)
-    whole = generator.decoder.stream().feed(ids[0].tolist())
+    whole = Stream(generator.decoder).feed(ids[0].tolist())
     np.testing.assert_allclose(whole, wanted[-1], atol=2e-5)
 
 
@@ -101,7 +80,7 @@ def test_sampling_draws_what_transformers_draws(options: dict[str, Any]) -> None
 
 
 def test_the_model_stays_as_it_is() -> None:
-    model = _model("llama")
+    model = small_decoder("llama")
     before = model.config._attn_implementation
     generator = canao.CompiledGenerator(model, tune="off", threads=1)
     assert model.config._attn_implementation == before
@@ -110,17 +89,25 @@ def test_the_model_stays_as_it_is() -> None:
     )
 
 
+def test_narrow_weights_are_computed_in_float32() -> None:
+    narrow = small_decoder("gpt2").to(torch.bfloat16)
+    generator = canao.CompiledGenerator(narrow, tune="off", threads=1)
+    assert narrow.lm_head.weight.dtype == torch.bfloat16
+    wanted = _wanted(narrow.float(), [1, 2, 3], 20, do_sample=False)
+    assert generator.generate([1, 2, 3], max_new_tokens=20) == wanted
+
+
 def test_the_end_of_a_text() -> None:
     model, _ = _pair("llama")
     tokens = _wanted(model, [5], 20, do_sample=False)
-    ended = _model("llama")
+    ended = small_decoder("llama")
     ended.generation_config.eos_token_id = [299, tokens[6]]
     generator = canao.CompiledGenerator(ended, tune="off", threads=1)
     assert generator.generate([5], max_new_tokens=20) == tokens[: tokens.index(tokens[6])]
 
 
 def test_no_more_than_the_model_takes() -> None:
-    model = _model("llama", positions=16)
+    model = small_decoder("llama", positions=16)
     generator = canao.CompiledGenerator(model, tune="off", threads=1)
     assert len(generator.generate([1, 2, 3], max_new_tokens=99)) == 14
     with pytest.raises(UnsupportedModelError, match="16 of a stream"):
@@ -211,7 +198,7 @@ def test_attention_of_another_kind_is_refused(other: str) -> None:
 
 
 def test_attention_to_later_tokens_is_refused() -> None:
-    model = _model("llama")
+    model = small_decoder("llama")
     model.model.layers[1].self_attn.is_causal = False
     with pytest.raises(UnsupportedModelError, match="is_causal=False"):
         canao.CompiledGenerator(model)
@@ -225,8 +212,8 @@ def test_models_that_are_refused() -> None:
     )
     with pytest.raises(UnsupportedModelError, match="BertModel is no causal model"):
         canao.CompiledGenerator(bert)
-    with pytest.raises(CanaoError, match="max_length=1"):
-        canao.CompiledGenerator(_model("llama"), max_length=1)
+    with pytest.raises(CanaoError, match="stream of 1 tokens"):
+        canao.CompiledGenerator(small_decoder("llama"), max_length=1)
     window = transformers.MistralForCausalLM(
         transformers.MistralConfig(
             hidden_size=16,

@@ -5,26 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch.export import Dim
 
 from canao.compiled_model import CompiledModel
+from canao.decoding.cached_attention import NAME, CachedDecoder
 from canao.errors import CanaoError, UnsupportedModelError
-from canao.generation.cached_attention import NAME, CachedDecoder
-from canao.runtime.module import Array
-from canao.runtime.sized_call import SizedCall
-
-Logits = npt.NDArray[np.float32]
 
 CHUNK = 256
 """New tokens of a run at most: longer prompts take several."""
 _LONGEST = 2048
 """Tokens of a stream at most, where nobody says how many and the model takes more."""
-_HIDDEN = float(np.finfo(np.float32).min)
 
 CompileDecoder = Callable[[torch.nn.Module, dict[str, Any], dict[str, Any]], CompiledModel]
 """Compiles a module for named inputs with named dimensions."""
@@ -38,9 +32,6 @@ class Decoder:
     """
 
     model: CompiledModel
-    layers: int
-    longest: int
-    """Tokens of a stream at most."""
 
     @staticmethod
     def of(model: Any, compile_decoder: CompileDecoder, longest: int | None = None) -> Decoder:
@@ -48,7 +39,7 @@ class Decoder:
         config = model.config.get_text_config()
         _check(model, config)
         if longest is not None and longest < 2:
-            raise CanaoError(f"max_length={longest} is out of range; give 2 tokens or more")
+            raise CanaoError(f"a stream of {longest} tokens is too short; give 2 tokens or more")
         limit = min(longest or _LONGEST, getattr(config, "max_position_embeddings", _LONGEST))
         step = CachedDecoder(_with_attention(model))
         inputs = _example(config, min(limit, 4))
@@ -63,62 +54,26 @@ class Decoder:
             "keys": [{3: past}] * config.num_hidden_layers,
             "values": [{2: past}] * config.num_hidden_layers,
         }
-        compiled = compile_decoder(step, inputs, shapes)
-        return Decoder(compiled, config.num_hidden_layers, limit)
+        return Decoder(compile_decoder(step, inputs, shapes))
 
-    def stream(self) -> Stream:
-        """A stream of tokens with keys and values of its own."""
-        return Stream(self)
+    @cached_property
+    def layers(self) -> int:
+        """How many tables of keys there are."""
+        return sum(leaf.name.startswith("keys.") for leaf in self.model.convention.inputs)
 
+    @cached_property
+    def longest(self) -> int:
+        """Tokens of a stream at most."""
+        return self._largest["past"] - 1
 
-class Stream:
-    """What one conversation has seen: tokens are fed to it, logits come back.
+    @cached_property
+    def chunk(self) -> int:
+        """New tokens of a run at most."""
+        return self._largest["sequence"]
 
-    Its keys and values lie in memory for the longest stream, of which a page is taken when it is
-    first needed.
-    """
-
-    def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
-        self._call: SizedCall = decoder.model.sized_call()
-        self._indices = [result.index for result in decoder.model.convention.results]
-        # Seen alike: (batch, heads, tokens, width).
-        inputs, layers = self._call.inputs, range(decoder.layers)
-        self._tables = [inputs[f"keys.{layer}"].swapaxes(2, 3) for layer in layers]
-        self._tables += [inputs[f"values.{layer}"] for layer in layers]
-        for table in self._tables:
-            table[:, :, 0] = 0
-        mask = self._call.inputs["mask"]
-        mask[:] = 0
-        mask[0] = _HIDDEN
-        self.seen = 0
-        """Tokens that were fed."""
-
-    def feed(self, tokens: Array | list[int]) -> Logits:
-        """The logits, of shape (vocabulary,), after some more tokens; at least one."""
-        ids = np.asarray(tokens, np.int64)
-        if ids.ndim != 1 or not ids.size:
-            raise UnsupportedModelError("a stream takes one token or more at a time, as a list")
-        if self.seen + len(ids) > self._decoder.longest:
-            raise UnsupportedModelError(
-                f"{self.seen + len(ids)} tokens are more than the {self._decoder.longest} of a "
-                "stream; give a shorter prompt, or make the generator with a larger max_length"
-            )
-        most = min(CHUNK, self._decoder.longest)
-        for start in range(0, len(ids), most):
-            self._run(ids[start : start + most])
-        return np.array(self._call.results[self._indices[0]], np.float32)
-
-    def _run(self, ids: Array) -> None:
-        new, past = len(ids), self.seen + 1
-        inputs = self._call.inputs
-        inputs["input_ids"][0, :new] = ids
-        inputs["position_ids"][0, :new] = np.arange(self.seen, self.seen + new)
-        inputs["last"][0] = new - 1
-        self._call.run({"sequence": new, "past": past})
-        for table, index in zip(self._tables, self._indices[1:], strict=True):
-            table[:, :, past : past + new] = self._call.results[index][:, :, :new]
-        self.seen += new
+    @cached_property
+    def _largest(self) -> dict[str, int]:
+        return {symbol.name: symbol.high for symbol in self.model.convention.symbols}
 
 
 def _check(model: Any, config: Any) -> None:
@@ -136,14 +91,23 @@ def _check(model: Any, config: Any) -> None:
 
 
 def _with_attention(model: Any) -> Any:
-    """The model with attention over earlier tokens; the one that was given stays as it is."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    """The model in float32 with attention over earlier tokens; the given one stays as it is."""
+    shared = {id(tensor): _wide(tensor) for tensor in (*model.parameters(), *model.buffers())}
     found = copy.deepcopy(model, shared).eval()
     for module in found.modules():
         config: Any = getattr(module, "config", None)
         if config is not None:
             config._attn_implementation = NAME
     return found
+
+
+def _wide(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor itself, or the float32 of narrow floats."""
+    if tensor.dtype not in (torch.bfloat16, torch.float16):
+        return tensor
+    wide = tensor.detach().float()
+    is_parameter = isinstance(tensor, torch.nn.Parameter)
+    return torch.nn.Parameter(wide, requires_grad=False) if is_parameter else wide
 
 
 def _example(config: Any, tokens: int) -> dict[str, Any]:
