@@ -73,8 +73,8 @@ def import_source(
 
 def is_onnx(model: object) -> bool:
     """Whether a model is the path of an ONNX file."""
-    return isinstance(model, str | Path) and "\n" not in str(model) and (
-        Path(model).suffix.lower() == ".onnx"
+    return isinstance(model, str | Path) and (
+        "\n" not in str(model) and str(model).lower().endswith(".onnx")
     )
 
 

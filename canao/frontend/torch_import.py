@@ -146,7 +146,9 @@ def _torch_module(program: ExportedProgram, hooks: _Weights, names: Mapping[str,
             f"torch-mlir cannot import the model: {error}; rewrite that part of it"
         ) from error
     text = importer.module.operation.get_asm(
-        print_generic_op_form=True, large_elements_limit=_MOST_PRINTED, large_resource_limit=_MOST_PRINTED
+        print_generic_op_form=True,
+        large_elements_limit=_MOST_PRINTED,
+        large_resource_limit=_MOST_PRINTED,
     )
     try:
         module = parse_mlir(quote_products(text))

@@ -117,8 +117,8 @@ def _check_example(declared: Declared, example: Mapping[str, Shape] | None) -> N
             )
         for dim, size in zip(dims, shape, strict=True):
             place = f"dimension {dim.axis} of '{name}'"
-            wanted, where = (dim.size, "the file") if not dim.name else sizes.get(
-                dim.name, (size, "")
+            wanted, where = (
+                (dim.size, "the file") if not dim.name else sizes.get(dim.name, (size, ""))
             )
             if size != wanted:
                 raise ShapeMismatchError(
@@ -268,11 +268,15 @@ def _safe(name: str) -> str:
     return word if word[:1].isalpha() else f"n{word}"
 
 
-def example_shapes(file: OnnxFile, batch: int, sequence: int) -> dict[str, Shape]:
-    """Shapes of inputs of some batch and sequence, as far as the file leaves them open."""
+def example_shapes(file: OnnxFile, batch: int, sequence: int) -> tuple[dict[str, Shape], bool]:
+    """Shapes of inputs of some batch and sequence, as far as the file leaves them open.
+
+    And whether it leaves any open.
+    """
     declared = declared_dimensions(file, True)
     varies = any(dim.size is None for dims in declared.values() for dim in dims or ())
     names = roles(declared) if varies else ("", "")
     extents = dict(zip(names, (batch, sequence), strict=True))
     extents.pop("", None)
-    return {name: _shape(name, dims, None, extents) for name, dims in declared.items()}
+    shapes = {name: _shape(name, dims, None, extents) for name, dims in declared.items()}
+    return shapes, varies

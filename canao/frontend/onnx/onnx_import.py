@@ -8,12 +8,14 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import torch
 from xdsl.dialects.builtin import FunctionType
 from xdsl.dialects.func import FuncOp
 
 from canao.dialects.canao import WeightOp
 from canao.dialects.canao.names import ascii_name
 from canao.errors import CanaoError, ShapeMismatchError, UndecidedError
+from canao.extent import at, symbols_in
 from canao.frontend.auto_shapes import DynamicShapes
 from canao.frontend.convention import (
     Argument,
@@ -21,7 +23,7 @@ from canao.frontend.convention import (
     InputTensor,
     split_example,
 )
-from canao.frontend.dtypes import NARROW_FLOATS, Array, Widened, check_dtype, computed_dtype
+from canao.frontend.dtypes import NARROW_FLOATS, Widened, check_dtype
 from canao.frontend.imported import ImportedModel, entry_point, keep_computed, parse_mlir
 from canao.frontend.onnx.dimensions import example_shapes, input_shapes
 from canao.frontend.onnx.known_sizes import typed_model
@@ -37,6 +39,10 @@ Shape = tuple[int, ...]
 
 _MOST_PRINTED = 4096
 """Elements of a constant in the text; larger ones are weights, which are not in it."""
+
+
+_FEW = 16
+"""The length of inputs that are made up."""
 
 
 def import_onnx(
@@ -89,17 +95,39 @@ def import_onnx(
         tuple(results),
         (*store.widened, *_widened(proto, inputs, outputs)),
     )
-    return ImportedModel(parsed, store, convention, None, read - started, perf_counter() - read)
+    examples = None if example_inputs is not None else ((), _short_examples(inputs))
+    seconds = read - started, perf_counter() - read
+    return ImportedModel(parsed, store, convention, None, *seconds, examples)
 
 
-def example_arrays(path: Path, batch: int, sequence: int) -> dict[str, Array]:
-    """Inputs of ones for the model in an ONNX file, of a batch and a length where it has them."""
-    file = read_onnx(path)
-    shapes = example_shapes(file, batch, sequence)
+def _short_examples(inputs: Sequence[InputTensor]) -> dict[str, torch.Tensor]:
+    """Inputs of ones, of a few tokens where sizes vary: what is measured unless others are given.
+
+    The first dimension of inputs, that of batches, is as small as it may be.
+    """
+    symbols = symbols_in(extent for leaf in inputs for extent in leaf.shape)
+    sizes = {symbol.name: min(symbol.high, max(symbol.low, _FEW)) for symbol in symbols}
+    for symbol in symbols_in(leaf.shape[0] for leaf in inputs if len(leaf.shape) > 1):
+        sizes[symbol.name] = symbol.low
     return {
-        name: np.ones(shape, computed_dtype(_dtype(file.type_of(name))))
-        for name, shape in shapes.items()
+        leaf.name: _ones([at(extent, sizes) for extent in leaf.shape], leaf.dtype)
+        for leaf in inputs
     }
+
+
+def example_tensors(path: Path, batch: int, sequence: int) -> tuple[dict[str, torch.Tensor], bool]:
+    """Inputs of ones for the model in an ONNX file, of a batch and a length where it has them.
+
+    And whether the file leaves any dimension open.
+    """
+    file = read_onnx(path)
+    shapes, varies = example_shapes(file, batch, sequence)
+    tensors = {n: _ones(shape, _dtype(file.type_of(n))) for n, shape in shapes.items()}
+    return tensors, varies
+
+
+def _ones(shape: Sequence[int], dtype: str) -> torch.Tensor:
+    return torch.ones(tuple(shape), dtype=getattr(torch, dtype))
 
 
 def _dtype(tensor: Any) -> str:

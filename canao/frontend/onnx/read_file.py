@@ -103,7 +103,8 @@ def _inlined(path: Path, proto: Any) -> Any:
         return inline_local_functions(proto)
     except Exception as error:  # the package has no class of its own for what may go wrong
         raise InputFileError(
-            f"{path}: the functions of the model cannot be called ({first_line(error)}); export it again"
+            f"{path}: the functions of the model cannot be called ({first_line(error)}); export it "
+            "again"
         ) from error
 
 

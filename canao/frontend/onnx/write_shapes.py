@@ -67,9 +67,7 @@ def _bind(body: Any, bound: Sequence[tuple[Any, Shape]], symbols: Sequence[Symbo
     start = ir.InsertionPoint.at_block_begin(body)
     for symbol in symbols:
         named[symbol.name] = _symbol(symbol, start)
-    after = next(
-        each.operation for each in body.operations if each.operation.name != SYMBOL
-    )
+    after = next(each.operation for each in body.operations if each.operation.name != SYMBOL)
     for value, shape in bound:
         used = symbols_in(shape)
         if not used:
