@@ -241,8 +241,13 @@ def _check(path: Path, proto: Any) -> None:
     """An error where the graph breaks the rules of ONNX."""
     import onnx
 
+    checked = onnx.ModelProto()
+    checked.CopyFrom(proto)
+    for value in (*checked.graph.input, *checked.graph.output):
+        # Files may leave out what the checker wants; it is known or inferred later.
+        value.type.tensor_type.shape.SetInParent()
     try:
-        onnx.checker.check_model(proto)
+        onnx.checker.check_model(checked)
     except (onnx.checker.ValidationError, ValueError) as error:
         raise InputFileError(
             f"{path} breaks a rule of ONNX: {first_line(error)}; export it again"
