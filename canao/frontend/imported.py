@@ -75,9 +75,14 @@ def parse_mlir(text_or_path: str | Path) -> ModuleOp:
     return module
 
 
+def memory_bytes() -> int:
+    """The memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _check_sizes(module: ModuleOp, name: str) -> None:
     """An error for tensors that cannot lie in this machine's memory."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = memory_bytes()
     for op in module.walk():
         arguments = (a for region in op.regions for block in region.blocks for a in block.args)
         for value in (*op.results, *arguments):

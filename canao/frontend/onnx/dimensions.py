@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from canao.errors import ShapeMismatchError, UnsupportedModelError
 from canao.extent import Symbol, extent_of
 from canao.frontend.auto_shapes import SEQUENCE, AutoShapes, DynamicShapes, automatic
@@ -231,12 +233,12 @@ def _asked(declared: Declared, asked: Any) -> dict[str, Symbol]:
 def _symbol(name: str, axis: object, dim: Any) -> Symbol:
     """The symbol for a `torch.export.Dim`."""
     named, low, high = (getattr(dim, key, None) for key in ("__name__", "min", "max"))
-    if not (isinstance(named, str) and isinstance(low, int) and isinstance(high, int)):
+    if not isinstance(dim, type(torch.export.Dim("n"))) or not isinstance(named, str):
         raise UnsupportedModelError(
             f"dimension {axis} of input '{name}' is {dim!r} in dynamic_shapes; give "
             "torch.export.Dim('name', min=1, max=512)"
         )
-    if high > _LONGEST:
+    if not (isinstance(low, int) and isinstance(high, int)) or high > _LONGEST:
         raise UnsupportedModelError(
             f"dimension '{named}' has no limit; give one: torch.export.Dim('{named}', max=512)"
         )

@@ -254,7 +254,7 @@ def _check(path: Path, proto: Any) -> None:
         ) from error
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: object) -> str:
     """The first line of a message, which may repeat the whole model."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return line[:300]

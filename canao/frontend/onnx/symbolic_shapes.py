@@ -36,7 +36,7 @@ _MOST_SYMBOLS = 6
 """Symbols whose ranges have so many ends that all are looked at."""
 
 
-def check_and_bind(module: Any, entry: str, shapes: Sequence[Shape]) -> list[list[Shape | None]]:
+def proved_shapes(module: Any, entry: str, shapes: Sequence[Shape]) -> list[list[Shape | None]]:
     """The shapes of the results of each operation of a function, for arguments of some shapes.
 
     None for what is no tensor. `UndecidedError` and `UnsupportedModelError` where a shape is not
@@ -181,10 +181,15 @@ def _dims(value: Any) -> list[int | None] | None:
     return [None if text == "?" else int(text) for text in texts]
 
 
-def _stated(value: Any) -> Any:
+def stated_shape(value: Any) -> Shape | None:
     """The shape of a tensor if its type has one of numbers."""
     dims = _dims(value) if str(value.type).startswith(_TENSOR) else None
-    return _UNKNOWN if dims is None or None in dims else dims
+    return None if dims is None or None in dims else tuple(d for d in dims if d is not None)
+
+
+def _stated(value: Any) -> Any:
+    shape = stated_shape(value)
+    return _UNKNOWN if shape is None else list(shape)
 
 
 def _checked(op: Any, result: Any, values: dict[Any, Any]) -> Shape | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -25,6 +26,9 @@ ENTRY = "main"
 
 _ONNX = "onnx."
 _UNNAMED = "the graph"
+_LOCATION = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPE = re.compile(rb"\\([0-9A-F]{2})")
+_REFUSED = re.compile(r'name = "onnx\.(\w+)"')
 
 
 def torch_module(path: Path, proto: Any) -> Any:
@@ -65,11 +69,16 @@ def _run(path: Path, module: Any, passes: str) -> None:
         with module.context:
             PassManager.parse(f"builtin.module({passes})").run(module)
     except ir.MLIRError as error:
-        told = [each for each in error.error_diagnostics if str(each.message)]
-        what = f"{_named(told[0].location)}: {first_line(told[0])}" if told else first_line(error)
+        told = next((each for each in error.error_diagnostics if str(each.message)), error)
+        place = _named(getattr(told, "location", None))
+        what = first_line(str(told.message))
+        refused = _REFUSED.search(what)
+        if refused is not None:
+            hint = "its operands do not fit, or have shapes or types that torch-mlir does not take"
+            raise UnsupportedOpError(refused[1], place, hint) from error
         raise UnsupportedModelError(
-            f"torch-mlir cannot bring {path} into the torch dialect: {what}; export it another "
-            "way, or for fixed shapes"
+            f"torch-mlir cannot bring {path} into the torch dialect: {place}: {what}; export it "
+            "another way, or for fixed shapes"
         ) from error
 
 
@@ -89,9 +98,12 @@ def place_of_op(op: Any) -> str:
 
 def _named(location: Any) -> str:
     """The name of the first node in a location."""
-    parts = getattr(location, "locations", ())
-    inner = next((name for name in map(_named, parts) if name != _UNNAMED), _UNNAMED)
-    return str(getattr(location, "name_str", inner))
+    found = _LOCATION.search(str(location))
+    if found is None:
+        return _UNNAMED
+    # MLIR writes what is not plain as two hexadecimal digits a byte.
+    parts = _ESCAPE.sub(lambda m: bytes.fromhex(m[1].decode()), found[1].encode())
+    return parts.replace(b"\\\\", b"\\").decode("utf-8", "replace")
 
 
 @cache

@@ -12,9 +12,10 @@ from typing import Any
 from torch_mlir import ir as torch_mlir_ir
 
 from canao.dialects.canao.names import ascii_name
-from canao.errors import UnsupportedOpError
-from canao.extent import Symbol, symbols_in, terms_of
-from canao.frontend.onnx.symbolic_shapes import check_and_bind
+from canao.errors import UnsupportedModelError, UnsupportedOpError
+from canao.extent import Symbol, symbols_in, terms_of, volume
+from canao.frontend.imported import memory_bytes
+from canao.frontend.onnx.symbolic_shapes import proved_shapes, stated_shape
 from canao.frontend.onnx.to_torch import place_of_op
 from canao.transforms.convert_torch_to_canao.constants import LOCATION
 from canao.transforms.convert_torch_to_canao.symbolic_shapes import BINDING, SYMBOL
@@ -44,17 +45,33 @@ def write_shapes(module: Any, entry: str, shapes: Sequence[Shape], guessed: bool
                 _CONTROL[op.name], place_of_op(op), "export the model without branches and loops"
             )
     symbols = symbols_in(extent for shape in shapes for extent in shape)
+    for value, shape in zip(body.arguments, shapes, strict=True):
+        _check_size(f"input {value.arg_number} of the model", shape)
     with module.context, ir.Location.unknown():
         if symbols or guessed:
-            found = check_and_bind(module, entry, shapes)
+            found = proved_shapes(module, entry, shapes)
             assert len(found) == len(operations)
             bound = [*zip(body.arguments, shapes, strict=True)]
             for op, results in zip(operations, found, strict=True):
                 bound += [p for p in zip(op.results, results, strict=True) if p[1] is not None]
             _bind(body, bound, symbols)
+        else:
+            found = [[stated_shape(result) for result in op.results] for op in operations]
+        for op, results in zip(operations, found, strict=True):
+            for shape in results:
+                _check_size(place_of_op(op), shape or ())
         for op in operations:
             op.attributes[LOCATION] = ir.StringAttr.get(ascii_name(place_of_op(op)))
     _erase_unused(operations)
+
+
+def _check_size(where: str, shape: Shape) -> None:
+    """An error for a tensor that cannot lie in this machine's memory."""
+    if volume(shape) > memory_bytes():
+        raise UnsupportedModelError(
+            f"{where} gives a tensor of shape {shape}, larger than this machine's memory; give "
+            "inputs of other shapes, or a smaller range of sizes"
+        )
 
 
 def _name(op: Any) -> str:

@@ -151,13 +151,13 @@ def _awkward() -> dict[str, tuple[Any, dict[str, Array]]]:
         node("Expand", ["turned", "wide"], ["y"]),
     ]
     bounds = {
-        "starts": np.array([-1, 3], np.int64),
-        "ends": np.array([-9, 0], np.int64),
-        "axes": np.array([1, 2], np.int64),
-        "steps": np.array([-2, -1], np.int64),
+        "starts": np.array([-9, 1], np.int64),
+        "ends": np.array([2**62, -1], np.int64),
+        "axes": np.array([-2, 2], np.int64),
+        "steps": np.array([2, 1], np.int64),
         "wide": np.array([2, 1, 1, 1], np.int64),
     }
-    backwards = model_of(sliced, given, {"y": "float32"}, bounds)
+    bounded = model_of(sliced, given, {"y": "float32"}, bounds)
     looked_up = [
         node("Gather", ["table", "ids"], ["rows"], axis=1),
         node("Cast", ["ids"], ["floats"], to=onnx.TensorProto.FLOAT),
@@ -169,7 +169,7 @@ def _awkward() -> dict[str, tuple[Any, dict[str, Array]]]:
     return {
         "computed shape": (reshaped, {"x": x}),
         "several results": (several, {"x": x}),
-        "slices backwards": (backwards, {"x": x}),
+        "slices out of bounds": (bounded, {"x": x}),
         "negative lookups": (lookup, {"ids": ids}),
     }
 
