@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -86,21 +87,35 @@ def _write(tensor: Any, sizes: Sequence[int | None]) -> None:
 
 
 def _guesses(file: OnnxFile, shapes: Mapping[str, Shape]) -> dict[str, Guess]:
-    """The types of tensors by their names, empty for a model that cannot be run."""
+    """The types of tensors by their names; what the file says for a model that cannot be run."""
     symbols = symbols_in(extent for shape in shapes.values() for extent in shape)
     seen: dict[str, Guess] = {}
     for sizes in _samples(symbols):
         try:
             found = _run(file, {n: tuple(at(e, sizes) for e in s) for n, s in shapes.items()})
-        except Exception:  # whatever an operator says: what is not known is merely not used
-            return {}
+        except Exception:  # whatever an operator says: these are guesses
+            return _said(file)
         for name, guess in found.items():
             before = seen.get(name, guess)
             if len(before.sizes) != len(guess.sizes):
-                return {}
+                return _said(file)
             both = zip(before.sizes, guess.sizes, strict=True)
             seen[name] = Guess(guess.element, tuple(b if b == s else None for b, s in both))
     return seen
+
+
+def _said(file: OnnxFile) -> dict[str, Guess]:
+    """The types that the file itself gives its tensors."""
+    graph = file.proto.graph
+    kinds = {value.name: value.type.tensor_type for value in (*graph.value_info, *graph.output)}
+    return {
+        name: Guess(
+            kind.elem_type,
+            tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in kind.shape.dim),
+        )
+        for name, kind in kinds.items()
+        if kind.elem_type and kind.HasField("shape")
+    }
 
 
 def _samples(symbols: Sequence[Symbol]) -> list[dict[str, int]]:
@@ -131,10 +146,26 @@ def _run(file: OnnxFile, shapes: Mapping[str, Shape]) -> dict[str, Guess]:
     made = [name for node in file.proto.graph.node for name in node.output if name]
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        runner: Any = ReferenceEvaluator(file.proto)
+        runner: Any = ReferenceEvaluator(file.proto, new_ops=[_gather_elements()])
         results = runner.run(made, feeds)
     return {
         name: Guess(np_dtype_to_tensor_dtype(value.dtype), value.shape)
         for name, value in zip(made, results, strict=True)
         if isinstance(value, np.ndarray | np.generic)
     }
+
+
+@cache
+def _gather_elements() -> Any:
+    """ONNX's `GatherElements`, whose reference does not run where indices are fewer than data."""
+    from onnx.reference.op_run import OpRun
+
+    class GatherElements(OpRun):
+        op_domain = ""
+
+        def _run(self, data: Any, indices: Any, axis: int = 0) -> tuple[Any]:
+            places: list[Any] = list(np.ogrid[tuple(slice(0, n) for n in indices.shape)])
+            places[axis] = indices
+            return (data[tuple(places)],)
+
+    return GatherElements

@@ -17,7 +17,7 @@ from typing import Any
 from torch_mlir import ir as torch_mlir_ir
 
 from canao.errors import UndecidedError
-from canao.extent import bounds_of
+from canao.extent import bounds_of, is_symbolic
 
 # The bindings come without types.
 ir: Any = torch_mlir_ir
@@ -65,6 +65,22 @@ def _at_most(a: int, b: int) -> bool:
         if bounds_of(a - b)[0] == 0:
             return False
         raise
+
+
+def _quotient(a: float, b: float) -> float:
+    """`a / b`, which of extents is one where it is always whole."""
+    if isinstance(b, int) and (is_symbolic(a) or is_symbolic(b) or a % b == 0):
+        return a // b
+    return a / b
+
+
+def _ceiling(a: float) -> int:
+    return math.ceil(a) if isinstance(a, float) else a
+
+
+def _of_numbers(op: Any, operands: Sequence[Any]) -> Any:
+    """An operation of numbers that may be integers or floats."""
+    return _NUMBERS[op.attributes["name"].value](*operands)
 
 
 def _append(items: list[Any], item: Any) -> list[Any]:
@@ -120,6 +136,15 @@ def _formatted(text: str, *items: Any) -> str:
     return text.format(*items)
 
 
+_NUMBERS: Mapping[str, Callable[..., Any]] = {
+    "aten.eq": operator.eq,
+    "aten.ne": operator.ne,
+    "aten.lt": _less,
+    "aten.le": _at_most,
+    "aten.gt": lambda a, b: not _at_most(a, b),
+    "aten.ge": lambda a, b: not _less(a, b),
+}
+
 _VALUES: Mapping[str, Callable[..., Any]] = {
     "torch.prim.ListConstruct": _list,
     "torch.prim.TupleConstruct": _list,
@@ -157,8 +182,10 @@ _VALUES: Mapping[str, Callable[..., Any]] = {
     "torch.aten.neg.int": operator.neg,
     "torch.aten.floordiv.int": operator.floordiv,
     "torch.aten.remainder.int": operator.mod,
-    "torch.aten.ceil.Scalar": math.ceil,
-    "torch.aten.ceil.float": math.ceil,
+    "torch.aten.sub": operator.sub,
+    "torch.aten.div": _quotient,
+    "torch.aten.ceil.Scalar": _ceiling,
+    "torch.aten.ceil.float": _ceiling,
     "torch.aten.Int.float": int,
     "torch.aten.Int.Scalar": _same,
     "torch.aten.Int.bool": int,
@@ -189,6 +216,7 @@ OPERATIONS: Mapping[str, Callable[[Any, Sequence[Any]], Any]] = {
     "torch.constant.bool": _constant(bool),
     "torch.constant.str": _constant(str),
     "torch.constant.none": lambda op, operands: None,
+    "torch.operator": _of_numbers,
     "torch.runtime.assert": _asserted,
     **{name: _on_values(function) for name, function in _VALUES.items()},
 }

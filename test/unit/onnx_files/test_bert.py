@@ -25,6 +25,18 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+class _Bert(torch.nn.Module):
+    """Takes two inputs by position, and gives a tuple: what both exporters can write."""
+
+    def __init__(self, config: transformers.BertConfig) -> None:
+        super().__init__()
+        self.bert = transformers.BertModel(config)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = self.bert(input_ids=ids, attention_mask=mask)
+        return found.last_hidden_state, found.pooler_output
+
+
 def _bert() -> torch.nn.Module:
     torch.manual_seed(0)
     config = transformers.BertConfig(
@@ -36,7 +48,7 @@ def _bert() -> torch.nn.Module:
         max_position_embeddings=64,
         attn_implementation="eager",
     )
-    return transformers.BertModel(config).eval()
+    return _Bert(config).eval()
 
 
 def _inputs(batch: int, length: int) -> dict[str, Array]:
