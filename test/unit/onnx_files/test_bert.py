@@ -26,18 +26,25 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class _Bert(torch.nn.Module):
-    """Takes two inputs by position, and gives a tuple: what both exporters can write."""
+    """Takes two inputs by position, and gives a tuple: what both exporters can write.
 
-    def __init__(self, config: transformers.BertConfig) -> None:
+    Masks that transformers makes are looked up by pairs of places, which is not compiled for
+    lengths that vary; `adds` makes a mask of numbers to add, as older ones did.
+    """
+
+    def __init__(self, config: transformers.BertConfig, adds: bool) -> None:
         super().__init__()
         self.bert = transformers.BertModel(config)
+        self.adds = adds
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.adds:
+            mask = (1.0 - mask[:, None, None, :].float()) * torch.finfo(torch.float32).min
         found = self.bert(input_ids=ids, attention_mask=mask)
         return found.last_hidden_state, found.pooler_output
 
 
-def _bert() -> torch.nn.Module:
+def _bert(adds: bool) -> torch.nn.Module:
     torch.manual_seed(0)
     config = transformers.BertConfig(
         vocab_size=100,
@@ -48,7 +55,7 @@ def _bert() -> torch.nn.Module:
         max_position_embeddings=64,
         attn_implementation="eager",
     )
-    return _Bert(config).eval()
+    return _Bert(config, adds).eval()
 
 
 def _inputs(batch: int, length: int) -> dict[str, Array]:
@@ -72,7 +79,7 @@ def _exported(folder: Path, *, dynamo: bool, dynamic: bool) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _bert(),
+            _bert(dynamic),
             example,
             path,
             dynamo=dynamo,
