@@ -16,7 +16,7 @@ from itertools import product
 from typing import Any
 
 from torch_mlir import ir as torch_mlir_ir
-from torch_mlir.passmanager import PassManager as MlirPassManager
+from torch_mlir import passmanager as torch_mlir_passes
 
 from canao.errors import UndecidedError, UnsupportedModelError
 from canao.extent import Symbol, at, symbols_in
@@ -25,7 +25,7 @@ from canao.frontend.onnx.to_torch import place_of_op
 
 # The bindings come without types.
 ir: Any = torch_mlir_ir
-PassManager: Any = MlirPassManager
+passes: Any = torch_mlir_passes
 
 Shape = tuple[int, ...]
 
@@ -44,7 +44,7 @@ def proved_shapes(module: Any, entry: str, shapes: Sequence[Shape]) -> list[list
     """
     reified = module.clone()
     with reified.context:
-        PassManager.parse("builtin.module(torch-reify-shape-calculations)").run(reified)
+        passes.PassManager.parse("builtin.module(torch-reify-shape-calculations)").run(reified)
     functions = _Functions(reified)
     found = functions.results(entry, shapes)
     symbols = symbols_in(extent for shape in shapes for extent in shape)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 from torch_mlir import ir as torch_mlir_ir
+from torch_mlir import passmanager as torch_mlir_passes
 from torch_mlir.dialects import torch as torch_dialect
-from torch_mlir.passmanager import PassManager as MlirPassManager
 
 from canao.errors import UnsupportedModelError, UnsupportedOpError
 from canao.frontend.onnx.read_file import first_line
@@ -20,7 +20,7 @@ from canao.transforms.convert_torch_to_canao.table import CONVERSIONS
 
 # The bindings come without types.
 ir: Any = torch_mlir_ir
-PassManager: Any = MlirPassManager
+passes: Any = torch_mlir_passes
 
 ENTRY = "main"
 
@@ -47,7 +47,7 @@ def torch_module(path: Path, proto: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             importer = onnx_importer.NodeImporter.define_function(
-                info.main_graph, module, context_cache=_types(onnx_importer)(context)
+                info.main_graph, module, context_cache=_types()(context)
             )
             importer.import_all()
     except onnx_importer.OnnxImportError as error:
@@ -64,10 +64,10 @@ def torch_module(path: Path, proto: Any) -> Any:
     return module
 
 
-def _run(path: Path, module: Any, passes: str) -> None:
+def _run(path: Path, module: Any, names: str) -> None:
     try:
         with module.context:
-            PassManager.parse(f"builtin.module({passes})").run(module)
+            passes.PassManager.parse(f"builtin.module({names})").run(module)
     except ir.MLIRError as error:
         told = next((each for each in error.error_diagnostics if str(each.message)), error)
         place = _named(getattr(told, "location", None))
@@ -107,12 +107,13 @@ def _named(location: Any) -> str:
 
 
 @cache
-def _types(onnx_importer: Any) -> type[Any]:
+def _types() -> type[Any]:
     """The importer's types and attributes, where its own would be wrong or too large.
 
     A tensor without a shape is one of any rank there, and not one of rank 0; constants are
     attributes with values that passes can fold.
     """
+    from torch_mlir.extras import onnx_importer
 
     class Types(onnx_importer.ContextCache):
         __slots__ = ()

@@ -51,9 +51,10 @@ def write_shapes(module: Any, entry: str, shapes: Sequence[Shape], guessed: bool
         if symbols or guessed:
             found = proved_shapes(module, entry, shapes)
             assert len(found) == len(operations)
-            bound = [*zip(body.arguments, shapes, strict=True)]
+            bound: list[tuple[Any, Shape]] = [*zip(body.arguments, shapes, strict=True)]
             for op, results in zip(operations, found, strict=True):
-                bound += [p for p in zip(op.results, results, strict=True) if p[1] is not None]
+                pairs = zip(op.results, results, strict=True)
+                bound += [(value, shape) for value, shape in pairs if shape is not None]
             _bind(body, bound, symbols)
         else:
             found = [[stated_shape(result) for result in op.results] for op in operations]

@@ -23,7 +23,7 @@ def model_of(
     nodes: Sequence[Any],
     inputs: Mapping[str, tuple[str, Sequence[int | str | None]]],
     outputs: Mapping[str, str],
-    constants: Mapping[str, Array] | None = None,
+    constants: Mapping[str, Any] | None = None,
     opset: int = 17,
 ) -> Any:
     """A model; `inputs` have dtype and shape, `outputs` a dtype, `constants` values."""
@@ -79,7 +79,8 @@ def onnxruntime_results(path: Path, inputs: Mapping[str, Array]) -> dict[str, Ar
     session = onnxruntime.InferenceSession(str(path), options)
     names = [output.name for output in session.get_outputs()]
     given = {name: np.asarray(value) for name, value in inputs.items()}
-    return dict(zip(names, session.run(names, given), strict=True))
+    results: Any = session.run(names, given)
+    return dict(zip(names, results, strict=True))
 
 
 def assert_same(found: Mapping[str, Any], wanted: Mapping[str, Array], close: float = 1e-5) -> None:

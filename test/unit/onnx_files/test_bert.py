@@ -53,7 +53,6 @@ def _bert(adds: bool) -> torch.nn.Module:
         num_attention_heads=2,
         intermediate_size=40,
         max_position_embeddings=64,
-        attn_implementation="eager",
     )
     return _Bert(config, adds).eval()
 

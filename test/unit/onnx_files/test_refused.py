@@ -270,7 +270,7 @@ def test_a_dimension_that_is_neither_batch_nor_sequence_needs_a_limit(tmp_path: 
     nodes = [node("Relu", ["x"], ["y"])]
     given = {"x": ("float32", ("batch", "sequence", "channels"))}
     path = saved(model_of(nodes, given, {"y": "float32"}), tmp_path)
-    with pytest.raises(canao.UnsupportedModelError, match="dimension 2 of input 'x'.*no limit"):
+    with pytest.raises(canao.UnsupportedModelError, match=r"dimension 2 of input 'x'.*no limit"):
         import_onnx(path)
 
 
@@ -281,10 +281,11 @@ def test_a_range_too_large_for_the_model_says_so(tmp_path: Path) -> None:
         node("Slice", ["table", "zero", "end", "one"], ["cut"]),
         node("Add", ["x", "cut"], ["y"]),
     ]
-    constants = {name: np.array([n], np.int64) for n, name in enumerate(("zero", "one", "two"))}
+    names = ("zero", "one", "two")
+    constants: dict[str, Any] = {name: np.array([n], np.int64) for n, name in enumerate(names)}
     constants["table"] = np.ones((1, 128), np.float32)
     given = {"x": ("float32", ("batch", "sequence"))}
     path = saved(model_of(nodes, given, {"y": "float32"}, constants), tmp_path)
-    with pytest.raises(canao.CanaoError, match="canao.AutoShapes"):
+    with pytest.raises(canao.CanaoError, match=r"canao\.AutoShapes"):
         canao.compile(path, tune="off", threads=1, cache_dir=tmp_path)
     import_onnx(path, None, canao.AutoShapes(sequence=128))
