@@ -79,12 +79,13 @@ def compile(
 ) -> CompiledModel | Whole:
     """Compile a model for inputs of the shapes and dtypes of `example_inputs`.
 
-    `model` is a module, a function of tensors, an exported program, or MLIR (a path
-    or the text). An exported program has examples of its own, and MLIR needs none:
-    leave them out. So do models of transformers, given themselves or by the name of a
-    folder or of the hub: without examples they are compiled for what their tokenizer
-    gives, of every batch and length. A pipeline of transformers, a `SentenceTransformer` or a
-    `CrossEncoder` comes back as one of the same kind, compiled inside.
+    `model` is a module, a function of tensors, an exported program, the path of an ONNX file, or
+    MLIR (a path or the text). An exported program has examples of its own, and MLIR needs none:
+    leave them out. In an ONNX file they fix the dimensions that the file leaves open, which vary
+    without them; results are a dict by the names of its outputs. Models of transformers, given
+    themselves or by the name of a folder or of the hub, need no examples: without them they are
+    compiled for what their tokenizer gives, of every batch and length. A pipeline of transformers,
+    a `SentenceTransformer` or a `CrossEncoder` comes back as one of the same kind, compiled inside.
     `target` is "c" for this machine, "opencl" for its first OpenCL device, or a
     `Target`, such as `Target.opencl("gpu")`. `threads` is obeyed; if it is
     left out, the fastest number of threads is found by measuring, or, with

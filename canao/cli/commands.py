@@ -307,7 +307,7 @@ def tune(
 ) -> None:
     """Measure the schedules of a model's layers, or look after what was measured.
 
-    MODEL is a Hugging Face directory or a .mlir file; the winners serve every
+    MODEL is a Hugging Face directory, an .onnx or a .mlir file; the winners serve every
     later compilation. `show` lists the database, `export FILE` and `import
     FILE` carry it elsewhere, `validate` builds and measures the winners again.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SAVED = "canao.json"
 _HUGGING_FACE = "config.json"
+_ONNX = ".onnx"
 
 
 class Attention(StrEnum):
@@ -98,7 +99,7 @@ def is_saved(path: Path) -> bool:
 
 
 def open_model(path: Path, options: CompileOptions, *, quiet: bool) -> Opened:
-    """Load a saved model, or compile a Hugging Face directory or a `.mlir` file."""
+    """Load a saved model, or compile a Hugging Face directory, an ONNX file or a `.mlir` file."""
     import canao
 
     if is_saved(path):
@@ -106,10 +107,12 @@ def open_model(path: Path, options: CompileOptions, *, quiet: bool) -> Opened:
     if path.is_dir() and not (path / _HUGGING_FACE).is_file():
         raise InputFileError(
             f"{path} holds neither a saved model ({_SAVED}) nor a Hugging Face model "
-            f"({_HUGGING_FACE}); name another directory or a .mlir file"
+            f"({_HUGGING_FACE}); name another directory, an .onnx or a .mlir file"
         )
     if not path.exists():
-        raise InputFileError(f"{path} does not exist; name a saved model, a model or a .mlir file")
+        raise InputFileError(
+            f"{path} does not exist; name a saved model, a model, an .onnx or a .mlir file"
+        )
     name = path.resolve().name
     with shown_progress(f"compiling {name}", f"compiled {name}", quiet=quiet) as progress:
         progress("loading")
@@ -117,7 +120,21 @@ def open_model(path: Path, options: CompileOptions, *, quiet: bool) -> Opened:
             original = _hugging_face_model(path, options.attention)
             inputs = _hugging_face_inputs(original, options)
             return Opened(_compile(original, inputs, options, progress), original, inputs)
-        return Opened(_compile(path, None, options, progress))
+        if path.suffix.lower() == _ONNX:
+            return Opened(_compiled_onnx(path, options, progress))
+        # A module in MLIR says itself what varies.
+        return Opened(_compile(path, None, replace(options, dynamic=False), progress))
+
+
+def _compiled_onnx(
+    path: Path, options: CompileOptions, progress: Callable[[str], None]
+) -> CompiledModel:
+    """The model in an ONNX file, which says itself whether dimensions vary."""
+    from canao.frontend.onnx.onnx_import import example_tensors
+
+    inputs, varies = example_tensors(path, options.batch, options.seq)
+    dynamic = options.dynamic and varies
+    return _compile(path, inputs, replace(options, dynamic=dynamic), progress)
 
 
 def _compile(
@@ -137,8 +154,7 @@ def _compile(
         fusion=fusion,
         tune=options.tune.value,
         dtype=options.dtype,
-        # A module in MLIR says itself what varies.
-        dynamic_shapes="auto" if options.dynamic and inputs is not None else None,
+        dynamic_shapes="auto" if options.dynamic else None,
         cache_dir=options.cache_dir,
         progress=progress,
     )

@@ -11,7 +11,7 @@ from canao.cli.models import Attention, FusionChoice, TargetChoice, TuneChoice
 from canao.compiling.options import DTYPES
 
 Model = Annotated[
-    Path, typer.Argument(help="A saved model, a Hugging Face directory or a .mlir file.")
+    Path, typer.Argument(help="A saved model, a Hugging Face directory, an .onnx or a .mlir file.")
 ]
 Saved = Annotated[Path, typer.Argument(help="A model saved by `canao compile --out`.")]
 Seq = Annotated[int, typer.Option(min=1, help="Tokens in a sequence.")]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from xdsl.dialects.builtin import ModuleOp
 
+    from canao.frontend.imported import ImportedModel
     from canao.frontend.state import ModelState
 
     Model = torch.nn.Module | ExportedProgram | Callable[..., Any] | str | Path
@@ -51,6 +52,11 @@ def import_source(
     watch: Stopwatch,
 ) -> Imported:
     """The model in MLIR, from whatever form it has."""
+    if isinstance(model, str | Path) and is_onnx(model):
+        from canao.frontend.onnx.onnx_import import import_onnx
+
+        watch.announce("import")
+        return _imported(import_onnx(Path(model), example_inputs, dynamic_shapes), watch)
     if isinstance(model, str | Path):
         if dynamic_shapes is not None:
             raise CanaoError(
@@ -62,7 +68,17 @@ def import_source(
     watch.announce("export")
     from canao.frontend.torch_import import import_model
 
-    found = import_model(model, example_inputs, dynamic_shapes)
+    return _imported(import_model(model, example_inputs, dynamic_shapes), watch)
+
+
+def is_onnx(model: object) -> bool:
+    """Whether a model is the path of an ONNX file."""
+    return isinstance(model, str | Path) and (
+        "\n" not in str(model) and str(model).lower().endswith(".onnx")
+    )
+
+
+def _imported(found: ImportedModel, watch: Stopwatch) -> Imported:
     watch.seconds |= {"export": found.export_seconds, "import": found.import_seconds}
     text = str(found.module)
     return Imported(

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from canao.errors import UnsupportedModelError
+
 AUTO = "auto"
 """As `AutoShapes()`."""
+
+SEQUENCE = 512
+"""Tokens up to which models go that say of no limit."""
+_BATCH, _TOKENS = 32, 16384
+"""The largest batch, and tokens in it at most, of those who ask for neither."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,26 @@ class AutoShapes:
 
     batch: int | None = None
     sequence: int | None = None
+
+    def limits(self, positions: int, batch: int = 1, sequence: int = 1) -> tuple[int, int]:
+        """The largest batch and sequence of a model with so many positions.
+
+        They are never less than `batch` and `sequence`, those of an example.
+        """
+        longest = max(self.sequence or positions, sequence)
+        return max(self.batch or max(1, min(_BATCH, _TOKENS // longest)), batch), longest
+
+
+def automatic(asked: DynamicShapes) -> AutoShapes | None:
+    """The `AutoShapes` that is asked for, by itself or as "auto"; None for anything else."""
+    if isinstance(asked, str):
+        if asked != AUTO:
+            raise UnsupportedModelError(
+                f"dynamic_shapes={asked!r} is not known; give 'auto', canao.AutoShapes(...) or "
+                "what torch.export.export takes"
+            )
+        return AutoShapes()
+    return asked if isinstance(asked, AutoShapes) else None
 
 
 DynamicShapes = Any

@@ -108,7 +108,7 @@ class CallConvention:
         Raises `ShapeMismatchError` where a value differs from what the model
         was compiled for; shapes that depend on symbols are checked by `bind_sizes`.
         """
-        given = self._bound(args, kwargs)
+        given = self.bound(args, kwargs)
         found: list[Array] = []
         leaves = iter(self.leaves)
         for argument in self.arguments:
@@ -120,7 +120,8 @@ class CallConvention:
                     _check_fixed(leaf, value, path)
         return found
 
-    def _bound(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
+    def bound(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
+        """The value of each argument, by name."""
         names = [argument.name for argument in self.arguments]
         wanted = ", ".join(names) or "none"
         if len(args) > len(self.parameters):

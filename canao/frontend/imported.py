@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Builtin, ModuleOp, TensorType
+from xdsl.dialects.builtin import Builtin, FunctionType, ModuleOp, TensorType
 from xdsl.dialects.func import Func, FuncOp, ReturnOp
-from xdsl.ir import Attribute
+from xdsl.ir import Attribute, BlockArgument, SSAValue
 from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
 
 from canao.dialects.canao import Canao
@@ -34,7 +34,8 @@ class ImportedModel:
     module: ModuleOp
     weights: Mapping[str, Array]
     convention: CallConvention
-    state: ModelState
+    state: ModelState | None
+    """None for a model that came from a file."""
     export_seconds: float
     import_seconds: float
     examples: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None
@@ -74,9 +75,14 @@ def parse_mlir(text_or_path: str | Path) -> ModuleOp:
     return module
 
 
+def memory_bytes() -> int:
+    """The memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _check_sizes(module: ModuleOp, name: str) -> None:
     """An error for tensors that cannot lie in this machine's memory."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = memory_bytes()
     for op in module.walk():
         arguments = (a for region in op.regions for block in region.blocks for a in block.args)
         for value in (*op.results, *arguments):
@@ -135,17 +141,50 @@ def _located(error: ParseError, name: str) -> str:
     )
 
 
+def entry_point(module: ModuleOp, name: str = "main") -> FuncOp:
+    """The function of a module that is called."""
+    for op in module.body.block.ops:
+        if isinstance(op, FuncOp) and op.sym_name.data == name:
+            return op
+    raise InputFileError(f"the module has no function @{name}; rename its entry point")
+
+
+def keep_computed(function: FuncOp, given: Sequence[str | Result]) -> list[Result]:
+    """Where each leaf of the result comes from; `given` are the dtypes of those that are tensors.
+
+    The function keeps each computed tensor once: inputs that are returned,
+    constants and repetitions are left to the calling convention.
+    """
+    last = function.body.block.last_op
+    assert isinstance(last, ReturnOp)
+    kept: list[SSAValue] = []
+    results: list[Result] = []
+    for leaf, value in zip(given, last.operands, strict=True):
+        if isinstance(leaf, Result):
+            results.append(leaf)
+        elif isinstance(value, BlockArgument):
+            results.append(Result("input", value.index, leaf))
+        else:
+            if value not in kept:
+                kept.append(value)
+            results.append(Result("computed", kept.index(value), leaf))
+    block = function.body.block
+    block.insert_op_before(ReturnOp(*kept), last)
+    last.detach()
+    last.erase()
+    function.function_type = FunctionType.from_lists(
+        [argument.type for argument in block.args], [value.type for value in kept]
+    )
+    return results
+
+
 def convention_of(module: ModuleOp, function: str = "main") -> CallConvention:
     """How to call a function of builtin tensors that came as text.
 
     Arguments are named as in the text. One result is returned as a tensor,
     several as a tuple.
     """
-    for op in module.body.block.ops:
-        if isinstance(op, FuncOp) and op.sym_name.data == function:
-            break
-    else:
-        raise InputFileError(f"the module has no function @{function}; rename its entry point")
+    op = entry_point(module, function)
     inputs = tuple(
         InputTensor(value.name_hint or f"arg{number}", *_shape_and_dtype(value.type))
         for number, value in enumerate(op.body.block.args)

@@ -20,9 +20,8 @@ from torch_mlir.extras.fx_importer import (
     GraphNodeImporter,
     InputInfo,
 )
-from xdsl.dialects.builtin import FunctionType, ModuleOp
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import BlockArgument, SSAValue
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 
 from canao.dialects.canao import ConstantOp, WeightOp
 from canao.dialects.canao.names import ascii_name
@@ -44,7 +43,7 @@ from canao.frontend.dtypes import (
     dtype_name,
     held_dtype,
 )
-from canao.frontend.imported import ImportedModel, parse_mlir
+from canao.frontend.imported import ImportedModel, entry_point, keep_computed, parse_mlir
 from canao.frontend.module import as_module, parameter_names
 from canao.frontend.shape_maps import quote_products
 from canao.frontend.state import ModelState, tensors_of
@@ -53,7 +52,7 @@ from canao.frontend.tracing.check_tensors import check_program
 from canao.frontend.tracing.dynamic_shapes import extents
 from canao.frontend.tracing.source_location import source_location
 from canao.frontend.tracing.torch_export import export_program, prepare_program
-from canao.frontend.weights import WeightStore
+from canao.frontend.weights import WeightStore, is_small
 from canao.transforms.convert_torch_to_canao.constants import LOCATION
 from canao.transforms.convert_torch_to_canao.symbolic_shapes import name_symbols
 from canao.transforms.convert_torch_to_canao.torch_types import torch_element
@@ -63,10 +62,8 @@ ir: Any = torch_mlir_ir
 
 ENTRY = "main"
 
-_SMALL = 64
-"""Tensors of up to so many elements that are no parameters become constants."""
-_SMALL_INTEGERS = 4096
-"""The same for integers and bools: positions and masks fold when their values are known."""
+_MOST_PRINTED = 64
+"""Elements of a constant of the graph; larger ones are references."""
 
 
 class _Weights(FxImporterHooks):
@@ -149,7 +146,9 @@ def _torch_module(program: ExportedProgram, hooks: _Weights, names: Mapping[str,
             f"torch-mlir cannot import the model: {error}; rewrite that part of it"
         ) from error
     text = importer.module.operation.get_asm(
-        print_generic_op_form=True, large_elements_limit=_SMALL, large_resource_limit=_SMALL
+        print_generic_op_form=True,
+        large_elements_limit=_MOST_PRINTED,
+        large_resource_limit=_MOST_PRINTED,
     )
     try:
         module = parse_mlir(quote_products(text))
@@ -162,13 +161,6 @@ def _torch_module(program: ExportedProgram, hooks: _Weights, names: Mapping[str,
     return module
 
 
-def _main(module: ModuleOp) -> FuncOp:
-    for op in module.body.block.ops:
-        if isinstance(op, FuncOp) and op.sym_name.data == ENTRY:
-            return op
-    raise UnsupportedModelError(f"the imported model has no function @{ENTRY}")
-
-
 def _write_small_constants(function: FuncOp, hooks: _Weights) -> None:
     """Small buffers and lifted constants become `canao.constant`."""
     folded: set[str] = set()
@@ -177,8 +169,7 @@ def _write_small_constants(function: FuncOp, hooks: _Weights) -> None:
             continue
         name = op.sym.data
         array = hooks.store[name]
-        limit = _SMALL if is_float(op.result) else _SMALL_INTEGERS
-        if not 0 < array.size <= limit:
+        if not is_small(is_float(op.result), array.size):
             continue
         constant = ConstantOp.from_array(array.astype(dtype_of_element(element_of(op.result))))
         function.body.block.insert_op_before(constant, op)
@@ -290,36 +281,16 @@ def _narrow(node: Node) -> str:
 
 
 def _results(program: ExportedProgram, function: FuncOp) -> list[Result]:
-    """Where each leaf of the result comes from.
-
-    The function keeps each computed tensor once: inputs that are returned,
-    constants and repetitions are left to the calling convention.
-    """
+    """Where each leaf of the result comes from."""
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
-    last = function.body.block.last_op
-    assert isinstance(last, ReturnOp)
-    kept: list[SSAValue] = []
-    results: list[Result] = []
-    for spec, value in zip(program.graph_signature.output_specs, last.operands, strict=True):
+    given: list[str | Result] = []
+    for spec in program.graph_signature.output_specs:
         if isinstance(spec.arg, ConstantArgument):
-            results.append(Result("constant", value=spec.arg.value))
+            given.append(Result("constant", value=spec.arg.value))
             continue
         assert isinstance(spec.arg, TensorArgument)
-        dtype = dtype_name(values[spec.arg.name])
-        if isinstance(value, BlockArgument):
-            results.append(Result("input", value.index, dtype))
-            continue
-        if value not in kept:
-            kept.append(value)
-        results.append(Result("computed", kept.index(value), dtype))
-    block = function.body.block
-    block.insert_op_before(ReturnOp(*kept), last)
-    last.detach()
-    last.erase()
-    function.function_type = FunctionType.from_lists(
-        [argument.type for argument in block.args], [value.type for value in kept]
-    )
-    return results
+        given.append(dtype_name(values[spec.arg.name]))
+    return keep_computed(function, given)
 
 
 def _parameters_of(program: ExportedProgram) -> tuple[str, ...]:
@@ -368,7 +339,7 @@ def import_model(
     exported = perf_counter()
     hooks = _Weights(WeightStore())
     module = _torch_module(program, hooks, names)
-    function = _main(module)
+    function = entry_point(module, ENTRY)
     _write_small_constants(function, hooks)
     # `*args` takes what the example gave, by position.
     numbered = tuple(a.name for a in arguments if a.name.startswith("args."))

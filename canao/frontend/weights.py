@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     import torch
 
 
+_SMALL = 64
+"""Tensors of up to so many elements that are no parameters become constants."""
+_SMALL_INTEGERS = 4096
+"""The same for integers and bools: positions and masks fold when their values are known."""
+
+
+def is_small(floats: bool, size: int) -> bool:
+    """Whether a tensor of `size` elements, floats or integers, may become a constant of the IR."""
+    return 0 < size <= (_SMALL if floats else _SMALL_INTEGERS)
+
+
 class WeightStore(Mapping[str, Array]):
     """Weights by name, as arrays that share the memory of the model's tensors.
 

@@ -43,9 +43,9 @@ def pretrained_with_inputs(model: object) -> tuple[Any, dict[str, Any]] | None:
 
 
 def _is_name(given: str | Path) -> bool:
-    """Whether a path or text names a model of transformers, and is no MLIR."""
+    """Whether a path or text names a model of transformers, and is no MLIR and no ONNX file."""
     text = str(given)
-    if "\n" in text or text.endswith(".mlir"):
+    if "\n" in text or text.lower().endswith((".mlir", ".onnx")):
         return False
     if Path(text).is_file():
         return text.endswith(_GGUF)

@@ -18,13 +18,9 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from canao.errors import UnsupportedModelError
 from canao.extent import Symbol, extent_of
-from canao.frontend.auto_shapes import AUTO, AutoShapes, DynamicShapes
+from canao.frontend.auto_shapes import SEQUENCE, AutoShapes, DynamicShapes, automatic
 from canao.frontend.module import parameter_names
 
-_SEQUENCE = 512
-"""Tokens up to which models go that say of no limit."""
-_BATCH, _TOKENS = 32, 16384
-"""The largest batch, and tokens in it at most, of those who ask for neither."""
 _LONGEST = 2**40
 """No dimension may be longer: what has no limit has one that is larger."""
 
@@ -33,18 +29,8 @@ def asked_shapes(
     model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], asked: DynamicShapes
 ) -> Any:
     """What `torch.export.export` is to be given as `dynamic_shapes`."""
-    if asked is None:
-        return None
-    if isinstance(asked, str):
-        if asked != AUTO:
-            raise UnsupportedModelError(
-                f"dynamic_shapes={asked!r} is not known; give 'auto', canao.AutoShapes(...) or "
-                "what torch.export.export takes"
-            )
-        asked = AutoShapes()
-    if isinstance(asked, AutoShapes):
-        return _automatic(model, args, kwargs, asked)
-    return asked
+    auto = automatic(asked)
+    return asked if auto is None else _automatic(model, args, kwargs, auto)
 
 
 def _automatic(
@@ -59,11 +45,10 @@ def _automatic(
             "and there is none; say which dimensions vary, as torch.export.export takes it"
         )
     batch, sequence = (int(extent) for extent in first.shape[:2])
-    limit = asked.sequence or _position_limit(model)
-    dims = {"sequence": torch.export.Dim("sequence", min=1, max=max(limit, sequence, 2))}
-    most = asked.batch or max(1, min(_BATCH, _TOKENS // max(limit, sequence)))
-    if max(most, batch) > 1:
-        dims["batch"] = torch.export.Dim("batch", min=1, max=max(most, batch))
+    most, longest = asked.limits(_position_limit(model), batch, sequence)
+    dims = {"sequence": torch.export.Dim("sequence", min=1, max=max(longest, 2))}
+    if most > 1:
+        dims["batch"] = torch.export.Dim("batch", min=1, max=most)
 
     def of(tensor: object) -> dict[int, Any] | None:
         if not isinstance(tensor, torch.Tensor):
@@ -83,7 +68,7 @@ def _position_limit(model: nn.Module) -> int:
     config = getattr(model, "config", None)
     limit = getattr(config, "max_position_embeddings", None)
     if not isinstance(limit, int) or limit < 2:
-        return _SEQUENCE
+        return SEQUENCE
     for name, module in model.named_modules():
         # Models like RoBERTa number positions from behind that of padding.
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):

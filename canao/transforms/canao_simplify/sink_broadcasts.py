@@ -5,12 +5,13 @@ Each rule moves a broadcast over one operation or drops it, so they end.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from math import prod
 
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from canao.dialects.canao import BroadcastOp, MatmulOp, ReshapeOp, SliceOp, TransposeOp
+from canao.dialects.canao import BroadcastOp, GatherOp, MatmulOp, ReshapeOp, SliceOp, TransposeOp
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import broadcast_shapes, element_of, shape_of
@@ -80,7 +81,10 @@ class SinkBroadcastBelowProduct(RewritePattern):
 
 
 class SinkBroadcastBelowReshape(RewritePattern):
-    """`reshape(broadcast(a)) -> broadcast(reshape(a))`, if only 1s come or go, or a is a number."""
+    """`reshape(broadcast(a)) -> broadcast(reshape(a))`.
+
+    If only 1s come or go, or `a` is a number or varies along last dimensions that stay.
+    """
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ReshapeOp, rewriter: PatternRewriter, /) -> None:
@@ -92,13 +96,38 @@ class SinkBroadcastBelowReshape(RewritePattern):
             small = (1,) * len(result) if shape_of(source) else ()
         elif [e for e in shape if e != 1] == [e for e in result if e != 1]:
             padded = padded_shape(source, len(shape))
-            kept = iter([p for p, e in zip(padded, shape, strict=True) if e != 1])
-            small = tuple(next(kept) if e != 1 else 1 for e in result)
+            left = iter([p for p, e in zip(padded, shape, strict=True) if e != 1])
+            small = tuple(next(left) if e != 1 else 1 for e in result)
         else:
-            return
+            kept = _equal_last(shape, result)
+            padded = padded_shape(source, len(shape))
+            if prod(padded[: len(shape) - kept]) != 1:
+                return
+            small = (1,) * (len(result) - kept) + padded[len(shape) - kept :]
         if small != shape_of(source):
             source = rewriter.insert(ReshapeOp(source, small)).result
         rewriter.replace(op, BroadcastOp(source, result))
+
+
+def _equal_last(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    """How many last dimensions two shapes have in common."""
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+class SinkBroadcastBelowGather(RewritePattern):
+    """`table[broadcast(i)] -> broadcast(table[i])`, of one index: fewer rows are looked up."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GatherOp, rewriter: PatternRewriter, /) -> None:
+        if len(op.indices) != 1 or not isinstance(op.indices[0].owner, BroadcastOp):
+            return
+        index = op.indices[0]
+        source = rewriter.insert(
+            ReshapeOp(_source(index), padded_shape(_source(index), len(shape_of(index))))
+        )
+        rows = rewriter.insert(GatherOp(op.table, [source.result])).result
+        rewriter.replace(op, BroadcastOp(rows, shape_of(op.result)))
 
 
 class SinkBroadcastBelowTranspose(RewritePattern):
@@ -139,6 +168,7 @@ BROADCAST_PATTERNS: tuple[type[RewritePattern], ...] = (
     SinkBroadcastBelowElementwise,
     SinkBroadcastBelowProduct,
     SinkBroadcastBelowReshape,
+    SinkBroadcastBelowGather,
     SinkBroadcastBelowTranspose,
     SinkBroadcastBelowSlice,
 )

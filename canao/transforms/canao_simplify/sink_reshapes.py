@@ -10,7 +10,7 @@ from math import prod
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
-from canao.dialects.canao import MatmulOp, ReshapeOp
+from canao.dialects.canao import GatherOp, MatmulOp, ReshapeOp
 from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import broadcast_shapes, element_of, shape_of
@@ -53,6 +53,18 @@ class SinkReshapeBelowBatch(RewritePattern):
             return
         product = rewriter.insert(MatmulOp(*sources)).result
         rewriter.replace(op, ReshapeOp(product, shape_of(op.result)))
+
+
+class SinkReshapeBelowGather(RewritePattern):
+    """`table[reshape(i)] -> reshape(table[i])`, of one index."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: GatherOp, rewriter: PatternRewriter, /) -> None:
+        sources = [_source(index) for index in op.indices]
+        if len(sources) != 1 or sources[0] is op.indices[0] or is_constant_expression(sources[0]):
+            return
+        looked_up = rewriter.insert(GatherOp(op.table, sources)).result
+        rewriter.replace(op, ReshapeOp(looked_up, shape_of(op.result)))
 
 
 class SinkReshapeBelowElementwise(RewritePattern):
@@ -169,6 +181,7 @@ class MergeReshapesAroundRows(RewritePattern):
 RESHAPE_PATTERNS: tuple[type[RewritePattern], ...] = (
     SinkReshapeBelowRows,
     SinkReshapeBelowBatch,
+    SinkReshapeBelowGather,
     SinkReshapeBelowElementwise,
     MergeReshapesAroundRows,
 )

@@ -53,6 +53,7 @@ _GROUPS = (
 CONVERSIONS: dict[str, Converter] = {
     **{f"torch.aten.{name}": convert for group in _GROUPS for name, convert in group.items()},
     "torch.prims.view_of": casts.keep,
+    "torch.prims.collapse": shapes.reshape,
     "torch.prims.squeeze": shapes.reshape,
     "torch.prims.split_dim": shapes.reshape,
     "torch.prim.NumToTensor.Scalar": creation.filled_by(0),

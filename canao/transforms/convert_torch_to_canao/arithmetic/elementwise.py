@@ -32,6 +32,7 @@ from canao.dialects.canao import (
     TanhOp,
 )
 from canao.dialects.canao.types import element_of, i1, is_float
+from canao.extent import Extent
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter, promoted
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
@@ -75,11 +76,12 @@ def binary(operation: type[Operation], swapped: bool = False, alpha: bool = Fals
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
         lhs = e.as_tensor(call.argument(0), call.element)
         rhs = e.as_tensor(call.argument(1), call.element)
-        scale = call.number(2, 1) if alpha else 1
+        size = alpha and isinstance(call.argument(2), Extent)
+        scale = call.extent(2) if size else call.number(2, 1) if alpha else 1
         if swapped:
             lhs, rhs = rhs, lhs
         if scale != 1:
-            rhs = _combined(e, call, MulOp, rhs, e.scalar(scale, call.element))
+            rhs = _combined(e, call, MulOp, rhs, e.as_tensor(scale, call.element))
         return _combined(e, call, operation, lhs, rhs)
 
     return convert

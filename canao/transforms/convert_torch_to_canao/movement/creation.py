@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from xdsl.ir import SSAValue
 
-from canao.dialects.canao import AddOp, CompareOp, SelectOp
+from canao.dialects.canao import AddOp, CompareOp, ConcatOp, SelectOp
 from canao.dialects.canao.source import dtype_of_element
 from canao.dialects.canao.types import i64, shape_of
-from canao.extent import most
+from canao.extent import Extent, most
 from canao.transforms.convert_torch_to_canao.emitter import Converter, Emitter
 from canao.transforms.convert_torch_to_canao.torch_call import TorchCall
 
@@ -23,12 +23,22 @@ def filled_with(value: float) -> Converter:
 
 
 def filled_by(argument: int) -> Converter:
-    """A constant of the value that an argument holds."""
+    """A tensor of the value that an argument holds, a number or a size."""
 
     def convert(e: Emitter, call: TorchCall) -> SSAValue:
+        value = call.argument(argument)
+        if isinstance(value, Extent):
+            return e.broadcast(e.size(value, call.element), call.shape)
         return e.filled(call.number(argument), call.element, call.shape)
 
     return convert
+
+
+def sizes(e: Emitter, call: TorchCall) -> SSAValue:
+    """The shape of a tensor, as one of integers."""
+    extents = shape_of(call.tensor(0))
+    parts = [e.reshape(e.size(extent, call.element), [1]) for extent in extents]
+    return e.emit(ConcatOp(parts, 0))
 
 
 def _range(e: Emitter, call: TorchCall, start: float, step: float) -> SSAValue:
@@ -96,6 +106,7 @@ CONVERSIONS: dict[str, Converter] = {
     "fill.Scalar": filled_by(1),
     "new_full": filled_by(2),
     "scalar_tensor": filled_by(0),
+    "_shape_as_tensor": sizes,
     "arange": arange,
     "arange.start": arange_start,
     "arange.start_step": arange_step,

@@ -154,6 +154,8 @@ def slice_tensor(e: Emitter, call: TorchCall) -> SSAValue:
     value = call.tensor(0)
     axis = axis_of(call, 1, value, 0)
     extent, step = shape_of(value)[axis], call.integer(4, 1)
+    if step < 1:
+        raise call.unsupported(f"its step is {step}; use steps of 1 or more, and flip the result")
     start = _clipped(call.extent(2, 0), extent)
     end = extent if call.argument(3) is None else _clipped(call.extent(3), extent)
     return e.slice(value, axis, start, max(-((start - end) // step), 0), step)
