@@ -52,7 +52,7 @@ def _auto_shapes(asked: DynamicShapes) -> AutoShapes:
 
 def _compile_pipeline(pipeline: Any, compile_call: CompileCall, shapes: AutoShapes) -> Any:
     """A pipeline of transformers."""
-    from canao.huggingface.compiled_copies import compiled_copy
+    from canao.huggingface.compiled_copies import compiled_tree
 
     if pipeline.task not in _EXAMPLES:
         raise UnsupportedModelError(
@@ -60,7 +60,7 @@ def _compile_pipeline(pipeline: Any, compile_call: CompileCall, shapes: AutoShap
             f"{', '.join(_EXAMPLES)} can"
         )
     compiled = copy.copy(pipeline)
-    compiled.model = compiled_copy(pipeline.model, compile_call, shapes)
+    compiled.model = compiled_tree(pipeline.model, compile_call, shapes)
     _EXAMPLES[pipeline.task](compiled)
     return compiled
 
