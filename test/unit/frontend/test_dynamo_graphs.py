@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
+import tempfile
 import weakref
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -27,7 +27,12 @@ def fresh_dynamo() -> Generator[None]:
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> dict[str, Any]:
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """How models are compiled; with a folder of their own for what is temporary."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     return {"tune": "off", "threads": 1, "cache_dir": str(tmp_path)}
 
 
@@ -145,8 +150,8 @@ def _held() -> dict[str, Any]:
         "threads": process.num_threads(),
         "children": len(process.children()),
         "mapped": sorted(mapped),
-        "temporary": sorted(os.listdir(os.environ.get("TMPDIR", "/tmp"))),  # noqa: PTH208
-        "models": sum(isinstance(o, canao.CompiledModel) for o in gc.get_objects()),
+        "temporary": sorted(Path(tempfile.gettempdir()).iterdir()),
+        "models": sum(type(o) is canao.CompiledModel for o in gc.get_objects()),
     }
 
 
