@@ -97,7 +97,7 @@ def _plain(kind: str) -> Program:
 def test_as_few_layers_as_without_adapters(case: str) -> None:
     """A merged model is the plain one with other numbers in its weights."""
     found, wanted = _program(_CASES[case]()), _plain(case)
-    assert found.counts_after == wanted.counts_after
+    assert found.counts.layers_after == wanted.counts.layers_after
     assert [k.name for k in found.kernels] == [k.name for k in wanted.kernels]
     assert sum(k.flops for k in found.kernels) == sum(k.flops for k in wanted.kernels)
 
