@@ -7,7 +7,7 @@ The rules stand in one file a group:
 - `fold_reorganisations`, `sink_broadcasts`, `sink_reshapes`, `fold_gathers`: moves of data;
 - `recover_layer_norm`, `recover_softmax`, `recover_gelu`, `recover_defined`: operations that
   exporters take apart;
-- `fold_linear_maps`, `move_scales`, `join_products`: less work around products with weights.
+- `products`: less work around products with weights.
 
 They end, because each one removes an operation that computes or reads data, moves
 a broadcast or a reshape over one operation towards the results, a scale towards
@@ -45,10 +45,10 @@ from canao.transforms.canao_simplify.fold_identities import (
     DropIdentities,
     JoinNumbersOfProduct,
 )
-from canao.transforms.canao_simplify.fold_linear_maps import LINEAR_PATTERNS
 from canao.transforms.canao_simplify.fold_reorganisations import REORGANISATION_PATTERNS
-from canao.transforms.canao_simplify.join_products import JOIN_PATTERNS
-from canao.transforms.canao_simplify.move_scales import SCALE_PATTERNS
+from canao.transforms.canao_simplify.products.fold_linear_maps import LINEAR_PATTERNS
+from canao.transforms.canao_simplify.products.join_products import JOIN_PATTERNS
+from canao.transforms.canao_simplify.products.move_scales import SCALE_PATTERNS
 from canao.transforms.canao_simplify.recover_defined import RecoverDefined
 from canao.transforms.canao_simplify.recover_gelu import GELU_PATTERNS
 from canao.transforms.canao_simplify.recover_layer_norm import LAYER_NORM_PATTERNS

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from canao.transforms.canao_simplify.fold_linear_maps import FoldLinearMaps
-from canao.transforms.canao_simplify.join_products import JoinProducts
-from canao.transforms.canao_simplify.move_scales import MoveScaleIntoWeights
+from canao.transforms.canao_simplify.products.fold_linear_maps import FoldLinearMaps
+from canao.transforms.canao_simplify.products.join_products import JoinProducts
+from canao.transforms.canao_simplify.products.move_scales import MoveScaleIntoWeights
 from canao.transforms.expand_composites import DivideAfterProduct
 from canao.transforms.law_uses import law_of
 from canao.transforms.lp_fusion.laws.algebra.distributivity import JoinLinear

@@ -11,7 +11,7 @@ from xdsl.pattern_rewriter import PatternRewriter, RewritePattern
 from canao.dialects.canao import AddOp, NegOp, SubOp
 from canao.dialects.canao.types import is_float, shape_of
 from canao.extent import volume
-from canao.transforms.canao_simplify.linear_maps import (
+from canao.transforms.canao_simplify.products.linear_maps import (
     Application,
     LinearReader,
     LinearWriter,
