@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,36 +30,43 @@ class ModelState:
     ties: Mapping[str, str]
     """Names that stood for the memory of another one."""
     folded: Mapping[str, Array]
-    """Buffers whose values became part of the code."""
+    """Buffers whose values became part of the code, and weights that others were made from."""
     constants: Mapping[str, Array]
     """Tensors that are no parameters or buffers: a model keeps those it was compiled with."""
 
+    adapters: Mapping[str, str]
+    """Which adapters of PEFT were active and merged, by the names of the modules that have some."""
+
     @staticmethod
-    def of(
-        store: WeightStore, state: frozenset[str], tensors: Mapping[str, torch.Tensor]
-    ) -> ModelState:
-        """What `store` took from a model with the parameters and buffers `tensors`.
+    def of(store: WeightStore, state: frozenset[str], model: nn.Module) -> ModelState:
+        """What `store` took from a model.
 
         `state` are the names in the store that stand for such a tensor. Exporting
         keeps one name of several that a tensor has.
         """
+        tensors = tensors_of(model)
         shapes = {n: (a.shape, store.dtype_of(n)) for n, a in store.items() if n in state}
         constants = {name: array.copy() for name, array in store.items() if name not in state}
         folded = {name: array for name, array in store.folded.items() if name in state}
         kept = {id(tensors[name]): name for name in shapes if name in tensors}
         same = {n: kept[id(t)] for n, t in tensors.items() if n not in shapes and id(t) in kept}
-        return ModelState(shapes, {**same, **store.ties}, folded, constants)
+        return ModelState(shapes, {**same, **store.ties}, folded, constants, adapters_of(model))
 
     def read(self, model: object) -> dict[str, Array]:
         """The weights of another state of the model, under the names that it was compiled with.
 
         Raises `UnsupportedModelError` where the compiled code would not fit it:
-        another shape or dtype, a tie that is none any more, a folded buffer that
+        other adapters, another shape or dtype, a tie that is none any more, a folded weight that
         has changed.
         """
         from canao.frontend.module import as_module, inference_model
 
-        tensors = tensors_of(inference_model(as_module(model)))
+        module = inference_model(as_module(model))
+        _check(
+            adapters_of(module) == self.adapters,
+            "other adapters are active or merged than when it was compiled",
+        )
+        tensors = tensors_of(module)
         found = {name: self._weight(name, tensors) for name in self.weights}
         for name, kept in self.ties.items():
             if kept in found and name in tensors:
@@ -72,7 +80,7 @@ class ModelState:
             changed = name in tensors and not _same(array_of(name, tensors[name]), value)
             _check(
                 not changed,
-                f"buffer '{shown_name(name)}' has changed, and its values are in the code",
+                f"'{shown_name(name)}' has changed, and its values are in the code",
             )
         return found | dict(self.constants)
 
@@ -95,6 +103,19 @@ def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
         **dict(model.named_buffers(remove_duplicate=False)),
     }
     return {ascii_name(name): tensor for name, tensor in tensors.items()}
+
+
+def adapters_of(model: nn.Module) -> dict[str, str]:
+    """The settings of the adapters of PEFT in a model: code is made for them as they are."""
+    layer = getattr(sys.modules.get("peft.tuners.tuners_utils"), "BaseTunerLayer", None)
+    if not isinstance(layer, type):
+        return {}
+    settings = ("active_adapters", "merged_adapters", "disable_adapters", "scaling")
+    return {
+        name: repr([getattr(module, setting, None) for setting in settings])
+        for name, module in model.named_modules()
+        if isinstance(module, layer)
+    }
 
 
 def _same(one: Array, other: Array) -> bool:

@@ -46,10 +46,11 @@ from canao.frontend.dtypes import (
 from canao.frontend.imported import ImportedModel, entry_point, keep_computed, parse_mlir
 from canao.frontend.module import as_module, parameter_names
 from canao.frontend.shape_maps import quote_products
-from canao.frontend.state import ModelState, tensors_of
+from canao.frontend.state import ModelState
 from canao.frontend.structure import LEAF, Structure, structure_of
 from canao.frontend.tracing.check_tensors import check_program
 from canao.frontend.tracing.dynamic_shapes import extents
+from canao.frontend.tracing.fold_weights import folded_weights
 from canao.frontend.tracing.source_location import source_location
 from canao.frontend.tracing.torch_export import export_program, prepare_program
 from canao.frontend.weights import WeightStore, is_small
@@ -341,6 +342,9 @@ def import_model(
     module = _torch_module(program, hooks, names)
     function = entry_point(module, ENTRY)
     _write_small_constants(function, hooks)
+    for name, tensor in folded_weights(program).items():
+        hooks.store.note_folded(ascii_name(name), tensor)
+        hooks.state.add(ascii_name(name))
     # `*args` takes what the example gave, by position.
     numbered = tuple(a.name for a in arguments if a.name.startswith("args."))
     positional = (*parameters, *numbered) or tuple(argument.name for argument in arguments)
@@ -353,8 +357,8 @@ def import_model(
         hooks.store.widened,
     )
     convention = replace(convention, widened=(*convention.widened, *_widened(program, convention)))
-    tensors = tensors_of(model) if isinstance(model, nn.Module) else {}
-    state = ModelState.of(hooks.store, frozenset(hooks.state), tensors)
+    source = model if isinstance(model, nn.Module) else nn.Module()
+    state = ModelState.of(hooks.store, frozenset(hooks.state), source)
     seconds = exported - started, perf_counter() - exported
     examples = model.example_inputs if isinstance(model, ExportedProgram) else None
     return ImportedModel(module, hooks.store, convention, state, *seconds, examples)

@@ -78,6 +78,11 @@ class WeightStore(Mapping[str, Array]):
         """Forgets a weight whose values are in the IR now; `folded` keeps a copy."""
         self.folded[name] = self._arrays.pop(name).copy()
 
+    def note_folded(self, name: str, tensor: torch.Tensor) -> None:
+        """Keeps a copy of a weight that others were made from when the model was imported."""
+        self.folded[name] = array_of(name, tensor).copy()
+        self._dtypes[name] = dtype_name(tensor)
+
     @property
     def widened(self) -> tuple[Widened, ...]:
         """What is float32 here and narrower in the model, weights that the IR holds too."""

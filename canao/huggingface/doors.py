@@ -53,7 +53,7 @@ def _auto_shapes(asked: DynamicShapes) -> AutoShapes:
 
 def _compile_pipeline(pipeline: Any, compile_call: CompileCall, shapes: AutoShapes) -> Any:
     """A pipeline of transformers."""
-    from canao.huggingface.compiled_copies import compiled_copy, generating_copy
+    from canao.huggingface.compiled_copies import compiled_tree, generating_copy
 
     compiled = copy.copy(pipeline)
     if pipeline.task == _GENERATION:
@@ -64,7 +64,7 @@ def _compile_pipeline(pipeline: Any, compile_call: CompileCall, shapes: AutoShap
             f"pipelines for '{pipeline.task}' cannot be compiled; those for "
             f"{', '.join((*_EXAMPLES, _GENERATION))} can"
         )
-    compiled.model = compiled_copy(pipeline.model, compile_call, shapes)
+    compiled.model = compiled_tree(pipeline.model, compile_call, shapes)
     _EXAMPLES[pipeline.task](compiled)
     return compiled
 

@@ -6,12 +6,13 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from canao.errors import InputFileError, MissingExtraError, UnsupportedModelError
+from canao.huggingface.adapters import is_adapter, load_adapter, name_of_base, without_wrapper
 
 _AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
@@ -36,6 +37,7 @@ def pretrained_with_inputs(model: object) -> tuple[Any, dict[str, Any]] | None:
     if isinstance(model, str | Path) and _is_name(model):
         loaded = load_pretrained(model)
         return loaded, example_inputs(loaded, model)
+    model = without_wrapper(model)
     known = getattr(sys.modules.get("transformers.modeling_utils"), "PreTrainedModel", None)
     if isinstance(known, type) and isinstance(model, known):
         return model, example_inputs(model, getattr(model, "name_or_path", None) or None)
@@ -59,9 +61,15 @@ def load_pretrained(name: str | Path, *, auto_class: str | None = None, **option
 
     It has the head that it was saved with, where transformers has a class for that; `auto_class`
     names another. Weights are float32, in which compiled code computes, unless `options`, which
-    go to `from_pretrained`, say otherwise. `InputFileError` where it cannot be read.
+    go to `from_pretrained`, say otherwise. A folder with an adapter gives its base model with
+    the adapter in it. `InputFileError` where it cannot be read.
     """
     import torch
+
+    if is_adapter(name):
+        return load_adapter(
+            name, lambda base, kind: load_pretrained(base, auto_class=auto_class or kind, **options)
+        )
 
     config = load_config(name)
     chosen = getattr(_transformers(), auto_class or _auto_class(config))
@@ -88,6 +96,7 @@ def load_config(name: str | Path) -> Any:
     from canao.huggingface.sized_bert import register
 
     register()
+    name = name_of_base(name) if is_adapter(name) else name
     with _readable(name):
         folder, file = _place(name)
         return transformers.AutoConfig.from_pretrained(folder, **file)
@@ -134,12 +143,13 @@ def example_inputs(
 
 
 def load_tokenizer(name: str | Path) -> Any | None:
-    """The tokenizer of a name; None where there is none."""
-    folder, file = _place(name)
-    try:
-        return _transformers().AutoTokenizer.from_pretrained(folder, **file)
-    except (OSError, ValueError, KeyError, ImportError):
-        return None
+    """The tokenizer of a name, or of an adapter's base; None where there is none."""
+    names = [name, name_of_base(name)] if is_adapter(name) else [name]
+    for place in names:
+        folder, file = _place(place)
+        with suppress(OSError, ValueError, KeyError, ImportError):
+            return _transformers().AutoTokenizer.from_pretrained(folder, **file)
+    return None
 
 
 def _tokenizer_inputs(name: str | Path | None) -> tuple[str, ...] | None:

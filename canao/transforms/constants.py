@@ -13,9 +13,12 @@ from xdsl.ir import Block, Operation, OpResult, SSAValue
 
 from canao.dialects.canao import BroadcastOp, ConstantOp, SliceOp
 from canao.dialects.canao.source import dtype_of_element
-from canao.dialects.canao.types import element_of, shape_of
-from canao.dialects.interfaces import CanaoOp
+from canao.dialects.canao.types import element_of, is_float, shape_of
+from canao.dialects.interfaces import AccessPattern, CanaoOp, Reorganising
 from canao.extent import most, symbols_in
+
+LARGEST = 1e30
+"""A constant of a larger size counts as infinite: masks are made of such constants."""
 
 
 def is_constant_expression(value: SSAValue) -> bool:
@@ -135,3 +138,29 @@ def hoist_before(value: SSAValue, anchor: Operation) -> None:
         hoist_before(operand, anchor)
     owner.detach()
     block.insert_op_before(owner, anchor)
+
+
+def may_be_infinite(value: SSAValue, depth: int = 8) -> bool:
+    """Whether a constant that is infinite, NaN or huge goes into a value, as in masks.
+
+    Operations that make each element from others, and moves of data, are
+    looked through; other operations are taken to give finite numbers.
+    """
+    owner = value.owner
+    if isinstance(owner, ConstantOp):
+        return _has_infinity(owner)
+    if depth == 0 or not isinstance(owner, CanaoOp):
+        return False
+    elementwise = (AccessPattern.ONE_TO_ONE, AccessPattern.BROADCAST)
+    if not isinstance(owner, Reorganising) and owner.access_pattern() not in elementwise:
+        return False
+    return any(may_be_infinite(v, depth - 1) for v in owner.operands)
+
+
+def _has_infinity(op: ConstantOp) -> bool:
+    if not is_float(op.result) or not prod(shape_of(op.result)):
+        return False
+    number = splat_value(op.result)
+    if number is not None:
+        return not abs(number) <= LARGEST
+    return not bool((np.abs(op.array().astype(np.float64)) <= LARGEST).all())

@@ -32,6 +32,7 @@ from canao.frontend.tracing.dynamic_shapes import (
     smallest_results,
     varied,
 )
+from canao.frontend.tracing.fold_weights import fold_weights
 from canao.frontend.tracing.refused import check_shapes_are_known, hint_for
 from canao.frontend.tracing.source_location import source_location, whole_stacks
 from canao.frontend.tracing.strided import check_strided
@@ -228,8 +229,9 @@ def _decomposed(program: ExportedProgram, table: dict[Any, Callable[..., Any]]) 
 def prepare_program(program: ExportedProgram) -> ExportedProgram:
     """The program without mutation, with operations that have a conversion only.
 
-    Operations with a conversion stay as they are; the others are decomposed.
-    Raises `UnsupportedOpError` with the source line of one that stays without.
+    Operations with a conversion stay as they are; the others are decomposed, or evaluated if
+    they read weights alone. Raises `UnsupportedOpError` with the source line of one that stays
+    without.
     """
     check_shapes_are_known((node, aten_name(node)) for node in _calls(program))
     check_strided(program)
@@ -247,6 +249,9 @@ def prepare_program(program: ExportedProgram) -> ExportedProgram:
         if not table:
             break
         program = _decomposed(program, table)
+    if _unconverted(program):
+        program = _decomposed(program, {})  # a program of its own
+        fold_weights(program, _unconverted(program))
     for node in _unconverted(program):
         name = aten_name(node)
         raise UnsupportedOpError(name, source_location(node), hint_for(name))

@@ -7,11 +7,11 @@ The rules stand in one file a group:
 - `fold_reorganisations`, `sink_broadcasts`, `sink_reshapes`, `fold_gathers`: moves of data;
 - `recover_layer_norm`, `recover_softmax`, `recover_gelu`, `recover_defined`: operations that
   exporters take apart;
-- `move_scales`, `join_products`: less work around products with weights.
+- `products`: less work around products with weights.
 
 They end, because each one removes an operation that computes or reads data, moves
 a broadcast or a reshape over one operation towards the results, a scale towards
-the weights, or replaces an operation by one that no rule turns back.
+the weights, lowers what a sum costs, or replaces an operation by one that no rule turns back.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ from canao.transforms.canao_simplify.fold_identities import (
     JoinNumbersOfProduct,
 )
 from canao.transforms.canao_simplify.fold_reorganisations import REORGANISATION_PATTERNS
-from canao.transforms.canao_simplify.join_products import JOIN_PATTERNS
-from canao.transforms.canao_simplify.move_scales import SCALE_PATTERNS
+from canao.transforms.canao_simplify.products.fold_linear_maps import LINEAR_PATTERNS
+from canao.transforms.canao_simplify.products.join_products import JOIN_PATTERNS
+from canao.transforms.canao_simplify.products.move_scales import SCALE_PATTERNS
 from canao.transforms.canao_simplify.recover_defined import RecoverDefined
 from canao.transforms.canao_simplify.recover_gelu import GELU_PATTERNS
 from canao.transforms.canao_simplify.recover_layer_norm import LAYER_NORM_PATTERNS
@@ -76,14 +77,17 @@ _STAGES: tuple[tuple[type[RewritePattern], ...], ...] = (
     EMPTY_PATTERNS,
     # Composites are found before scales move: the numbers in them are what tells them apart.
     _RECOVERING,
+    # Adapters join their weights as the model has them, before other laws move parts of either.
+    (*_RECOVERING, *LINEAR_PATTERNS),
     # Scales move before products are joined: a part of a joined product has no weight of its own.
-    (*_RECOVERING, *SCALE_PATTERNS),
+    (*_RECOVERING, *LINEAR_PATTERNS, *SCALE_PATTERNS),
     (*_RECOVERING, *SCALE_PATTERNS, *JOIN_PATTERNS),
 )
 
 LAWS_THAT_ROUND: tuple[type[RewritePattern], ...] = (
     DivideByMultiplying,
     JoinNumbersOfProduct,
+    *LINEAR_PATTERNS,
     *SCALE_PATTERNS,
 )
 """Laws that change the last digits of results."""

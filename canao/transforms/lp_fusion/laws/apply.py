@@ -9,9 +9,9 @@ from xdsl.ir import Block, SSAValue
 from xdsl.traits import is_side_effect_free
 
 from canao.dialects.interfaces import CanaoOp
+from canao.transforms.cost import Cost, cost_of_op
 from canao.transforms.law_uses import Uses
 from canao.transforms.lp_fusion.laws.algebra.algebra import Algebra
-from canao.transforms.lp_fusion.laws.algebra.cost import Cost, cost_of_op
 from canao.transforms.lp_fusion.laws.algebra.share import BLOCK_LAWS
 from canao.transforms.lp_fusion.laws.local.local import LocalLaw, LocalRewriting
 from canao.transforms.lp_fusion.laws.table import LAWS

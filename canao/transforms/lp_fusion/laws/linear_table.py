@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from canao.transforms.canao_simplify.join_products import JoinProducts
-from canao.transforms.canao_simplify.move_scales import MoveScaleIntoWeights
+from canao.transforms.canao_simplify.products.fold_linear_maps import FoldLinearMaps
+from canao.transforms.canao_simplify.products.join_products import JoinProducts
+from canao.transforms.canao_simplify.products.move_scales import MoveScaleIntoWeights
 from canao.transforms.expand_composites import DivideAfterProduct
 from canao.transforms.law_uses import law_of
 from canao.transforms.lp_fusion.laws.algebra.distributivity import JoinLinear
@@ -227,6 +228,33 @@ LINEAR: tuple[LawEntry, ...] = (
             lambda x, v, w: (x @ v) * (x @ w),
             ((_M, _K), (_K, _N), (_K, _N)),
             constants=(1, 2),
+        ),
+    ),
+    LawEntry(
+        name=law_of(FoldLinearMaps),
+        rewrite=FoldLinearMaps,
+        condition=f"{FINITE}; less work for the sum as a whole, and no more numbers in weights",
+        exact=False,
+        stage=Stage.SIMPLIFY,
+        proof=Proof(
+            lambda x, w, a, b: x @ w + (x @ a) @ b * 0.5,
+            lambda x, w, a, b: x @ (w + (a @ b) * 0.5),
+            ((_M, _K), (_K, _N), (_K, 2), (2, _N)),
+            constants=(1, 2, 3),
+        ),
+        more=(
+            Proof(
+                lambda x, w, c, s, a, b: x @ w + c + (x @ w) * (s - 1) + ((x @ a) @ b + c) * s,
+                lambda x, w, c, s, a, b: x @ (w + w * (s - 1) + (a @ b) * s) + (c + c * s),
+                ((_M, _K), (_K, _N), (_N,), (_N,), (_K, 3), (3, _N)),
+                constants=(1, 2, 3, 4, 5),
+            ),
+            Proof(
+                lambda x, w, y, a, b: y - ((x @ a) @ b - x @ w),
+                lambda x, w, y, a, b: x @ (w - a @ b) + y,
+                ((_M, _K), (_K, _N), (_M, _N), (_K, 1), (1, _N)),
+                constants=(1, 3, 4),
+            ),
         ),
     ),
     LawEntry(

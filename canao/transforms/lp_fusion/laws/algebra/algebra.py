@@ -15,10 +15,11 @@ from canao.dialects.canao.elementwise import UnaryOp
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import is_float, shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp
+from canao.transforms.cost import Cost, cost_of_op
 from canao.transforms.decisions import decides
 from canao.transforms.law_uses import Use, Uses
 from canao.transforms.lp_fusion.laws.algebra.build import Writer
-from canao.transforms.lp_fusion.laws.algebra.cost import Cost, Price, cost_of_op
+from canao.transforms.lp_fusion.laws.algebra.cost import Price
 from canao.transforms.lp_fusion.laws.algebra.distributivity import (
     SUM_LAWS,
     Factored,

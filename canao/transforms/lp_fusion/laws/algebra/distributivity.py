@@ -13,7 +13,7 @@ from itertools import combinations
 from xdsl.ir import Operation
 
 from canao.dialects.interfaces import CanaoOp
-from canao.transforms.lp_fusion.laws.algebra.cost import Cost
+from canao.transforms.cost import Cost
 from canao.transforms.lp_fusion.laws.algebra.monoids import Monoid, monoids, times_over
 from canao.transforms.lp_fusion.laws.algebra.terms import Image, Node, Terms
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import isfinite, prod
+from math import isfinite
 
-import numpy as np
 from xdsl.ir import Operation, SSAValue
 
-from canao.dialects.canao import BroadcastOp, ConstantOp
+from canao.dialects.canao import BroadcastOp
 from canao.dialects.canao.types import is_float, shape_of
-from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed, Reorganising
-from canao.transforms.constants import splat_value
+from canao.dialects.interfaces import AccessPattern, CanaoOp, Indexed
+from canao.transforms.constants import LARGEST, may_be_infinite, splat_value
 from canao.transforms.lp_fusion.laws.algebra.monoids import Monoid, laws_hold_for, role_of, rounds
 from canao.transforms.lp_fusion.laws.algebra.terms import Leaf, Node, Number, Terms
 
@@ -22,9 +21,6 @@ _DEEPEST = 12
 _SHARED = 6
 """A value with other uses takes this many of those: its operations stay, so that
 rewriting them gains less."""
-
-_LARGEST = 1e30
-"""A constant of a larger size counts as infinite: masks are made of such constants."""
 
 _LINEAR = (AccessPattern.CONTRACT, AccessPattern.REDUCE)
 
@@ -130,34 +126,8 @@ class Reader:
 def is_bounded(terms: Terms) -> bool:
     """Whether no infinity, NaN or huge number is known to take part in expressions."""
     for form in terms.forms:
-        if isinstance(form, Number) and abs(form.value) > _LARGEST:
+        if isinstance(form, Number) and abs(form.value) > LARGEST:
             return False
         if isinstance(form, Leaf) and may_be_infinite(form.value):
             return False
     return True
-
-
-def may_be_infinite(value: SSAValue, depth: int = 8) -> bool:
-    """Whether a constant that is infinite, NaN or huge goes into a value, as in masks.
-
-    Operations that make each element from others, and moves of data, are
-    looked through; other operations are taken to give finite numbers.
-    """
-    owner = value.owner
-    if isinstance(owner, ConstantOp):
-        return _has_infinity(owner)
-    if depth == 0 or not isinstance(owner, CanaoOp):
-        return False
-    elementwise = (AccessPattern.ONE_TO_ONE, AccessPattern.BROADCAST)
-    if not isinstance(owner, Reorganising) and owner.access_pattern() not in elementwise:
-        return False
-    return any(may_be_infinite(v, depth - 1) for v in owner.operands)
-
-
-def _has_infinity(op: ConstantOp) -> bool:
-    if not is_float(op.result) or not prod(shape_of(op.result)):
-        return False
-    number = splat_value(op.result)
-    if number is not None:
-        return not abs(number) <= _LARGEST
-    return not bool((np.abs(op.array().astype(np.float64)) <= _LARGEST).all())

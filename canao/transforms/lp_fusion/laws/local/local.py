@@ -16,9 +16,9 @@ from xdsl.ir import Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from canao.dialects.canao.types import is_float
+from canao.transforms.cost import Cost, cost_of_op
 from canao.transforms.decisions import decides
 from canao.transforms.law_uses import Use, Uses
-from canao.transforms.lp_fusion.laws.algebra.cost import Cost, cost_of_op
 
 IsConstant = Callable[[SSAValue], bool]
 
