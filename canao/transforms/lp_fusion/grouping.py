@@ -18,6 +18,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Decomposable, Reorganising
+from canao.errors import UndecidedError
 from canao.extent import least, volume
 from canao.polyhedral.index import Index, Quotient, Variable, apply_map
 from canao.transforms.constants import constant_expressions
@@ -61,7 +62,10 @@ def stores_without_division(op: Operation) -> bool:
     if forward is None:
         return False
     dims = [Index.of(Variable(f"d{n}", e)) for n, e in enumerate(shape_of(op.operands[0]))]
-    indices = apply_map(forward, dims)
+    try:
+        indices = apply_map(forward, dims)
+    except UndecidedError:
+        return False
     return not any(isinstance(atom, Quotient) for i in indices for atom, _ in i.terms)
 
 

@@ -1,0 +1,184 @@
+"""Small models of every family of encoders that transformers has, with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import transformers
+from transformers.models.auto import modeling_auto
+
+HEADS = {
+    "base": "AutoModel",
+    "masked LM": "AutoModelForMaskedLM",
+    "sequence": "AutoModelForSequenceClassification",
+    "token": "AutoModelForTokenClassification",
+    "question": "AutoModelForQuestionAnswering",
+    "choice": "AutoModelForMultipleChoice",
+    "cross-encoder": "AutoModelForSequenceClassification",
+}
+"""Which class of transformers makes a model with a head; a cross-encoder has one label."""
+_NAMES = {
+    "base": modeling_auto.MODEL_MAPPING_NAMES,
+    "masked LM": modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    "sequence": modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+    "token": modeling_auto.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES,
+    "question": modeling_auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+    "choice": modeling_auto.MODEL_FOR_MULTIPLE_CHOICE_MAPPING_NAMES,
+    "cross-encoder": modeling_auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+}
+_LABELS = {"sequence": 3, "token": 5, "cross-encoder": 1}
+
+VOCABULARY = 100
+_SIZES: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "vocab_size": VOCABULARY,
+    "max_position_embeddings": 64,
+}
+_TOKENS: dict[str, Any] = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+_NARROW: dict[str, Any] = {"embedding_size": 16, **_SIZES}
+_DEBERTA: dict[str, Any] = {
+    **_SIZES,
+    "relative_attention": True,
+    "max_relative_positions": 16,
+    "pos_att_type": ["p2c", "c2p"],
+}
+_T5: dict[str, Any] = {
+    "d_model": 32,
+    "d_kv": 8,
+    "d_ff": 64,
+    "num_layers": 2,
+    "num_heads": 4,
+    "vocab_size": VOCABULARY,
+}
+_XLM: dict[str, Any] = {"emb_dim": 32, "n_layers": 2, "n_heads": 4, "n_words": VOCABULARY}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models of one type; `config` is the class of its configuration in transformers."""
+
+    title: str
+    config: str
+    settings: Mapping[str, Any] = field(default_factory=lambda: _SIZES)
+    auto: str = ""
+    """The class that makes the model without a head, if it is not AutoModel."""
+
+    def make_config(self, **more: Any) -> Any:
+        return getattr(transformers, self.config)(**{**self.settings, **more})
+
+
+FAMILIES = {
+    "bert": Family("BERT", "BertConfig"),
+    "distilbert": Family(
+        "DistilBERT",
+        "DistilBertConfig",
+        {
+            "dim": 32,
+            "n_layers": 2,
+            "n_heads": 4,
+            "hidden_dim": 64,
+            "vocab_size": VOCABULARY,
+            "max_position_embeddings": 64,
+        },
+    ),
+    "mobilebert": Family(
+        "MobileBERT",
+        "MobileBertConfig",
+        {**_SIZES, "embedding_size": 32, "intra_bottleneck_size": 32, "true_hidden_size": 32},
+    ),
+    "roberta": Family("RoBERTa", "RobertaConfig"),
+    "roberta-prelayernorm": Family("RoBERTa-PreLayerNorm", "RobertaPreLayerNormConfig"),
+    "xlm-roberta": Family("XLM-RoBERTa", "XLMRobertaConfig"),
+    "xlm-roberta-xl": Family("XLM-RoBERTa-XL", "XLMRobertaXLConfig"),
+    "camembert": Family("CamemBERT", "CamembertConfig"),
+    "data2vec-text": Family("Data2Vec", "Data2VecTextConfig", {**_SIZES, **_TOKENS}),
+    "xlnet": Family(
+        "XLNet",
+        "XLNetConfig",
+        {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "vocab_size": VOCABULARY},
+    ),
+    "albert": Family("ALBERT", "AlbertConfig", _NARROW),
+    "electra": Family("ELECTRA", "ElectraConfig", _NARROW),
+    "mpnet": Family("MPNet", "MPNetConfig"),
+    "deberta": Family("DeBERTa", "DebertaConfig", _DEBERTA),
+    "deberta-v2": Family(
+        "DeBERTa v2, v3",
+        "DebertaV2Config",
+        {
+            **_DEBERTA,
+            "position_buckets": 16,
+            "norm_rel_ebd": "layer_norm",
+            "share_att_key": True,
+        },
+    ),
+    "squeezebert": Family("SqueezeBERT", "SqueezeBertConfig", {**_SIZES, "embedding_size": 32}),
+    "ernie": Family("ERNIE", "ErnieConfig"),
+    "modernbert": Family(
+        "ModernBERT",
+        "ModernBertConfig",
+        {**_SIZES, **_TOKENS, "num_hidden_layers": 3, "local_attention": 8},
+    ),
+    "nomic_bert": Family("NomicBERT", "NomicBertConfig", {**_SIZES, "head_dim": 8}),
+    "jina_embeddings_v3": Family("Jina v3", "JinaEmbeddingsV3Config"),
+    "gte": Family("GTE", "GteConfig"),
+    "eurobert": Family("EuroBERT", "EuroBertConfig", {**_SIZES, **_TOKENS}),
+    "roformer": Family("RoFormer", "RoFormerConfig", {**_NARROW, "embedding_size": 32}),
+    "rembert": Family("RemBERT", "RemBertConfig", {**_SIZES, "input_embedding_size": 16}),
+    "megatron-bert": Family("Megatron-BERT", "MegatronBertConfig"),
+    "convbert": Family("ConvBERT", "ConvBertConfig", {**_NARROW, "embedding_size": 32}),
+    "esm": Family(
+        "ESM",
+        "EsmConfig",
+        {**_SIZES, "pad_token_id": 0, "mask_token_id": 3, "position_embedding_type": "rotary"},
+    ),
+    "ibert": Family("I-BERT", "IBertConfig"),
+    "layoutlm": Family("LayoutLM", "LayoutLMConfig"),
+    "fnet": Family("FNet", "FNetConfig"),
+    "funnel": Family(
+        "Funnel",
+        "FunnelConfig",
+        {"d_model": 32, "block_sizes": [1, 1], "n_head": 4, "d_head": 8, "d_inner": 64,
+         "vocab_size": VOCABULARY},
+    ),
+    "flaubert": Family("FlauBERT", "FlaubertConfig", _XLM),
+    "xlm": Family("XLM", "XLMConfig", _XLM),
+    "luke": Family("LUKE", "LukeConfig", {**_SIZES, "entity_vocab_size": 20, "entity_emb_size": 16}),
+    "xmod": Family("X-MOD", "XmodConfig", {**_SIZES, "default_language": "en_XX"}),
+    "roc_bert": Family("RoCBert", "RoCBertConfig", {**_SIZES, "pronunciation_vocab_size": 20, "shape_vocab_size": 20}),
+    "t5": Family("T5 encoder", "T5Config", _T5, "AutoModelForTextEncoding"),
+    "mt5": Family("mT5 encoder", "MT5Config", _T5, "AutoModelForTextEncoding"),
+    "umt5": Family("UMT5 encoder", "UMT5Config", _T5, "AutoModelForTextEncoding"),
+    "clip_text_model": Family("CLIP text", "CLIPTextConfig", {**_SIZES, **_TOKENS}),
+    "siglip_text_model": Family("SigLIP text", "SiglipTextConfig", {**_SIZES, **_TOKENS}),
+    "longformer": Family("Longformer", "LongformerConfig", {**_SIZES, "attention_window": 8}),
+    "big_bird": Family("BigBird", "BigBirdConfig"),
+    "nystromformer": Family("Nystromformer", "NystromformerConfig", {**_SIZES, "num_landmarks": 4, "segment_means_seq_len": 8}),
+    "mra": Family("MRA", "MraConfig"),
+    "yoso": Family("YOSO", "YosoConfig"),
+    "reformer": Family("Reformer", "ReformerConfig"),
+}
+
+
+def heads_of(name: str) -> tuple[str, ...]:
+    """The heads that transformers has for a family."""
+    family = FAMILIES[name]
+    if family.auto:
+        return ("base",)
+    return tuple(head for head in HEADS if name in _NAMES[head])
+
+
+def make_model(name: str, head: str = "base", attention: str = "eager") -> Any:
+    """A model with the same random weights every time, in evaluation mode."""
+    torch.manual_seed(0)
+    family = FAMILIES[name]
+    auto = (family.auto if head == "base" else "") or HEADS[head]
+    more = {"num_labels": _LABELS[head]} if head in _LABELS else {}
+    config = family.make_config(**more)
+    made = getattr(transformers, auto).from_config(config, attn_implementation=attention)
+    return made.eval()
