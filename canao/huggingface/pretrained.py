@@ -19,6 +19,7 @@ _AUTO_CLASSES = {
     "ForQuestionAnswering": "AutoModelForQuestionAnswering",
     "ForMultipleChoice": "AutoModelForMultipleChoice",
     "ForMaskedLM": "AutoModelForMaskedLM",
+    "EncoderModel": "AutoModelForTextEncoding",
 }
 """How the names of architectures end, and which class of transformers reads them."""
 _BACKBONE = "AutoModel"

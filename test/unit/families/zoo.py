@@ -68,13 +68,22 @@ class Family:
     settings: Mapping[str, Any] = field(default_factory=lambda: _SIZES)
     auto: str = ""
     """The class that makes the model without a head, if it is not AutoModel."""
+    attention: tuple[str, ...] = ("eager",)
+    """The implementations of attention that transformers has for it."""
+    refused: str = ""
+    """What the error says, if nothing of it compiles."""
+    fixed_only: tuple[str, ...] = ()
+    """The implementations of attention with which it is compiled for fixed shapes only."""
 
     def make_config(self, **more: Any) -> Any:
+        """The configuration, with other settings besides."""
         return getattr(transformers, self.config)(**{**self.settings, **more})
 
 
+_BOTH = ("eager", "sdpa")
+
 FAMILIES = {
-    "bert": Family("BERT", "BertConfig"),
+    "bert": Family("BERT", "BertConfig", attention=_BOTH),
     "distilbert": Family(
         "DistilBERT",
         "DistilBertConfig",
@@ -86,27 +95,35 @@ FAMILIES = {
             "vocab_size": VOCABULARY,
             "max_position_embeddings": 64,
         },
+        attention=_BOTH,
     ),
     "mobilebert": Family(
         "MobileBERT",
         "MobileBertConfig",
         {**_SIZES, "embedding_size": 32, "intra_bottleneck_size": 32, "true_hidden_size": 32},
+        attention=_BOTH,
+        fixed_only=("eager",),
     ),
-    "roberta": Family("RoBERTa", "RobertaConfig"),
-    "roberta-prelayernorm": Family("RoBERTa-PreLayerNorm", "RobertaPreLayerNormConfig"),
-    "xlm-roberta": Family("XLM-RoBERTa", "XLMRobertaConfig"),
-    "xlm-roberta-xl": Family("XLM-RoBERTa-XL", "XLMRobertaXLConfig"),
-    "camembert": Family("CamemBERT", "CamembertConfig"),
-    "data2vec-text": Family("Data2Vec", "Data2VecTextConfig", {**_SIZES, **_TOKENS}),
+    "roberta": Family("RoBERTa", "RobertaConfig", attention=_BOTH),
+    "roberta-prelayernorm": Family(
+        "RoBERTa-PreLayerNorm", "RobertaPreLayerNormConfig", attention=_BOTH
+    ),
+    "xlm-roberta": Family("XLM-RoBERTa", "XLMRobertaConfig", attention=_BOTH),
+    "xlm-roberta-xl": Family("XLM-RoBERTa-XL", "XLMRobertaXLConfig", attention=_BOTH),
+    "camembert": Family("CamemBERT", "CamembertConfig", attention=_BOTH),
+    "data2vec-text": Family(
+        "Data2Vec", "Data2VecTextConfig", {**_SIZES, **_TOKENS}, attention=_BOTH
+    ),
     "xlnet": Family(
         "XLNet",
         "XLNetConfig",
         {"d_model": 32, "n_layer": 2, "n_head": 4, "d_inner": 64, "vocab_size": VOCABULARY},
+        fixed_only=("eager",),
     ),
-    "albert": Family("ALBERT", "AlbertConfig", _NARROW),
-    "electra": Family("ELECTRA", "ElectraConfig", _NARROW),
+    "albert": Family("ALBERT", "AlbertConfig", _NARROW, attention=_BOTH),
+    "electra": Family("ELECTRA", "ElectraConfig", _NARROW, attention=_BOTH),
     "mpnet": Family("MPNet", "MPNetConfig"),
-    "deberta": Family("DeBERTa", "DebertaConfig", _DEBERTA),
+    "deberta": Family("DeBERTa", "DebertaConfig", _DEBERTA, fixed_only=("eager",)),
     "deberta-v2": Family(
         "DeBERTa v2, v3",
         "DebertaV2Config",
@@ -118,50 +135,72 @@ FAMILIES = {
         },
     ),
     "squeezebert": Family("SqueezeBERT", "SqueezeBertConfig", {**_SIZES, "embedding_size": 32}),
-    "ernie": Family("ERNIE", "ErnieConfig"),
+    "ernie": Family("ERNIE", "ErnieConfig", attention=_BOTH),
     "modernbert": Family(
         "ModernBERT",
         "ModernBertConfig",
         {**_SIZES, **_TOKENS, "num_hidden_layers": 3, "local_attention": 8},
+        attention=_BOTH,
     ),
-    "nomic_bert": Family("NomicBERT", "NomicBertConfig", {**_SIZES, "head_dim": 8}),
-    "jina_embeddings_v3": Family("Jina v3", "JinaEmbeddingsV3Config"),
-    "gte": Family("GTE", "GteConfig"),
-    "eurobert": Family("EuroBERT", "EuroBertConfig", {**_SIZES, **_TOKENS}),
+    "nomic_bert": Family(
+        "NomicBERT", "NomicBertConfig", {**_SIZES, "head_dim": 8}, attention=_BOTH
+    ),
+    "jina_embeddings_v3": Family("Jina v3", "JinaEmbeddingsV3Config", attention=_BOTH),
+    "gte": Family("GTE", "GteConfig", attention=_BOTH),
+    "eurobert": Family("EuroBERT", "EuroBertConfig", {**_SIZES, **_TOKENS}, attention=_BOTH),
     "roformer": Family("RoFormer", "RoFormerConfig", {**_NARROW, "embedding_size": 32}),
     "rembert": Family("RemBERT", "RemBertConfig", {**_SIZES, "input_embedding_size": 16}),
     "megatron-bert": Family("Megatron-BERT", "MegatronBertConfig"),
-    "convbert": Family("ConvBERT", "ConvBertConfig", {**_NARROW, "embedding_size": 32}),
+    "convbert": Family(
+        "ConvBERT", "ConvBertConfig", {**_NARROW, "embedding_size": 32}, fixed_only=("eager",)
+    ),
     "esm": Family(
         "ESM",
         "EsmConfig",
         {**_SIZES, "pad_token_id": 0, "mask_token_id": 3, "position_embedding_type": "rotary"},
+        attention=_BOTH,
     ),
     "ibert": Family("I-BERT", "IBertConfig"),
-    "layoutlm": Family("LayoutLM", "LayoutLMConfig"),
-    "fnet": Family("FNet", "FNetConfig"),
-    "funnel": Family(
-        "Funnel",
-        "FunnelConfig",
-        {"d_model": 32, "block_sizes": [1, 1], "n_head": 4, "d_head": 8, "d_inner": 64,
-         "vocab_size": VOCABULARY},
+    "layoutlm": Family("LayoutLM", "LayoutLMConfig", attention=_BOTH),
+    "fnet": Family("FNet", "FNetConfig", refused="aten._fft_c2c"),
+    "flaubert": Family("FlauBERT", "FlaubertConfig", _XLM, refused="aten.item"),
+    "xlm": Family("XLM", "XLMConfig", _XLM, refused="aten.item"),
+    "luke": Family(
+        "LUKE", "LukeConfig", {**_SIZES, "entity_vocab_size": 20, "entity_emb_size": 16}
     ),
-    "flaubert": Family("FlauBERT", "FlaubertConfig", _XLM),
-    "xlm": Family("XLM", "XLMConfig", _XLM),
-    "luke": Family("LUKE", "LukeConfig", {**_SIZES, "entity_vocab_size": 20, "entity_emb_size": 16}),
-    "xmod": Family("X-MOD", "XmodConfig", {**_SIZES, "default_language": "en_XX"}),
-    "roc_bert": Family("RoCBert", "RoCBertConfig", {**_SIZES, "pronunciation_vocab_size": 20, "shape_vocab_size": 20}),
-    "t5": Family("T5 encoder", "T5Config", _T5, "AutoModelForTextEncoding"),
-    "mt5": Family("mT5 encoder", "MT5Config", _T5, "AutoModelForTextEncoding"),
-    "umt5": Family("UMT5 encoder", "UMT5Config", _T5, "AutoModelForTextEncoding"),
-    "clip_text_model": Family("CLIP text", "CLIPTextConfig", {**_SIZES, **_TOKENS}),
-    "siglip_text_model": Family("SigLIP text", "SiglipTextConfig", {**_SIZES, **_TOKENS}),
-    "longformer": Family("Longformer", "LongformerConfig", {**_SIZES, "attention_window": 8}),
+    "xmod": Family(
+        "X-MOD",
+        "XmodConfig",
+        {**_SIZES, "default_language": "en_XX"},
+        attention=_BOTH,
+        refused="aten.index.Tensor",
+    ),
+    "roc_bert": Family(
+        "RoCBert",
+        "RoCBertConfig",
+        {**_SIZES, "pronunciation_vocab_size": 20, "shape_vocab_size": 20},
+        attention=_BOTH,
+    ),
+    "t5": Family("T5 encoder", "T5Config", _T5, "AutoModelForTextEncoding", attention=_BOTH),
+    "mt5": Family("mT5 encoder", "MT5Config", _T5, "AutoModelForTextEncoding", attention=_BOTH),
+    "umt5": Family("UMT5 encoder", "UMT5Config", _T5, "AutoModelForTextEncoding", attention=_BOTH),
+    "clip_text_model": Family(
+        "CLIP text", "CLIPTextConfig", {**_SIZES, **_TOKENS}, attention=_BOTH
+    ),
+    "longformer": Family(
+        "Longformer",
+        "LongformerConfig",
+        {**_SIZES, "attention_window": 8},
+        refused="data-dependent",
+    ),
     "big_bird": Family("BigBird", "BigBirdConfig"),
-    "nystromformer": Family("Nystromformer", "NystromformerConfig", {**_SIZES, "num_landmarks": 4, "segment_means_seq_len": 8}),
+    "nystromformer": Family(
+        "Nystromformer",
+        "NystromformerConfig",
+        {**_SIZES, "num_landmarks": 8, "segment_means_seq_len": 8},
+    ),
     "mra": Family("MRA", "MraConfig"),
     "yoso": Family("YOSO", "YosoConfig"),
-    "reformer": Family("Reformer", "ReformerConfig"),
 }
 
 
