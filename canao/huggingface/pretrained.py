@@ -27,6 +27,7 @@ _ALWAYS = ("input_ids", "attention_mask")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _SAVED = "canao.json"
 _GGUF = ".gguf"
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 def pretrained_with_inputs(model: object) -> tuple[Any, dict[str, Any]] | None:
@@ -135,12 +136,24 @@ def example_inputs(
 
 
 def load_tokenizer(name: str | Path) -> Any | None:
-    """The tokenizer of a name; None where there is none."""
+    """The tokenizer of a name; None where there is none, or its package is not installed.
+
+    `InputFileError` where a folder has the files of one and they cannot be read.
+    """
     folder, file = _place(name)
     try:
         return _transformers().AutoTokenizer.from_pretrained(folder, **file)
-    except (OSError, ValueError, KeyError, ImportError):
+    except ImportError:
         return None
+    # Readers of tokenizers have no class of errors of their own.
+    except Exception as error:
+        found = [file for file in _TOKENIZER_FILES if (Path(folder) / file).is_file()]
+        if not found:
+            return None
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputFileError(
+            f"the tokenizer in {folder} cannot be read: {reason[0]}; check {', '.join(found)}"
+        ) from error
 
 
 def _tokenizer_inputs(name: str | Path | None) -> tuple[str, ...] | None:

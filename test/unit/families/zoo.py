@@ -32,7 +32,7 @@ _NAMES = {
 _LABELS = {"sequence": 3, "token": 5, "cross-encoder": 1}
 
 VOCABULARY = 100
-_SIZES: dict[str, Any] = {
+SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
@@ -41,9 +41,9 @@ _SIZES: dict[str, Any] = {
     "max_position_embeddings": 64,
 }
 _TOKENS: dict[str, Any] = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-_NARROW: dict[str, Any] = {"embedding_size": 16, **_SIZES}
+_NARROW: dict[str, Any] = {"embedding_size": 16, **SIZES}
 _DEBERTA: dict[str, Any] = {
-    **_SIZES,
+    **SIZES,
     "relative_attention": True,
     "max_relative_positions": 16,
     "pos_att_type": ["p2c", "c2p"],
@@ -65,7 +65,7 @@ class Family:
 
     title: str
     config: str
-    settings: Mapping[str, Any] = field(default_factory=lambda: _SIZES)
+    settings: Mapping[str, Any] = field(default_factory=lambda: SIZES)
     auto: str = ""
     """The class that makes the model without a head, if it is not AutoModel."""
     attention: tuple[str, ...] = ("eager",)
@@ -100,7 +100,7 @@ FAMILIES = {
     "mobilebert": Family(
         "MobileBERT",
         "MobileBertConfig",
-        {**_SIZES, "embedding_size": 32, "intra_bottleneck_size": 32, "true_hidden_size": 32},
+        {**SIZES, "embedding_size": 32, "intra_bottleneck_size": 32, "true_hidden_size": 32},
         attention=_BOTH,
         fixed_only=("eager",),
     ),
@@ -112,7 +112,7 @@ FAMILIES = {
     "xlm-roberta-xl": Family("XLM-RoBERTa-XL", "XLMRobertaXLConfig", attention=_BOTH),
     "camembert": Family("CamemBERT", "CamembertConfig", attention=_BOTH),
     "data2vec-text": Family(
-        "Data2Vec", "Data2VecTextConfig", {**_SIZES, **_TOKENS}, attention=_BOTH
+        "Data2Vec", "Data2VecTextConfig", {**SIZES, **_TOKENS}, attention=_BOTH
     ),
     "xlnet": Family(
         "XLNet",
@@ -134,22 +134,20 @@ FAMILIES = {
             "share_att_key": True,
         },
     ),
-    "squeezebert": Family("SqueezeBERT", "SqueezeBertConfig", {**_SIZES, "embedding_size": 32}),
+    "squeezebert": Family("SqueezeBERT", "SqueezeBertConfig", {**SIZES, "embedding_size": 32}),
     "ernie": Family("ERNIE", "ErnieConfig", attention=_BOTH),
     "modernbert": Family(
         "ModernBERT",
         "ModernBertConfig",
-        {**_SIZES, **_TOKENS, "num_hidden_layers": 3, "local_attention": 8},
+        {**SIZES, **_TOKENS, "num_hidden_layers": 3, "local_attention": 8},
         attention=_BOTH,
     ),
-    "nomic_bert": Family(
-        "NomicBERT", "NomicBertConfig", {**_SIZES, "head_dim": 8}, attention=_BOTH
-    ),
+    "nomic_bert": Family("NomicBERT", "NomicBertConfig", {**SIZES, "head_dim": 8}, attention=_BOTH),
     "jina_embeddings_v3": Family("Jina v3", "JinaEmbeddingsV3Config", attention=_BOTH),
     "gte": Family("GTE", "GteConfig", attention=_BOTH),
-    "eurobert": Family("EuroBERT", "EuroBertConfig", {**_SIZES, **_TOKENS}, attention=_BOTH),
+    "eurobert": Family("EuroBERT", "EuroBertConfig", {**SIZES, **_TOKENS}, attention=_BOTH),
     "roformer": Family("RoFormer", "RoFormerConfig", {**_NARROW, "embedding_size": 32}),
-    "rembert": Family("RemBERT", "RemBertConfig", {**_SIZES, "input_embedding_size": 16}),
+    "rembert": Family("RemBERT", "RemBertConfig", {**SIZES, "input_embedding_size": 16}),
     "megatron-bert": Family("Megatron-BERT", "MegatronBertConfig"),
     "convbert": Family(
         "ConvBERT", "ConvBertConfig", {**_NARROW, "embedding_size": 32}, fixed_only=("eager",)
@@ -157,7 +155,7 @@ FAMILIES = {
     "esm": Family(
         "ESM",
         "EsmConfig",
-        {**_SIZES, "pad_token_id": 0, "mask_token_id": 3, "position_embedding_type": "rotary"},
+        {**SIZES, "pad_token_id": 0, "mask_token_id": 3, "position_embedding_type": "rotary"},
         attention=_BOTH,
     ),
     "ibert": Family("I-BERT", "IBertConfig"),
@@ -165,39 +163,35 @@ FAMILIES = {
     "fnet": Family("FNet", "FNetConfig", refused="aten._fft_c2c"),
     "flaubert": Family("FlauBERT", "FlaubertConfig", _XLM, refused="aten.item"),
     "xlm": Family("XLM", "XLMConfig", _XLM, refused="aten.item"),
-    "luke": Family(
-        "LUKE", "LukeConfig", {**_SIZES, "entity_vocab_size": 20, "entity_emb_size": 16}
-    ),
+    "luke": Family("LUKE", "LukeConfig", {**SIZES, "entity_vocab_size": 20, "entity_emb_size": 16}),
     "xmod": Family(
         "X-MOD",
         "XmodConfig",
-        {**_SIZES, "default_language": "en_XX"},
+        {**SIZES, "default_language": "en_XX"},
         attention=_BOTH,
         refused="aten.index.Tensor",
     ),
     "roc_bert": Family(
         "RoCBert",
         "RoCBertConfig",
-        {**_SIZES, "pronunciation_vocab_size": 20, "shape_vocab_size": 20},
+        {**SIZES, "pronunciation_vocab_size": 20, "shape_vocab_size": 20},
         attention=_BOTH,
     ),
     "t5": Family("T5 encoder", "T5Config", _T5, "AutoModelForTextEncoding", attention=_BOTH),
     "mt5": Family("mT5 encoder", "MT5Config", _T5, "AutoModelForTextEncoding", attention=_BOTH),
     "umt5": Family("UMT5 encoder", "UMT5Config", _T5, "AutoModelForTextEncoding", attention=_BOTH),
-    "clip_text_model": Family(
-        "CLIP text", "CLIPTextConfig", {**_SIZES, **_TOKENS}, attention=_BOTH
-    ),
+    "clip_text_model": Family("CLIP text", "CLIPTextConfig", {**SIZES, **_TOKENS}, attention=_BOTH),
     "longformer": Family(
         "Longformer",
         "LongformerConfig",
-        {**_SIZES, "attention_window": 8},
+        {**SIZES, "attention_window": 8},
         refused="data-dependent",
     ),
     "big_bird": Family("BigBird", "BigBirdConfig"),
     "nystromformer": Family(
         "Nystromformer",
         "NystromformerConfig",
-        {**_SIZES, "num_landmarks": 8, "segment_means_seq_len": 8},
+        {**SIZES, "num_landmarks": 8, "segment_means_seq_len": 8},
     ),
     "mra": Family("MRA", "MraConfig"),
     "yoso": Family("YOSO", "YosoConfig"),
