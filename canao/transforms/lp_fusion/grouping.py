@@ -54,7 +54,8 @@ def is_map(op: Operation) -> bool:
 def stores_without_division(op: Operation) -> bool:
     """Whether a result can be stored through a move by an affine index.
 
-    `[h, i, d] -> [i, h * 32 + d]` is; `[i, j] -> [j / 32, i, j % 32]` is not.
+    `[h, i, d] -> [i, h * 32 + d]` is; `[i, j] -> [j / 32, i, j % 32]` is not, nor is one where
+    that depends on sizes.
     """
     if not isinstance(op, Reorganising):
         return False
