@@ -46,7 +46,6 @@ KNOWN_TYPES = (
     "xlm-roberta",
     "xlm-roberta-xl",
     "xlnet",
-    "yoso",
 )
 """As `model_type` of a configuration names them; `docs/models.md` says what of each compiles."""
 

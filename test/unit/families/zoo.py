@@ -194,7 +194,6 @@ FAMILIES = {
         {**SIZES, "num_landmarks": 8, "segment_means_seq_len": 8},
     ),
     "mra": Family("MRA", "MraConfig"),
-    "yoso": Family("YOSO", "YosoConfig"),
 }
 
 
