@@ -21,6 +21,7 @@ from canao.compiling.options import (
 from canao.errors import UndecidedError, UnsupportedModelError
 from canao.frontend.auto_shapes import AUTO, DynamicShapes
 from canao.huggingface.doors import compiled_object
+from canao.huggingface.known_types import known_types_named
 from canao.huggingface.pretrained import pretrained_with_inputs
 from canao.machine.target import Target
 from canao.measuring.stopwatch import Progress, Stopwatch
@@ -131,7 +132,7 @@ def _compiled(
     watch: Stopwatch,
 ) -> CompiledModel:
     try:
-        with old_objects_set_aside():
+        with old_objects_set_aside(), known_types_named(model):
             return compile_model(model, example_inputs, dynamic_shapes, options, watch)
     except UndecidedError as error:
         raise UnsupportedModelError(

@@ -18,8 +18,8 @@ class UnsupportedOpError(CanaoError):
         self.op = op
         self.location = location
         where = f" at {location}" if location else ""
-        what_to_do = hint or "rewrite the model without it, or ask for support"
-        super().__init__(f"operator '{op}'{where} is not supported; {what_to_do}")
+        self.hint = hint or "rewrite the model without it, or ask for support"
+        super().__init__(f"operator '{op}'{where} is not supported; {self.hint}")
 
 
 class UnsupportedModelError(CanaoError):

@@ -20,6 +20,7 @@ _AUTO_CLASSES = {
     "ForQuestionAnswering": "AutoModelForQuestionAnswering",
     "ForMultipleChoice": "AutoModelForMultipleChoice",
     "ForMaskedLM": "AutoModelForMaskedLM",
+    "EncoderModel": "AutoModelForTextEncoding",
 }
 """How the names of architectures end, and which class of transformers reads them."""
 _BACKBONE = "AutoModel"
@@ -27,6 +28,7 @@ _ALWAYS = ("input_ids", "attention_mask")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _SAVED = "canao.json"
 _GGUF = ".gguf"
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 def pretrained_with_inputs(model: object) -> tuple[Any, dict[str, Any]] | None:
@@ -143,13 +145,30 @@ def example_inputs(
 
 
 def load_tokenizer(name: str | Path) -> Any | None:
-    """The tokenizer of a name, or of an adapter's base; None where there is none."""
-    names = [name, name_of_base(name)] if is_adapter(name) else [name]
-    for place in names:
-        folder, file = _place(place)
-        with suppress(OSError, ValueError, KeyError, ImportError):
-            return _transformers().AutoTokenizer.from_pretrained(folder, **file)
-    return None
+    """The tokenizer of a name, or of an adapter's base.
+
+    None where there is none, or its package is not installed; `InputFileError` where a folder has
+    the files of one and they cannot be read.
+    """
+    found = _tokenizer_at(name)
+    return _tokenizer_at(name_of_base(name)) if found is None and is_adapter(name) else found
+
+
+def _tokenizer_at(name: str | Path) -> Any | None:
+    folder, file = _place(name)
+    try:
+        return _transformers().AutoTokenizer.from_pretrained(folder, **file)
+    except ImportError:
+        return None
+    # Readers of tokenizers have no class of errors of their own.
+    except Exception as error:
+        found = [file for file in _TOKENIZER_FILES if (Path(folder) / file).is_file()]
+        if not found:
+            return None
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise InputFileError(
+            f"the tokenizer in {folder} cannot be read: {reason[0]}; check {', '.join(found)}"
+        ) from error
 
 
 def _tokenizer_inputs(name: str | Path | None) -> tuple[str, ...] | None:

@@ -138,8 +138,10 @@ def _each(value: Any, dims: Any, change: _Change) -> Any:
 
 def smallest_results(program: ExportedProgram) -> list[tuple[int, ...]]:
     """The shapes of a program's results at the smallest sizes; () for what is no tensor."""
+    # Symbols without a least value stand for numbers in tensors, which are refused by name later.
     sizes = {
-        symbol: max(int(known.lower), 1) for symbol, known in program.range_constraints.items()
+        symbol: max(int(known.lower), 1) if known.lower.is_finite else 1
+        for symbol, known in program.range_constraints.items()
     }
     values = {node.name: node.meta.get("val") for node in program.graph.nodes}
 

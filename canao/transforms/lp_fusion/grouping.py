@@ -18,6 +18,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from canao.dialects.canao.reduce import ReduceOp
 from canao.dialects.canao.types import shape_of
 from canao.dialects.interfaces import AccessPattern, CanaoOp, Decomposable, Reorganising
+from canao.errors import UndecidedError
 from canao.extent import least, volume
 from canao.polyhedral.index import Index, Quotient, Variable, apply_map
 from canao.transforms.constants import constant_expressions
@@ -53,7 +54,8 @@ def is_map(op: Operation) -> bool:
 def stores_without_division(op: Operation) -> bool:
     """Whether a result can be stored through a move by an affine index.
 
-    `[h, i, d] -> [i, h * 32 + d]` is; `[i, j] -> [j / 32, i, j % 32]` is not.
+    `[h, i, d] -> [i, h * 32 + d]` is; `[i, j] -> [j / 32, i, j % 32]` is not, nor is one where
+    that depends on sizes.
     """
     if not isinstance(op, Reorganising):
         return False
@@ -61,7 +63,10 @@ def stores_without_division(op: Operation) -> bool:
     if forward is None:
         return False
     dims = [Index.of(Variable(f"d{n}", e)) for n, e in enumerate(shape_of(op.operands[0]))]
-    indices = apply_map(forward, dims)
+    try:
+        indices = apply_map(forward, dims)
+    except UndecidedError:
+        return False
     return not any(isinstance(atom, Quotient) for i in indices for atom, _ in i.terms)
 
 

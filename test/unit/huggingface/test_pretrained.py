@@ -12,7 +12,8 @@ import transformers
 from unit.huggingface.small_models import SENTENCES, SIZES
 
 import canao
-from canao.errors import CanaoError, InputFileError, UnsupportedModelError
+from canao.errors import CanaoError, InputFileError, ShapeMismatchError, UnsupportedModelError
+from canao.huggingface.pretrained import load_tokenizer
 
 
 def test_by_folder(saved: Callable[..., Path], options: dict[str, Any]) -> None:
@@ -80,6 +81,33 @@ def test_truncated_weights(saved: Callable[..., Path]) -> None:
         weights.write_bytes(data[:size])
         with pytest.raises(InputFileError, match="cannot be read"):
             canao.compile(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tokenizer.json", ""),
+        ("tokenizer.json", "{}"),
+        ("tokenizer_config.json", "{"),
+        ("tokenizer_config.json", "[]"),
+    ],
+)
+def test_a_damaged_tokenizer(saved: Callable[..., Path], file: str, text: str) -> None:
+    path = saved(transformers.BertModel)
+    (path / file).write_text(text)
+    with pytest.raises(InputFileError, match=f"tokenizer in .* cannot be read.*{file}"):
+        canao.compile(path)
+
+
+def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
+    assert load_tokenizer(tmp_path) is None
+
+
+def test_more_tokens_than_positions(saved: Callable[..., Path], options: dict[str, Any]) -> None:
+    compiled = canao.compile(saved(transformers.BertModel), **options)
+    ids = torch.ones(1, SIZES["max_position_embeddings"] + 1, dtype=torch.int64)
+    with pytest.raises(ShapeMismatchError, match=r"dimension 1 .* is 65, and must be from 1 to 64"):
+        compiled(input_ids=ids, attention_mask=ids, token_type_ids=ids)
 
 
 def test_a_saved_model_is_loaded_otherwise(

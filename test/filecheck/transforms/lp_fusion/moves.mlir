@@ -95,3 +95,17 @@ func.func @main(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<2xf32>, tensor<4xf3
 // CHECK-NEXT:      canao.yield %5 : tensor<4xf32>
 // CHECK-NEXT:    }
 // CHECK-NEXT:    func.return %1, %2, %0, %3 : tensor<4xf32>, tensor<2xf32>, tensor<4xf32>, tensor<4xf32>
+
+// -----
+
+// Whether storing through this needs a division depends on the batch: it is taken to.
+func.func @main(%x: tensor<?x8xf32, #canao.extents<[batch * 4, 8], batch in 1 to 4>>) -> tensor<?x4x8xf32, #canao.extents<[batch, 4, 8], batch in 1 to 4>> {
+  %e = canao.exp %x : (tensor<?x8xf32, #canao.extents<[batch * 4, 8], batch in 1 to 4>>) -> tensor<?x8xf32, #canao.extents<[batch * 4, 8], batch in 1 to 4>>
+  %r = canao.reshape %e : (tensor<?x8xf32, #canao.extents<[batch * 4, 8], batch in 1 to 4>>) -> tensor<?x4x8xf32, #canao.extents<[batch, 4, 8], batch in 1 to 4>>
+  func.return %r : tensor<?x4x8xf32, #canao.extents<[batch, 4, 8], batch in 1 to 4>>
+}
+
+// CHECK-LABEL: func.func @main
+// CHECK: canao.layer
+// CHECK-NEXT: canao.exp
+// CHECK-NEXT: canao.reshape
