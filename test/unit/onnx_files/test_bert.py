@@ -16,6 +16,7 @@ import canao
 
 _NAMES = ("input_ids", "attention_mask")
 _RESULTS = ("last_hidden_state", "pooler_output")
+_EXPORTERS = (False, pytest.param(True, marks=pytest.mark.slow))
 _KERNELS = {"embedding_layer_norm_32", "linear_gelu_32x40", "linear_32x96"}
 """Layers that a BERT has from PyTorch, too."""
 
@@ -93,7 +94,7 @@ def _compile(path: Path, cache: Path, *args: Any, **options: Any) -> canao.Compi
     return canao.compile(path, *args, tune="off", threads=1, cache_dir=cache, **options)
 
 
-@pytest.mark.parametrize("dynamo", [False, True])
+@pytest.mark.parametrize("dynamo", _EXPORTERS)
 def test_fixed_shapes(dynamo: bool, tmp_path: Path, cache: Path) -> None:
     path = _exported(tmp_path, dynamo=dynamo, dynamic=False)
     compiled = _compile(path, cache)
@@ -104,7 +105,7 @@ def test_fixed_shapes(dynamo: bool, tmp_path: Path, cache: Path) -> None:
     compiled.close()
 
 
-@pytest.mark.parametrize("dynamo", [False, True])
+@pytest.mark.parametrize("dynamo", _EXPORTERS)
 def test_every_batch_and_length(dynamo: bool, tmp_path: Path, cache: Path) -> None:
     path = _exported(tmp_path, dynamo=dynamo, dynamic=True)
     compiled = _compile(path, cache, dynamic_shapes=canao.AutoShapes(batch=3, sequence=64))
