@@ -26,7 +26,7 @@ from canao.building.ready import build_program, try_program
 from canao.building.texts import TextFiles
 from canao.building.toolchain import Compiler, compiler_for
 from canao.built import Build
-from canao.errors import DeviceError, InputFileError
+from canao.errors import CanaoError, DeviceError, InputFileError
 from canao.files import replacing
 from canao.frontend.convention import CallConvention
 from canao.machine.device_record import device_of
@@ -150,6 +150,11 @@ def load_model(
     """The model in a directory that `save_model` wrote."""
     saved = _read(path)
     program = saved.program
+    if threads and threads > program.threads:
+        raise CanaoError(
+            f"threads={threads} are more than the {program.threads} that the model in {path} was "
+            f"compiled for; give at most {program.threads}, or compile it for more"
+        )
     choice = ThreadChoice(threads) if threads else saved.threads
     build = replace(_ready_build(path, saved, cc, cache_dir), threads=choice)
     weights = _ordered(path / "weights.safetensors", program.weights)

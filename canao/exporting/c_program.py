@@ -153,5 +153,5 @@ def metadata_text(program: Program, offsets: Sequence[int], threads: int) -> str
 
 def _described(spec: TensorSpec) -> dict[str, object]:
     shape = [str(n) if is_symbolic(n) else n for n in spec.lengths or spec.shape]
-    entry = {"name": spec.name, "dtype": np.dtype(spec.dtype).name, "shape": shape}
-    return entry if spec.lengths else {**entry, "bytes": spec.bytes}
+    size = {} if spec.lengths else {"bytes": spec.bytes}
+    return {"name": spec.name, "dtype": np.dtype(spec.dtype).name, "shape": shape, **size}

@@ -31,9 +31,18 @@ def compiled_copy(
 
 
 def generating_copy(
-    model: PreTrainedModel, compile_call: CompileCall, shapes: AutoShapes
+    model: nn.Module, compile_call: CompileCall, shapes: AutoShapes
 ) -> PreTrainedModel:
-    """A causal model that generates with a compiled decoder, in streams of `shapes.sequence`."""
+    """A causal model that generates with a compiled decoder, in streams of `shapes.sequence`.
+
+    `UnsupportedModelError` for a model around one, as those with adapters are.
+    """
+    if not isinstance(model, PreTrainedModel):
+        # Its `generate` would call the model inside, which is not the compiled one.
+        raise UnsupportedModelError(
+            f"a {type(model).__name__} does not generate with compiled code; give the pipeline the "
+            "model itself (merge_and_unload() of one with adapters), or use canao.CompiledGenerator"
+        )
     copied = copy.copy(model)
     decoder = Decoder.of(model, compile_call, shapes.sequence)
     vars(copied)["forward"] = DecoderForward(decoder, model.config)

@@ -155,14 +155,13 @@ def _input_shapes(
     if example_inputs is None:
         return input_shapes(file, None, dynamic_shapes)
     args, kwargs = split_example(example_inputs)
-    given: Mapping[str, object] = _unbound(file, ()).bound(args, kwargs)
+    given: Mapping[str, Any] = _unbound(file, ()).bound(args, kwargs)
     for name, value in given.items():
-        if not hasattr(value, "shape"):
+        if getattr(value, "shape", None) is None:
             raise ShapeMismatchError(
                 f"input '{name}' must be a tensor or an array, got a {type(value).__name__}"
             )
-    values: Mapping[str, Any] = given
-    example = {name: tuple(map(int, value.shape)) for name, value in values.items()}
+    example = {name: tuple(map(int, value.shape)) for name, value in given.items()}
     return input_shapes(file, example, dynamic_shapes)
 
 

@@ -40,7 +40,7 @@ def fold_weights(program: ExportedProgram, nodes: Iterable[Node]) -> None:
 
 def weights_of(program: ExportedProgram) -> Mapping[str, torch.Tensor]:
     """The weights of a program by the names of their nodes."""
-    tensors = {**program.constants, **program.state_dict}
+    tensors: dict[str, Any] = {**program.constants, **program.state_dict}
     return {
         spec.arg.name: tensors[str(spec.target)]
         for spec in program.graph_signature.input_specs

@@ -36,10 +36,13 @@ def _symmetric(layer: nn.Linear) -> nn.Module:
     return layer
 
 
+_ALL: Any = None
+"""What stands for all dimensions, which its type does not say."""
+
 _CASES: dict[str, Callable[[nn.Linear], Any]] = {
     "weight norm": parametrizations.weight_norm,
     "weight norm by a hook": utils.weight_norm,
-    "one norm for all": lambda layer: utils.weight_norm(layer, dim=None),
+    "one norm for all": lambda layer: utils.weight_norm(layer, dim=_ALL),
     "spectral norm": parametrizations.spectral_norm,
     "spectral norm by a hook": utils.spectral_norm,
     "orthogonal by exponential": lambda layer: parametrizations.orthogonal(

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import peft
 import pytest
 import torch
 import transformers
@@ -319,3 +320,22 @@ def test_other_saved_models_are_refused(tmp_path: Path, read: canao.CanaoModelFo
     (tmp_path / "canao" / "decoder").rename(tmp_path / "canao" / "0")
     with pytest.raises(InputFileError, match="writes no text"):
         canao.CanaoModelForCausalLM.from_pretrained(tmp_path)
+
+
+def test_models_with_adapters_generate_in_generators_only() -> None:
+    """A pipeline's `generate` would run the model inside, which is not compiled."""
+    tokenizer = byte_level()
+    config = peft.LoraConfig(task_type="CAUSAL_LM", target_modules=["q_proj", "v_proj"])
+    model: Any = peft.get_peft_model(
+        small_decoder("grouped", vocabulary=len(tokenizer)), config
+    ).eval()
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            parameter.data.normal_(generator=torch.Generator().manual_seed(1))
+    plain = pipeline("text-generation", model=model, tokenizer=tokenizer)
+    with pytest.raises(UnsupportedModelError, match="CompiledGenerator"):
+        canao.compile(plain, tune="off", threads=1)
+    generator = canao.CompiledGenerator(model, tokenizer, max_length=40, tune="off", threads=1)
+    prompt = [5, 9, 11]
+    wanted = model.generate(input_ids=torch.tensor([prompt]), max_new_tokens=12, do_sample=False)
+    assert generator.generate(prompt, max_new_tokens=12) == wanted[0, len(prompt) :].tolist()

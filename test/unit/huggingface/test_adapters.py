@@ -34,7 +34,8 @@ _ALL = ["query", "key", "value", "dense"]
 
 def _bert() -> Any:
     torch.manual_seed(0)
-    return transformers.BertModel(transformers.BertConfig(**{**SIZES, "vocab_size": 90})).eval()
+    sizes: dict[str, Any] = {**SIZES, "vocab_size": 90}
+    return transformers.BertModel(transformers.BertConfig(**sizes)).eval()
 
 
 def _gpt2() -> Any:
@@ -59,7 +60,8 @@ def _adapted(model: Any, *configs: Any) -> Any:
 
 
 def _lora(**settings: Any) -> Any:
-    return peft.LoraConfig(**{"r": 3, "target_modules": _QV, **settings})
+    chosen: dict[str, Any] = {"r": 3, "target_modules": _QV, **settings}
+    return peft.LoraConfig(**chosen)
 
 
 _CASES: dict[str, Callable[[], Any]] = {

@@ -169,6 +169,8 @@ def test_save_and_load(model: CompiledModel, tmp_path: Path) -> None:
     assert loaded.compile_seconds == model.compile_seconds
     assert loaded.threads == 2
     assert _load(path, threads=1).threads == 1
+    with pytest.raises(CanaoError, match="more than the 2 that"):
+        _load(path, threads=3)
     assert sorted(tmp_path.iterdir()) == [tmp_path / "cache", path]
     loaded.close()
 

@@ -74,12 +74,12 @@ def _rank(call: TorchCall) -> int:
 def _sliding(call: TorchCall, rank: int, dilation: Sequence[int], ceil: bool) -> _Pool:
     """Windows by size, stride and padding, arguments 1 to 3."""
     extents = shape_of(call.tensor(0))[-rank:]
-    size = _each(call.integers(1), rank)
+    size = _each(call, call.integers(1))
     steps = call.integers(2) if call.argument(2) is not None else []
-    stride = _each(steps, rank) if steps else size
-    low = _each(call.integers(3), rank) if call.argument(3) is not None else [0] * rank
+    stride = _each(call, steps) if steps else size
+    low = _each(call, call.integers(3)) if call.argument(3) is not None else [0] * rank
     pool = _Pool(extents, low, [], [])
-    reaches = _each(dilation, rank)
+    reaches = _each(call, dilation)
     for n, extent in enumerate(extents):
         reach = reaches[n] * (size[n] - 1) + 1
         padded = extent + 2 * low[n]
@@ -110,7 +110,11 @@ def _adaptive(extents: tuple[int, ...], counts: Sequence[int]) -> tuple[_Pool, l
     return _Pool(extents, none, none, places), sizes
 
 
-def _each(numbers: Sequence[int], rank: int) -> list[int]:
+def _each(call: TorchCall, numbers: Sequence[int]) -> list[int]:
+    """One number for each axis; an exporter of ONNX may give one for each end of it."""
+    rank = _rank(call)
+    if len(numbers) not in (1, rank):
+        raise call.unsupported("paddings that differ from end to end are not; pad before it")
     return list(numbers) * rank if len(numbers) == 1 else list(numbers)
 
 
