@@ -155,7 +155,7 @@ def _input_shapes(
     if example_inputs is None:
         return input_shapes(file, None, dynamic_shapes)
     args, kwargs = split_example(example_inputs)
-    given: Mapping[str, Any] = _unbound(file, ()).bound(args, kwargs)
+    given = dict[str, Any](_unbound(file, ()).bound(args, kwargs))
     for name, value in given.items():
         if getattr(value, "shape", None) is None:
             raise ShapeMismatchError(
