@@ -15,6 +15,7 @@ from torch_mlir import passmanager as torch_mlir_passes
 from torch_mlir.dialects import torch as torch_dialect
 
 from canao.errors import UnsupportedModelError, UnsupportedOpError
+from canao.frontend.onnx.lookups import index_by_columns
 from canao.frontend.onnx.read_file import first_line
 from canao.transforms.convert_torch_to_canao.table import CONVERSIONS
 
@@ -54,6 +55,7 @@ def torch_module(path: Path, proto: Any) -> Any:
         raise UnsupportedModelError(
             f"torch-mlir cannot import {path}: {first_line(error)}; export it another way"
         ) from error
+    index_by_columns(module)
     _run(path, module, "func.func(convert-torch-onnx-to-torch)")
     for op in _operations(module):
         if op.name == "torch.operator":

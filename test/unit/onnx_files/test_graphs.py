@@ -253,3 +253,23 @@ def test_names_of_dimensions_may_be_anything(tmp_path: Path, cache: Path) -> Non
         x = np.ones((2, 6), np.float32)
         assert_same(compiled(x=x), onnxruntime_results(path, {"x": x}))
         compiled.close()
+
+
+@pytest.mark.parametrize("batch_dims", [0, 1])
+def test_lookups_by_pairs_of_places(batch_dims: int, tmp_path: Path, cache: Path) -> None:
+    """`GatherND` into dimensions that vary; places count from the end where they are below 0."""
+    width = 2 - batch_dims
+    inputs: dict[str, Any] = {
+        "table": ("float32", ("batch", "rows", 3)),
+        "places": ("int64", ("batch", 4, width)),
+    }
+    nodes = [node("GatherND", ["table", "places"], ["y"], batch_dims=batch_dims)]
+    path = saved(model_of(nodes, inputs, {"y": "float32"}), tmp_path)
+    compiled = _compile(path, cache, dynamic_shapes=canao.AutoShapes(batch=4, sequence=9))
+    for batch, rows in [(1, 1), (2, 5), (4, 9)]:
+        random = np.random.default_rng(rows)
+        sizes = (batch, rows)[batch_dims:]
+        places = np.stack([random.integers(-n, n, (batch, 4)) for n in sizes], axis=-1)
+        given = {"table": random.standard_normal((batch, rows, 3), np.float32), "places": places}
+        assert_same(compiled(**given), onnxruntime_results(path, given))
+    compiled.close()
