@@ -16,6 +16,7 @@ from canao.dialects.canao.elementwise import ElementwiseOp
 from canao.dialects.canao.symbolic import tensor_type
 from canao.dialects.canao.types import broadcast_shapes, element_of, shape_of
 from canao.transforms.canao_simplify.fold_identities import replace_with
+from canao.transforms.constants import is_constant_expression
 
 
 def _source(value: SSAValue) -> SSAValue:
@@ -116,17 +117,18 @@ def _equal_last(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 
 
 class SinkBroadcastBelowGather(RewritePattern):
-    """`table[broadcast(i)] -> broadcast(table[i])`, of one index: fewer rows are looked up."""
+    """`table[broadcast(i)] -> broadcast(table[i])`, of one index that varies: fewer lookups."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: GatherOp, rewriter: PatternRewriter, /) -> None:
         if len(op.indices) != 1 or not isinstance(op.indices[0].owner, BroadcastOp):
             return
         index = op.indices[0]
-        source = rewriter.insert(
-            ReshapeOp(_source(index), padded_shape(_source(index), len(shape_of(index))))
-        )
-        rows = rewriter.insert(GatherOp(op.table, [source.result])).result
+        small = padded_shape(_source(index), len(shape_of(index)))
+        if small == shape_of(index) or is_constant_expression(index):
+            return
+        source = rewriter.insert(ReshapeOp(_source(index), small)).result
+        rows = rewriter.insert(GatherOp(op.table, [source])).result
         rewriter.replace(op, BroadcastOp(rows, shape_of(op.result)))
 
 

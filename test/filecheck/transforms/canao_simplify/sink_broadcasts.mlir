@@ -82,3 +82,19 @@ func.func @mixed(%x: tensor<4x1xf32>) -> tensor<20xf32> {
 // CHECK-NEXT:   %a = canao.broadcast %x : (tensor<4x1xf32>) -> tensor<4x5xf32>
 // CHECK-NEXT:   %b = canao.reshape %a : (tensor<4x5xf32>) -> tensor<20xf32>
 // CHECK-NEXT:   func.return %b : tensor<20xf32>
+
+// Below lookups by one index, so that fewer rows are looked up; reshapes sink below them, too.
+func.func @lookups(%t: tensor<9x3xf32>, %i: tensor<1x4xi64>, %j: tensor<2x3xi64>) -> (tensor<5x4x3xf32>, tensor<6x3xf32>) {
+  %a = canao.broadcast %i : (tensor<1x4xi64>) -> tensor<5x4xi64>
+  %b = canao.gather %t at %a : (tensor<9x3xf32>, tensor<5x4xi64>) -> tensor<5x4x3xf32>
+  %c = canao.reshape %j : (tensor<2x3xi64>) -> tensor<6xi64>
+  %d = canao.gather %t at %c : (tensor<9x3xf32>, tensor<6xi64>) -> tensor<6x3xf32>
+  func.return %b, %d : tensor<5x4x3xf32>, tensor<6x3xf32>
+}
+
+// CHECK-LABEL: func.func @lookups(
+// CHECK-NEXT:   %0 = canao.gather %t at %i : (tensor<9x3xf32>, tensor<1x4xi64>) -> tensor<1x4x3xf32>
+// CHECK-NEXT:   %b = canao.broadcast %0 : (tensor<1x4x3xf32>) -> tensor<5x4x3xf32>
+// CHECK-NEXT:   %1 = canao.gather %t at %j : (tensor<9x3xf32>, tensor<2x3xi64>) -> tensor<2x3x3xf32>
+// CHECK-NEXT:   %d = canao.reshape %1 : (tensor<2x3x3xf32>) -> tensor<6x3xf32>
+// CHECK-NEXT:   func.return %b, %d : tensor<5x4x3xf32>, tensor<6x3xf32>
