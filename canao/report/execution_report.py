@@ -165,23 +165,7 @@ class ExecutionReport:
 
     def kernel_table(self) -> Table:
         """The time of each kernel, its part of all, its rate and what bounds it."""
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table("kernel", box=None, padding=(0, 1), collapse_padding=True, pad_edge=False)
-        for heading in ("calls", "ms", "share", "GFLOP/s", "of peak", "bound by"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for row in self.kernels:
-            table.add_row(
-                Text(row.name, overflow="fold"),
-                str(row.calls),
-                f"{row.ms:.3f}",
-                f"{row.share:.0%}",
-                f"{row.gflops:.1f}",
-                f"{row.peak_fraction:.0%}",
-                bound_by(row),
-            )
-        return table
+        return time_table(self.kernels)
 
     def details(self) -> Table:
         """The operations and the schedule of each kernel, and how many schedules were tried."""
@@ -245,6 +229,29 @@ def _widened(tensors: Sequence[Widened]) -> str:
         named = f" ({', '.join(names)})" if count <= _NAMED else ""
         parts.append(f"{count} {kind}{'s' if count > 1 else ''} of {dtype}{named}")
     return ", ".join(parts)
+
+
+def time_table(rows: Sequence[KernelRow], *, bandwidth: bool = False) -> Table:
+    """A row a kernel: its time, its part of all, its rates and what bounds it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("kernel", box=None, padding=(0, 1), collapse_padding=True, pad_edge=False)
+    memory = ["GB/s"] if bandwidth else []
+    for heading in ("calls", "ms", "share", "GFLOP/s", "of peak", *memory, "bound by"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            Text(row.name, overflow="fold"),
+            str(row.calls),
+            f"{row.ms:.3f}",
+            f"{row.share:.0%}",
+            f"{row.gflops:.1f}",
+            f"{row.peak_fraction:.0%}",
+            *([f"{row.gb_per_s:.1f}"] if bandwidth else []),
+            bound_by(row),
+        )
+    return table
 
 
 def bound_by(row: KernelRow) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from canao.measuring.peak import Peaks
 from canao.program import Program
-from canao.report.execution_report import KernelRow, bound_by, kernel_rows
+from canao.report.execution_report import KernelRow, kernel_rows, time_table
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -75,25 +75,7 @@ class Profile:
 
     def table(self) -> Table:
         """A row a kernel: its part of the time, its rates and what they are parts of."""
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table("kernel", box=None, padding=(0, 1), collapse_padding=True, pad_edge=False)
-        headings = ("calls", "ms", "share", "GFLOP/s", "of peak", "GB/s", "bound by")
-        for heading in headings:
-            table.add_column(heading, justify="right", no_wrap=True)
-        for row in self.kernels:
-            table.add_row(
-                Text(row.name, overflow="fold"),
-                str(row.calls),
-                f"{row.ms:.3f}",
-                f"{row.share:.1%}",
-                f"{row.gflops:.1f}",
-                f"{row.peak_fraction:.0%}",
-                f"{row.gb_per_s:.1f}",
-                bound_by(row),
-            )
-        return table
+        return time_table(self.kernels, bandwidth=True)
 
     def summary(self) -> str:
         """The sum, the latency without clocks, and what both depend on."""
