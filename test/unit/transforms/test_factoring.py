@@ -16,6 +16,7 @@ from unit.transforms.test_simplify import SLOW
 from xdsl.dialects.builtin import f32, f64, i64
 
 from canao.dialects import canao
+from canao.frontend.imported import parse_mlir
 from canao.interpreters.canao import evaluate
 from canao.transforms.lp_fusion.laws.apply import Constants, apply_laws, cost_of_block
 
@@ -348,3 +349,23 @@ def test_exact_keeps_every_bit_but_of_products(graph: Graph):
     for a, b in zip(before, after, strict=True):
         # numpy adds the terms of a product in an order that depends on its shape.
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_exact_reports_no_rounding_where_only_a_broadcast_moves():
+    """The quotient is computed for one row in place of two: the same divisions."""
+    kind, wide = "tensor<1xf32>", "tensor<2x1xf32>"
+    module = parse_mlir(f"""
+    func.func @main(%x: {kind}) -> ({wide}, {wide}) {{
+      %b = canao.broadcast %x : ({kind}) -> {wide}
+      %c = canao.constant dense<2.0> : tensor<f32>
+      %q = canao.div %b, %c : ({wide}, tensor<f32>) -> {wide}
+      func.return %b, %q : {wide}, {wide}
+    }}""")
+    graph = Graph(module, [np.array([3.0], np.float32)])
+    (wanted_b, wanted_q) = evaluate(module, graph.inputs, {})
+    used = apply_laws(main_block(graph), exact=True)
+    assert used
+    assert not any(use.changes_rounding for use in used)
+    found_b, found_q = evaluate(module, graph.inputs, {})
+    np.testing.assert_array_equal(found_b, wanted_b)
+    np.testing.assert_array_equal(found_q, wanted_q)

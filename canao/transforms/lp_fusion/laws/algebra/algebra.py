@@ -124,7 +124,8 @@ class Algebra:
         laws = best.laws or (self._name_of_normal_form(op, before),)
         monoid = monoid_of(op)
         changes = is_float(result) if monoid is None else rounds(monoid, result)
-        used = [Use(law, changes and law not in _EXACT) for law in laws]
+        # A normal form that was read exactly has the operations of the model, in their order.
+        used = [Use(law, changes and not exact and law not in _EXACT) for law in laws]
         self._replace(op, reading, best, dying)
         return used
 
