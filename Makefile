@@ -28,9 +28,13 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 # from the others when it has no more.
 PYTEST = $(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-# What exported OpenCL programs are built with, which PyPI does not have; by Debian's names.
-HEADERS := opencl-headers ocl-icd-opencl-dev
-APT := $(if $(filter 0,$(shell id -u)),,sudo --non-interactive) apt-get
+# What the tests run that PyPI does not have, by Debian's names: OpenCL's headers and loader, a
+# browser, emulators of other processors, servers of devices, a model of pipelines.
+PACKAGES := opencl-headers ocl-icd-opencl-dev chromium qemu-user openssh-server adb llvm
+PROGRAMS := chromium qemu-aarch64 qemu-riscv64 sshd adb llvm-mca
+APT := $(if $(filter 0,$(shell id -u)),,sudo --non-interactive) env DEBIAN_FRONTEND=noninteractive apt-get
+HAS_PACKAGES = echo '\#include <CL/cl.h>' | $(or $(COMPILER),$(BIN)/python -m ziglang cc) -E -x c - >/dev/null 2>&1 \
+	&& PATH="$$PATH:/usr/sbin" && for program in $(PROGRAMS); do command -v $$program >/dev/null || exit 1; done
 
 # Asks the index of packages for one of them, before gigabytes are.
 HAS_INDEX = $(INSTALL) --retries 1 --timeout 20 --dry-run --ignore-installed --no-deps setuptools >/dev/null 2>&1 \
@@ -39,7 +43,7 @@ HAS_INDEX = $(INSTALL) --retries 1 --timeout 20 --dry-run --ignore-installed --n
 # Without its compiled files every child process would read the sources of canao anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all lint style types imports lit headers format clean
+.PHONY: help run test test-all lint style types imports lit packages format clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,11 +52,11 @@ run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2 and compare it with PyTorch; 
 	@$(OFFLINE) $(BIN)/python examples/embed_sentences.py
 	@$(OFFLINE) $(BIN)/python examples/search_reviews.py
 
-test: headers ## Check style and types, then run the tests that take minutes at most
+test: packages ## Check style and types, then run the tests that take minutes at most
 	@$(MAKE) --no-print-directory --jobs lint lit
 	@$(PYTEST) -m "not slow"
 
-test-all: headers ## Like test, with the slow tests
+test-all: packages ## Like test, with the slow tests
 	@$(MAKE) --no-print-directory --jobs lint lit
 	@$(PYTEST)
 
@@ -70,10 +74,10 @@ imports: $(VENV)/dev.stamp
 lit: $(VENV)/dev.stamp ## Run the tests of IR transformations
 	@echo "==> lit" && $(BIN)/lit --verbose test/filecheck docs/examples
 
-headers: $(if $(COMPILER),,$(VENV)/dev.stamp)
-	@echo '#include <CL/cl.h>' | $(or $(COMPILER),$(BIN)/python -m ziglang cc) -E -x c - >/dev/null 2>&1 \
-	|| { echo "==> installing $(HEADERS)" && $(APT) update --quiet=2 && $(APT) install --yes --quiet=2 $(HEADERS) >/dev/null; } \
-	|| { echo "the tests of exported OpenCL programs need OpenCL's headers and loader: install $(HEADERS)" >&2; exit 1; }
+packages: $(if $(COMPILER),,$(VENV)/dev.stamp) ## Install what tests run that PyPI does not have
+	@($(HAS_PACKAGES)) \
+	|| { echo "==> installing $(PACKAGES)" && $(APT) update --quiet=2 && $(APT) install --yes --quiet=2 $(PACKAGES) >/dev/null; } \
+	|| { echo "the tests run programs of Debian's packages that are missing here: install $(PACKAGES)" >&2; exit 1; }
 
 format: $(VENV)/dev.stamp ## Format the sources and repair what ruff can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
