@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from canao.cli.apps.ask import ask
+from canao.cli.apps.write import write
 from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
@@ -47,7 +48,6 @@ from canao.cli.options import (
 )
 from canao.cli.search import search_command
 from canao.cli.training_commands import evaluate, table2, train
-from canao.cli.apps.write import write
 from canao.errors import InputFileError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from canao.cli.apps.plain_text import one_line
 from canao.cli.console import console
 from canao.cli.options import Json, Threads
-from canao.cli.apps.plain_text import one_line
 from canao.cli.progress import shown_progress
 from canao.errors import InputFileError
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from canao.cli.apps.plain_text import without_controls
 from canao.cli.console import console
 from canao.cli.options import Json, Threads
-from canao.cli.apps.plain_text import without_controls
 from canao.cli.progress import shown_progress
 
 if TYPE_CHECKING:
