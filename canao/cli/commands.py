@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from canao.cli.apps.ask import ask
+from canao.cli.apps.write import write
 from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
@@ -71,6 +73,8 @@ app.command(name="search")(search_command)
 app.command(name="train")(train)
 app.command(name="distil")(distil)
 app.command(name="eval")(evaluate)
+app.command(name="ask")(ask)
+app.command(name="write")(write)
 bench_app.command(name="model")(bench_model)
 bench_app.command(name="table2")(table2)
 _out = console()
