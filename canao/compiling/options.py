@@ -12,7 +12,7 @@ from canao.building.cache import Cache
 from canao.building.toolchain import Compiler, compiler_for
 from canao.errors import CanaoError, ToolchainError
 from canao.machine.target import Target
-from canao.machine.targets import NATIVE, TARGETS, known_row
+from canao.machine.targets import TARGETS, target_names
 from canao.measuring.stopwatch import Progress
 from canao.storage_types import STORAGE_TYPES
 
@@ -105,10 +105,7 @@ def _target(given: str | Target) -> Target:
         return Target.host()
     if given == "opencl":
         return Target.opencl()
-    names = [NATIVE, *(row.name for row in TARGETS)]
-    # Only a text can be a name: anything else is told what there is.
-    if not isinstance(given, str) or known_row(given) is None and given != NATIVE:  # pyright: ignore[reportUnnecessaryIsInstance]
-        _check_choice("target", given, ("c", "opencl", *names))
+    _check_choice("target", given, ("c", "opencl", *target_names()))
     return Target(given)
 
 

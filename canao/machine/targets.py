@@ -159,6 +159,11 @@ TARGETS: tuple[TargetRow, ...] = (
 _BY_NAME = {name: row for row in TARGETS for name in (row.name, *row.aliases)}
 
 
+def target_names() -> tuple[str, ...]:
+    """All names of targets, shorter ones among them."""
+    return NATIVE, *_BY_NAME
+
+
 def target_row(name: str) -> TargetRow:
     """The entry of a target, by its name or a shorter one; `ToolchainError` lists what there is."""
     if name in _BY_NAME:
