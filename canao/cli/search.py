@@ -16,7 +16,7 @@ from rich.text import Text
 
 from canao.cli.console import console
 from canao.cli.models import TargetChoice, TuneChoice
-from canao.cli.options import Batch, CacheDir, Device, Json, Seq, TargetOption, Tune
+from canao.cli.options import Batch, CacheDir, Device, Json, Seq, TargetKind, Tune
 from canao.cli.progress import shown_progress
 from canao.errors import MissingExtraError
 

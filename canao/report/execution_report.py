@@ -78,9 +78,9 @@ class ExecutionReport:
     """Operators left to PyTorch: none, an operator without a conversion is an error."""
     flops: int
     latency_ms: float | None
-    """None for code that another machine runs, of which nothing is measured: then rates are zero."""
+    """None for code that another machine runs, of which nothing is measured: rates are zero."""
     cpu_utilization: float | None
-    """Processor time of the process during the runs over threads times wall time; None as above."""
+    """Processor time of the process in the runs over threads times wall time; None as above."""
     gpu_utilization: float | None
     """Time in which the OpenCL device ran kernels over wall time; None where none is used."""
     peak_bytes: int
