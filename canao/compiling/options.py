@@ -12,7 +12,7 @@ from canao.building.cache import Cache
 from canao.building.toolchain import Compiler, compiler_for
 from canao.errors import CanaoError, ToolchainError
 from canao.machine.target import Target
-from canao.machine.targets import TARGETS, target_names
+from canao.machine.targets import target_names
 from canao.measuring.stopwatch import Progress
 from canao.storage_types import STORAGE_TYPES
 
@@ -118,7 +118,7 @@ def _check_foreign(target: Target, threads: int | None, tune: Tune) -> None:
         raise ToolchainError(
             f"code for {target.triple} cannot run on this machine ({lacking}); leave `target` out, "
             "compile for features that this machine has, or for another machine by its name: "
-            f"{', '.join(row.name for row in TARGETS)}"
+            f"{', '.join(target_names())}"
         )
     if tune == "full":
         raise CanaoError(

@@ -156,22 +156,25 @@ TARGETS: tuple[TargetRow, ...] = (
 )
 """All targets that have a name."""
 
-_BY_NAME = {name: row for row in TARGETS for name in (row.name, *row.aliases)}
+
+def _by_name() -> dict[str, TargetRow]:
+    return {name: row for row in TARGETS for name in (row.name, *row.aliases)}
 
 
 def target_names() -> tuple[str, ...]:
     """All names of targets, shorter ones among them."""
-    return NATIVE, *_BY_NAME
+    return NATIVE, *_by_name()
 
 
 def target_row(name: str) -> TargetRow:
     """The entry of a target, by its name or a shorter one; `ToolchainError` lists what there is."""
-    if name in _BY_NAME:
-        return _BY_NAME[name]
+    row = known_row(name)
+    if row is not None:
+        return row
     known = ", ".join((NATIVE, *(row.name for row in TARGETS)))
     raise ToolchainError(f"there is no target '{name}'; choose one of {known}")
 
 
 def known_row(name: str) -> TargetRow | None:
     """The entry of a target by its name; None if there is none."""
-    return _BY_NAME.get(name)
+    return _by_name().get(name)
