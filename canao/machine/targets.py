@@ -146,7 +146,12 @@ TARGETS: tuple[TargetRow, ...] = (
         triple="wasm32-wasi",
         features=("simd128",),
         unit=SIMD128,
-        zig=_zig("wasm32-wasi", "generic+simd128"),
+        # Weights are mapped, which WASI does by reading them.
+        zig=(
+            *_zig("wasm32-wasi", "generic+simd128"),
+            "-D_WASI_EMULATED_MMAN",
+            "-lwasi-emulated-mman",
+        ),
         flags=("-msimd128",),
         aliases=("wasm32",),
         threads=1,

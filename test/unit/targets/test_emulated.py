@@ -1,6 +1,6 @@
 """Exported programs for other processors compute what PyTorch does, as emulators run them.
 
-Every processor of the table that has an emulator is tried, with a model of fixed and one of
+Every processor of the table that another one can stand for is tried, with a model of fixed and one of
 varying lengths, with one thread and with several.
 """
 
@@ -26,6 +26,8 @@ _SLOW = (
     ("armv7-linux-musleabihf", True),
     ("riscv64-linux-musl", True),
     ("x86_64-linux-musl", False),
+    ("wasm32-wasi", False),
+    ("wasm32-wasi", True),
 )
 
 
