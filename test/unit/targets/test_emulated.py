@@ -1,6 +1,6 @@
 """Exported programs for other processors compute what PyTorch does, as emulators run them.
 
-Every processor of the table that another one can stand for is tried, with a model of fixed and one of
+Every processor of the table that can be emulated here is tried, with a model of fixed and one of
 varying lengths, with one thread and with several.
 """
 

@@ -144,3 +144,20 @@ def test_what_another_machine_would_have_to_do() -> None:
         checked_options("riscv64", 1, True, "full", "float32", None)
     with pytest.raises(CanaoError, match="wasm32-wasi has no threads"):
         checked_options("wasm32", 2, True, "off", "float32", None)
+
+
+def test_the_page_about_targets_has_this_table() -> None:
+    page = (ROOT.parent / "docs" / "targets.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    found = [(row[0], row[1], row[2], int(row[3]), row[4], row[5]) for row in rows]
+    assert found == [
+        (
+            "| " + ", ".join(f"`{name}`" for name in (row.name, *row.aliases)),
+            row.note,
+            f"{row.unit.name}: {row.unit.registers} registers of {row.unit.lanes_f32} floats",
+            row.threads,
+            f"`{' '.join(row.zig)}`",
+            f"{' '.join(row.emulator) or 'none'} |",
+        )
+        for row in TARGETS
+    ]
