@@ -43,7 +43,7 @@ def tokens(length: int) -> dict[str, torch.Tensor]:
 
 
 def compiled_for(name: str, model: BertModel, *, dynamic: bool) -> canao.CompiledModel:
-    shapes = canao.AutoShapes(batch=1, sequence=_LONGEST) if dynamic else None
+    shapes = canao.AutoShapes(batch=2, sequence=_LONGEST) if dynamic else None
     return canao.compile(model, tokens(17), target=name, tune="off", dynamic_shapes=shapes)
 
 
