@@ -21,7 +21,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#ifndef __wasm__ /* has no signals */
 #include <signal.h>
+#endif
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,8 +167,8 @@ CANAO_UNUSED static long canao_pool_take(canao_pool *pool, int tid, canao_place 
   long taken = 0;
   for (int i = 0; i < pool->threads; ++i) {
     int owner = tid + i < pool->threads ? tid + i : tid + i - pool->threads;
-    long first = tasks * owner / pool->threads;
-    long count = tasks * (owner + 1) / pool->threads - first;
+    long first = (long)((long long)tasks * owner / pool->threads);
+    long count = (long)((long long)tasks * (owner + 1) / pool->threads) - first;
     for (long task; (task = canao_pool_claim(pool, owner, place, count)) >= 0; ++taken)
       step->run(pool->ctx, tid, first + task);
   }
@@ -381,9 +383,11 @@ CANAO_UNUSED static int canao_pool_create(int threads, const canao_step *steps, 
   pthread_cond_init(&pool->wake, NULL);
 
   /* Workers take no signals: those belong to the program that calls us. */
+#ifdef SIG_SETMASK
   sigset_t all, saved;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &saved);
+#endif
   int error = 0;
   for (int i = 0; i < threads - 1 && !error; ++i) {
     canao_worker *worker = &pool->workers[i];
@@ -392,7 +396,9 @@ CANAO_UNUSED static int canao_pool_create(int threads, const canao_step *steps, 
     error = pthread_create(&worker->thread, NULL, canao_pool_worker, worker);
     if (error) canao_pool_release(pool, i);
   }
+#ifdef SIG_SETMASK
   pthread_sigmask(SIG_SETMASK, &saved, NULL);
+#endif
   if (!error) *out = pool;
   return error;
 }
