@@ -20,6 +20,7 @@ from canao.errors import (
     VerificationError,
 )
 from canao.exporting.c_program import export_program
+from canao.exporting.decoder_program import DecoderStep, export_decoder
 from canao.exporting.opencl_program import export_opencl
 from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
@@ -283,6 +284,23 @@ class CompiledModel:
         unit = target.vector_unit
         return export_program(
             self.program, weights, path, threads=self.threads, unit=unit, name=name
+        )
+
+    def export_decoder(self, directory: Path, step: DecoderStep, *, name: str) -> Path:
+        """Write a step of a decoder as C; see `canao.decoding.decoder.Decoder.export`."""
+        target = self.build.target
+        if target.device is not None:
+            raise UnsupportedModelError(
+                "a generator for an OpenCL device cannot be exported; compile it with target='c'"
+            )
+        return export_decoder(
+            self.program,
+            self._module.weights,
+            directory,
+            step,
+            threads=self.threads,
+            unit=target.vector_unit,
+            name=name,
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:

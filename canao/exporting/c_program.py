@@ -9,10 +9,10 @@ from canao.building.toolchain import GCC_OPTIONS
 from canao.exporting.build_files import filled, sizes_note, usual_arguments
 from canao.exporting.features import asked_text, needs_text
 from canao.exporting.header import MODEL as KIND
-from canao.exporting.header import USUAL_NAME, check_name, exporting_text, header_text, renamed
-from canao.exporting.interface import KERNELS, MODEL, SYSTEM, from_c, main_text, model_text
+from canao.exporting.header import USUAL_NAME, check_name, exporting_text, model_header, renamed
+from canao.exporting.interface import KERNELS, SYSTEM, from_c, main_text, model_text
 from canao.exporting.metadata import metadata_text
-from canao.exporting.tables import lengths_text, tables_text
+from canao.exporting.tables import sizes_text, tables_text
 from canao.exporting.weight_file import NAME, write_weights
 from canao.files import replace_text
 from canao.machine.processor import VectorUnit
@@ -38,10 +38,10 @@ def export_program(
     written = write_weights(directory / NAME, program, weights)
     tables = [
         *tables_text(program, written, arena_bytes=program.arena_bytes),
-        *lengths_text(program),
+        *sizes_text(program),
     ]
     texts = {
-        "model.h": header_text(program, threads, MODEL, about="A model compiled by canao."),
+        "model.h": model_header(program, threads, "A model compiled by canao."),
         "model.c": model_text(
             tables,
             processor=[*asked_text(), exporting_text("processor.c")],

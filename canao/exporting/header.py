@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Protocol
 
@@ -51,19 +51,11 @@ def renamed(text: str, name: str, kind: str = MODEL) -> str:
     return re.sub(r"(?<![A-Za-z0-9_])CANAO_MODEL(?![A-Za-z0-9])", prefix.upper(), text)
 
 
-def header_text(program: Program, threads: int, functions: Sequence[str], *, about: str) -> str:
-    """A header with the functions of some files of support, under their usual names."""
-    specs = from_files(program)
-    numbers = {
-        "INPUTS": len(specs),
-        "OUTPUTS": len(program.outputs),
-        "SIZES": len(program.symbols),
-        "THREADS": min(threads, program.threads),
-        "MOST_THREADS": program.threads,
-    }
+def header_text(about: Sequence[str], declarations: Sequence[str], parts: Sequence[str]) -> str:
+    """A header with lines of its own, then files of support, under their usual names."""
     return "\n".join(
         [
-            comment([about, *_described(program)]),
+            comment(about),
             "#ifndef CANAO_MODEL_H",
             "#define CANAO_MODEL_H",
             "",
@@ -74,20 +66,10 @@ def header_text(program: Program, threads: int, functions: Sequence[str], *, abo
             'extern "C" {',
             "#endif",
             "",
-            *(f"#define CANAO_MODEL_{name} {value}" for name, value in numbers.items()),
-            "",
-            *_numbered("INPUT", specs),
-            *_numbered("OUTPUT", program.outputs),
-            *_numbered("SIZE", program.symbols),
-            "/* The dimensions that vary, in the order of `sizes`, and how large they may be. */",
-            "typedef struct {",
-            "  const char *name;",
-            "  int64_t low, high;",
-            "} canao_model_size;",
-            "extern const canao_model_size canao_model_sizes[CANAO_MODEL_SIZES + 1];",
+            *declarations,
             "",
             "/* What functions say: that they did what they should, or why they did not. */",
-            *map(exporting_text, functions),
+            *map(exporting_text, parts),
             "#ifdef __cplusplus",
             "}",
             "#endif",
@@ -96,6 +78,37 @@ def header_text(program: Program, threads: int, functions: Sequence[str], *, abo
             "",
         ]
     )
+
+
+def model_header(program: Program, threads: int, about: str) -> str:
+    """The header of a model with some inputs and outputs."""
+    specs = from_files(program)
+    numbers = {
+        "INPUTS": len(specs),
+        "OUTPUTS": len(program.outputs),
+        "SIZES": len(program.symbols),
+        "THREADS": min(threads, program.threads),
+        "MOST_THREADS": program.threads,
+    }
+    declarations = [
+        *defined(numbers),
+        "",
+        *_numbered("INPUT", specs),
+        *_numbered("OUTPUT", program.outputs),
+        *_numbered("SIZE", program.symbols),
+        "/* The dimensions that vary, in the order of `sizes`, and how large they may be. */",
+        "typedef struct {",
+        "  const char *name;",
+        "  int64_t low, high;",
+        "} canao_model_size;",
+        "extern const canao_model_size canao_model_sizes[CANAO_MODEL_SIZES + 1];",
+    ]
+    return header_text([about, *_described(program)], declarations, ["model.h", "run.h"])
+
+
+def defined(numbers: Mapping[str, int]) -> list[str]:
+    """Macros of the interface."""
+    return [f"#define CANAO_MODEL_{name} {value}" for name, value in numbers.items()]
 
 
 def _described(program: Program) -> list[str]:

@@ -14,6 +14,8 @@ SYSTEM = """\
 
 _INCLUDES = """\
 #include <errno.h>
+#include <float.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -35,9 +37,6 @@ int canao_run(void *handle, const void *const *inputs, const void *const *weight
 const char *canao_message(int status);
 void canao_close(void *handle);
 """
-
-MODEL = ("model.h", "run.h")
-"""The parts of the header of a model."""
 
 
 def model_text(
@@ -67,4 +66,7 @@ def from_c() -> list[str]:
 
 def main_text(name: str) -> str:
     """A program around the model."""
-    return exporting_text(name).replace("/* @beside */", exporting_text("beside.c").strip())
+    text = exporting_text(name)
+    for part in ("beside", "refuse"):
+        text = text.replace(f"/* @{part} */", exporting_text(f"{part}.c").strip())
+    return text

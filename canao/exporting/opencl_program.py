@@ -7,10 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from canao.exporting.build_files import filled, sizes_note, usual_arguments
-from canao.exporting.header import USUAL_NAME, check_name, header_text, renamed
-from canao.exporting.interface import MODEL, main_text, model_text
+from canao.exporting.header import USUAL_NAME, check_name, model_header, renamed
+from canao.exporting.interface import main_text, model_text
 from canao.exporting.metadata import metadata_text
-from canao.exporting.tables import groups_text, lengths_text, tables_text
+from canao.exporting.tables import groups_text, sizes_text, tables_text
 from canao.exporting.weight_file import NAME, write_weights
 from canao.files import replace_text
 from canao.lowering.c.comments import comment
@@ -47,10 +47,10 @@ def export_opencl(
     check_name(name)
     written = write_weights(directory / NAME, program, weights)
     # The arena is on the device.
-    tables = [*tables_text(program, written, arena_bytes=64), *lengths_text(program)]
+    tables = [*tables_text(program, written, arena_bytes=64), *sizes_text(program)]
     texts = {
         # The driver has the threads.
-        "model.h": header_text(program, 1, MODEL, about="A model compiled by canao, in OpenCL."),
+        "model.h": model_header(program, 1, "A model compiled by canao, in OpenCL."),
         "model.c": model_text(
             tables,
             processor=[_LACKS],

@@ -47,10 +47,6 @@ def tables_text(program: Program, weights: WeightFile, *, arena_bytes: int) -> l
         *_bytes_table("canao_input_bytes", [spec.bytes for spec in program.inputs]),
         *_bytes_table("canao_output_bytes", [spec.bytes for spec in program.outputs]),
         *_bytes_table("canao_weight_offsets", weights.offsets),
-        "const canao_model_size canao_model_sizes[CANAO_SIZES + 1] = {",
-        *(f"  {{{c_string(s.name)}, {s.low}, {s.high}}}," for s in program.symbols),
-        "  {0, 0, 0},",
-        "};",
         "typedef struct {",
         "  int rank, varies; /* varies: whether its room is larger than some of its arrays */",
         "  size_t element, room[CANAO_RANK]; /* bytes; elements along each dimension */",
@@ -60,9 +56,13 @@ def tables_text(program: Program, weights: WeightFile, *, arena_bytes: int) -> l
     ]
 
 
-def lengths_text(program: Program) -> list[str]:
-    """Functions that write the elements along each dimension of inputs and of outputs."""
+def sizes_text(program: Program) -> list[str]:
+    """The sizes, and functions that write how long inputs and outputs are along each dimension."""
     return [
+        "const canao_model_size canao_model_sizes[CANAO_SIZES + 1] = {",
+        *(f"  {{{c_string(s.name)}, {s.low}, {s.high}}}," for s in program.symbols),
+        "  {0, 0, 0},",
+        "};",
         *_lengths("canao_input", program.inputs, program),
         *_lengths("canao_output", program.outputs, program),
     ]

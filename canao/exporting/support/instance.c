@@ -3,8 +3,9 @@ struct canao_model {
   canao_weights *weights;
   void *handle; /* of the threads */
   void *arena;
-  char *rooms; /* of inputs and outputs with dimensions that vary, as large as they can be */
+  char *rooms; /* of inputs and outputs that are not read and written where the caller has them */
   const char *failed;
+  int seen; /* tokens of the text, if the model has one */
   pthread_mutex_t turn;
   const void *weight_data[CANAO_WEIGHTS + 1];
 };
@@ -34,15 +35,9 @@ static size_t canao_whole_lines(size_t bytes) {
   return (bytes + CANAO_LINE_BYTES - 1) / CANAO_LINE_BYTES * CANAO_LINE_BYTES;
 }
 
-/* The bytes of all rooms. */
-static size_t canao_room_bytes(void) {
-  size_t bytes = 0;
-  for (int i = 0; i < CANAO_INPUT_FILES; ++i)
-    if (canao_input_tensors[i].varies) bytes += canao_whole_lines(canao_input_bytes[i]);
-  for (int i = 0; i < CANAO_OUTPUTS; ++i)
-    if (canao_output_tensors[i].varies) bytes += canao_whole_lines(canao_output_bytes[i]);
-  return bytes;
-}
+/* What an instance has beside the arena, and how it begins. */
+static size_t canao_room_bytes(void);
+static void canao_prepare(canao_model *model);
 
 /* An instance with these weights, of which it becomes a user; without it they are left. */
 static canao_model *canao_start(canao_weights *weights, int threads, canao_model_status *status) {
@@ -59,6 +54,7 @@ static canao_model *canao_start(canao_weights *weights, int threads, canao_model
   if (model && model->arena && model->rooms) {
     for (int i = 0; i < CANAO_WEIGHTS; ++i)
       model->weight_data[i] = weights->data + canao_weight_offsets[i];
+    canao_prepare(model);
     int error = canao_open(threads, &model->handle);
     *status = !error            ? CANAO_MODEL_OK
               : error == ENOMEM ? CANAO_MODEL_NO_MEMORY
@@ -117,13 +113,6 @@ void canao_model_close(canao_model *model) {
 }
 
 const char *canao_model_failed(const canao_model *model) { return model ? model->failed : NULL; }
-
-/* Whether all sizes are in their ranges. */
-static int canao_sizes_fit(const int64_t *sizes) {
-  for (int i = 0; i < CANAO_SIZES; ++i)
-    if (!sizes || sizes[i] < canao_model_sizes[i].low || sizes[i] > canao_model_sizes[i].high) return 0;
-  return 1;
-}
 
 /* Runs on memory that has room for the largest sizes; the last of the inputs are the sizes. */
 static canao_model_status canao_run_in_place(canao_model *model, const void *const *inputs,

@@ -1,6 +1,25 @@
 /* One run on arrays that are as large as they look. */
 typedef size_t canao_lengths[CANAO_RANK];
 
+/* The bytes of rooms that are as large as what varies can be. */
+static size_t canao_room_bytes(void) {
+  size_t bytes = 0;
+  for (int i = 0; i < CANAO_INPUT_FILES; ++i)
+    if (canao_input_tensors[i].varies) bytes += canao_whole_lines(canao_input_bytes[i]);
+  for (int i = 0; i < CANAO_OUTPUTS; ++i)
+    if (canao_output_tensors[i].varies) bytes += canao_whole_lines(canao_output_bytes[i]);
+  return bytes;
+}
+
+static void canao_prepare(canao_model *model) { (void)model; }
+
+/* Whether all sizes are in their ranges. */
+static int canao_sizes_fit(const int64_t *sizes) {
+  for (int i = 0; i < CANAO_SIZES; ++i)
+    if (!sizes || sizes[i] < canao_model_sizes[i].low || sizes[i] > canao_model_sizes[i].high) return 0;
+  return 1;
+}
+
 static size_t canao_bytes(const canao_tensor *tensor, const size_t *lengths) {
   size_t bytes = tensor->element;
   for (int axis = 0; axis < tensor->rank; ++axis) bytes *= lengths[axis];
