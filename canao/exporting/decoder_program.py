@@ -87,10 +87,7 @@ def export_decoder(
             ["model.h", "decoder.h"],
         ),
         "model.c": model_text(
-            [
-                *tables_text(program, written, arena_bytes=program.arena_bytes),
-                *_roles(program, step),
-            ],
+            tables,
             processor=[*asked_text(), exporting_text("processor.c")],
             kernels=from_c(),
             parts=["decoder.c", "pick.c"],
