@@ -29,7 +29,7 @@ class Functions:
             self[name].restype = ctypes.c_char_p
 
     def __getitem__(self, name: str) -> Any:
-        return self._c[f"canao_model_{name}"]
+        return getattr(self._c, f"canao_model_{name}")
 
     def open(self, threads: int = 1) -> Any:
         """An instance, and the status."""
