@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from canao.devices.processes import Finished, run_limited
+from canao.devices.shell import Shell
 from canao.errors import DeviceError
 
 _SERIAL = re.compile(r"(?!-)[A-Za-z0-9._:\[\]%-]+")
@@ -44,6 +46,10 @@ class AdbShell:
     def identity(self) -> str:
         """See `Shell`."""
         return f"adb {self.serial}"
+
+    def connected(self) -> AbstractContextManager[Shell]:
+        """See `Shell`: the server of adb keeps the connection."""
+        return nullcontext(self)
 
     def _command(self, *words: str) -> list[str]:
         return ["adb", "-s", self.serial, *words]

@@ -19,7 +19,7 @@ from canao.building.cache import Cache, digest
 from canao.building.library import explain_refusal, run_compiler
 from canao.building.toolchain import find_compiler
 from canao.devices.device import INSTRUCTIONS, Sample
-from canao.devices.shell import LocalShell
+from canao.devices.shell import LocalShell, Shell
 from canao.devices.shell_device import ShellDevice
 from canao.devices.state import State
 from canao.devices.workspace import ShellWorkspace
@@ -173,10 +173,10 @@ class QemuDevice(ShellDevice):
         name = self.emulator.architecture
         return _NAMES.get(name, name)
 
-    def _workspace(self, path: str) -> ShellWorkspace:
+    def _workspace(self, shell: Shell, path: str) -> ShellWorkspace:
         command = (self.emulator.path, "-cpu", self.cpu)
         return QemuWorkspace(
-            self.shell,
+            shell,
             path,
             self.limits,
             partial(_behind, command),

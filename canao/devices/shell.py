@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +31,10 @@ class Shell(Protocol):
     @property
     def base(self) -> str:
         """The directory there in which directories are made."""
+        ...
+
+    def connected(self) -> AbstractContextManager[Shell]:
+        """The same shell over one connection, which ends with the context."""
         ...
 
     def say(self, script: str, *, seconds: float, output_bytes: int) -> Finished:
@@ -57,6 +62,10 @@ class LocalShell:
     identity: str = "measuring"
     """The lock that tuning takes too: one measurement at a time."""
     title: str = "this machine"
+
+    def connected(self) -> AbstractContextManager[Shell]:
+        """See `Shell`."""
+        return nullcontext(self)
 
     def say(self, script: str, *, seconds: float, output_bytes: int) -> Finished:
         """See `Shell`."""

@@ -62,21 +62,22 @@ class ShellDevice:
                 "one of letters, digits, dots and dashes"
             )
         path = f"{base}/canao-{secrets.token_hex(8)}"
-        with self.cache.lock(_lock_name(self.shell.identity)):
-            made = ask(self.shell, f"umask 077 && mkdir {path}", limits)
+        lock = self.cache.lock(_lock_name(self.shell.identity))
+        with lock, self.shell.connected() as shell:
+            made = ask(shell, f"umask 077 && mkdir {path}", limits)
             if made.status:
                 raise DeviceError(
                     f"{self.title} has no room for files in {base} "
                     f"({made.stderr.strip()[-200:]}); name another directory there"
                 )
             try:
-                yield self._workspace(path)
+                yield self._workspace(shell, path)
             finally:
                 # Where the connection is lost for good, the error on its way says so.
-                ask(self.shell, f"rm -rf {path}", limits, lost="")
+                ask(shell, f"rm -rf {path}", limits, lost="")
 
-    def _workspace(self, path: str) -> ShellWorkspace:
-        return ShellWorkspace(self.shell, path, self.limits)
+    def _workspace(self, shell: Shell, path: str) -> ShellWorkspace:
+        return ShellWorkspace(shell, path, self.limits)
 
 
 def _lock_name(identity: str) -> str:

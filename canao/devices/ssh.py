@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from canao.devices.processes import Finished, run_limited
+from canao.devices.shell import Shell
 from canao.errors import DeviceError
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_.%+@:\[\]-]+")
@@ -23,6 +26,8 @@ _ADVICE = (
 )
 _SIGN_OF_LIFE = ("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 _CONNECT_SECONDS = 15
+_LONGEST_SOCKET = 80
+"""Longer paths are none for a socket once ssh has added to them."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,7 @@ class SshShell:
     @cached_property
     def identity(self) -> str:
         """See `Shell`: the address, by whatever name it is meant."""
-        found = run_limited(
-            ["ssh", *self._options("-p"), "-G", "--", self.host],
-            seconds=_CONNECT_SECONDS,
-            output_bytes=1 << 20,
-        )
+        found = self._client("-G", "--", self.host)
         settings = dict(line.split(" ", 1) for line in found.stdout.splitlines() if " " in line)
         if found.status or "hostname" not in settings:
             raise DeviceError(f"ssh does not understand '{self.host}': {found.last_words}")
@@ -68,6 +69,30 @@ class SshShell:
         for option in safe:
             words += ["-o", option]
         return words if self.port is None else [*words, port, str(self.port)]
+
+    @contextmanager
+    def connected(self) -> Generator[Shell]:
+        """See `Shell`: a first client logs in, and the others go through its connection.
+
+        Else the arithmetic of each log-in would run on the host between measurements.
+        """
+        with tempfile.TemporaryDirectory(prefix="canao-") as room:
+            socket = f"{room}/ssh"
+            if len(socket) > _LONGEST_SOCKET:
+                yield self
+                return
+            first = ["-M", "-N", "-f", "-S", socket, "--", self.host]
+            begun = self._client(*first, seconds=3.0 * _CONNECT_SECONDS)
+            if begun.status or begun.late:
+                raise DeviceError(self.explain(begun))
+            try:
+                yield replace(self, options=(*self.options, "-o", f"ControlPath={socket}"))
+            finally:
+                self._client("-O", "exit", "-S", socket, "--", self.host)
+
+    def _client(self, *words: str, seconds: float = _CONNECT_SECONDS) -> Finished:
+        command = ["ssh", *self._options("-p"), *words]
+        return run_limited(command, seconds=seconds, output_bytes=1 << 20)
 
     def say(self, script: str, *, seconds: float, output_bytes: int) -> Finished:
         """See `Shell`: the script goes by standard input, so that no shell takes it apart."""
