@@ -215,15 +215,18 @@ class CompiledModel:
 
     @cached_property
     def report(self) -> ExecutionReport:
-        """Counts, sizes and times; measured when first asked for, then kept."""
+        """Counts, sizes and times; measured when first asked for, then kept.
+
+        There are no times of a model for another machine.
+        """
         build, sizes = self.build, sizes_of(self.program.symbols, self.examples)
         program = self.program.at_sizes(sizes)
-        before, start = cpu_seconds(), time.perf_counter()
-        latency = self.measure(runs=_REPORT_RUNS, warmup=5)
-        wall = time.perf_counter() - start
-        busy = (cpu_seconds() - before) / (wall * self.threads)
+        times, use = None, None
+        profiles = np.zeros((1, len(program.calls)), np.float64)
+        if not build.target.is_foreign:
+            times, use = self._times(), self._use()
+            profiles = self._profiles(self.examples, _REPORT_RUNS)
         peaks = build.peaks(self.threads)
-        use = self._use()
         return ExecutionReport(
             layers_before=program.counts.layers_before,
             layers_after=program.counts.layers_after,
@@ -232,14 +235,14 @@ class CompiledModel:
             fused_layers=fused_layers(program),
             fallbacks=0,
             flops=total_flops(program),
-            latency_ms=latency.median,
-            cpu_utilization=min(1.0, busy),
+            latency_ms=times[0] if times else None,
+            cpu_utilization=times[1] if times else None,
             gpu_utilization=use.busy if use else None,
             transfer_ms=use.transfer_ms if use else None,
             transfer_bytes=use.transfer_bytes if use else 0,
             peak_bytes=self._memory(),
             compile_seconds=dict(build.seconds),
-            kernels=kernel_rows(program, self._profiles(self.examples, _REPORT_RUNS), peaks),
+            kernels=kernel_rows(program, profiles, peaks),
             rewrites=program.rewrites,
             fast_products=program.fast_products,
             threads=self.threads,
@@ -252,6 +255,14 @@ class CompiledModel:
             peak_bandwidth=peaks.bandwidth,
             widened=self.convention.widened,
         )
+
+    def _times(self) -> tuple[float, float]:
+        """The median latency in milliseconds, and the part of its threads that was busy."""
+        before, start = cpu_seconds(), time.perf_counter()
+        latency = self.measure(runs=_REPORT_RUNS, warmup=5)
+        wall = time.perf_counter() - start
+        busy = (cpu_seconds() - before) / (wall * self.threads)
+        return latency.median, min(1.0, busy)
 
     def _profiles(
         self, inputs: Sequence[Array], runs: int

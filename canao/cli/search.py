@@ -16,7 +16,7 @@ from rich.text import Text
 
 from canao.cli.console import console
 from canao.cli.models import TargetChoice, TuneChoice
-from canao.cli.options import Batch, CacheDir, Device, Json, Seq, TargetOption, Tune
+from canao.cli.options import Batch, CacheDir, Device, Json, Seq, TargetKind, Tune
 from canao.cli.progress import shown_progress
 from canao.errors import MissingExtraError
 
@@ -119,7 +119,7 @@ def search_command(
     bfloat16: Annotated[
         bool, typer.Option("--bfloat16", help="Compute products in bfloat16 while training.")
     ] = False,
-    target: TargetOption = TargetChoice.c,
+    target: TargetKind = TargetChoice.c,
     device: Device = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Threads of code in C; one if left out.")
