@@ -280,20 +280,20 @@ class CompiledModel:
         specs = (*self.program.inputs, *self.program.outputs, *self.program.weights)
         return self._module.arena_bytes + sum(spec.bytes for spec in specs)
 
-    def export(self, directory: str | os.PathLike[str]) -> Path:
-        """Write a C program of the model: model.c, weights.bin, metadata.json, Makefile.
+    def export(self, directory: str | os.PathLike[str], *, name: str = "canao") -> Path:
+        """Write the model as C that needs nothing of canao, with a program that runs it.
 
-        For an OpenCL target it has kernels.cl, and model.c runs them.
+        `model.h` says what to call from C or C++: `{name}_model_open` and so on. Beside it are
+        model.c, kernels.c (for an OpenCL target kernels.cl), main.c, weights.bin, metadata.json
+        and what builds them.
         """
-        target = self.build.target
+        target, path = self.build.target, Path(directory)
+        weights = self._module.weights
         if target.device is not None:
-            return export_opencl(self.program, self._module.weights, Path(directory), target.device)
+            return export_opencl(self.program, weights, path, target.device, name=name)
+        unit = target.vector_unit
         return export_program(
-            self.program,
-            self._module.weights,
-            Path(directory),
-            threads=self.threads,
-            unit=target.vector_unit,
+            self.program, weights, path, threads=self.threads, unit=unit, name=name
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
