@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from canao.devices.processes import Finished, run_limited
+from canao.devices.processes import Finished, last_words, run_limited
 from canao.devices.shell import Shell
 from canao.errors import DeviceError
 
@@ -56,9 +56,8 @@ class AdbShell:
 
     def say(self, script: str, *, seconds: float, output_bytes: int) -> Finished:
         """See `Shell`: the client hands on one argument as it stands."""
-        return run_limited(
-            self._command("shell", "-T", script), seconds=seconds, output_bytes=output_bytes
-        )
+        command = self._command("shell", script)
+        return run_limited(command, seconds=seconds, output_bytes=output_bytes)
 
     def push(self, files: Mapping[str, Path], *, seconds: float) -> None:
         """See `Shell`."""
@@ -80,9 +79,10 @@ class AdbShell:
 
     def explain(self, finished: Finished) -> str:
         """See `Shell`."""
-        said = finished.last_words
+        # Of files that were not copied the client tells on its standard output.
+        said = finished.last_words or last_words(finished.stdout)
         for words, advice in _ADVICE:
-            if words in finished.stderr:
+            if words in said:
                 return f"{self.title} cannot be used: {said}; {advice}"
         return f"the connection to {self.title} was lost: {said or 'nothing was said'}"
 

@@ -240,7 +240,8 @@ def _said(ran: Ran) -> str:
 
 
 def _tail(ran: Ran) -> str:
-    said = last_words(ran.stderr)
+    # Before Android 7 both streams come as one.
+    said = last_words(ran.stderr) or last_words(ran.stdout)
     return f": {said}" if said else ""
 
 

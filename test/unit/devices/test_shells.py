@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from unit.devices.adb_server import Phone, adb_server
 from unit.devices.conftest import SshServer, is_running, wait_until
 
 from canao.building.cache import Cache
+from canao.devices.adb import AdbShell
 from canao.devices.device import Device, Limits
 from canao.devices.shell import LocalShell
 from canao.devices.shell_device import ShellDevice
@@ -23,8 +25,10 @@ Make = Callable[[Limits], Device]
 NATIVE = Target.host().architecture
 
 
-@pytest.fixture(params=["local", "qemu", "ssh"])
-def make(request: pytest.FixtureRequest, cache: Cache, tmp_path: Path) -> Make:
+@pytest.fixture(params=["local", "qemu", "ssh", "adb", "old adb"])
+def make(
+    request: pytest.FixtureRequest, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Generator[Make]:
     """Makes a device with limits; its directories are made in `tmp_path / "base"`."""
     base = tmp_path / "base"
     base.mkdir()
@@ -34,11 +38,15 @@ def make(request: pytest.FixtureRequest, cache: Cache, tmp_path: Path) -> Make:
             return ShellDevice("local", LocalShell(str(base)), cache, limits)
         if request.param == "qemu":
             return open_device(f"qemu:{NATIVE}", cache, limits)
+        if request.param.endswith("adb"):
+            return ShellDevice("adb:R58", AdbShell("R58", str(base)), cache, limits)
         server: SshServer = request.getfixturevalue("server")
         shell = SshShell("phone", base=str(base), options=("-F", str(server.config)))
         return ShellDevice("ssh:phone", shell, cache, limits)
 
-    return make
+    with adb_server(Phone("R58", old=request.param == "old adb")) as phone:
+        monkeypatch.setenv("ADB_SERVER_SOCKET", f"tcp:127.0.0.1:{phone.port}")
+        yield make
 
 
 def test_files_go_there_and_back(make: Make, programs: dict[str, Path], tmp_path: Path) -> None:
