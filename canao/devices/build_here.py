@@ -28,8 +28,13 @@ def build_here(
     """
     sources = source_files(directory)
     flags = tuple(flag for flag in compiler.flags(target) if flag != "-fPIC")
-    flags = (*flags, "-static") if static else flags
-    words = ("make", PROGRAM, f"CC={shlex.join(compiler.command)}", f"CFLAGS={shlex.join(flags)}")
+    words = (
+        "make",
+        PROGRAM,
+        f"CC={shlex.join(compiler.command)}",
+        f"CFLAGS={shlex.join(flags)}",
+        f"LDFLAGS={'-static' if static else ''}",
+    )
     parts = (part for path in sources for part in (path.name, path.read_bytes()))
     key = digest("exported program", *words, compiler.version, *parts)
     with cache.lock(key):

@@ -57,7 +57,7 @@ class Figure:
     cost: float
     """The median over the rounds."""
     unit: str
-    """"ms" or "instructions"."""
+    """What is counted: "ms" or "instructions"."""
     least: float
     most: float
     """The least and the most of a single run."""

@@ -35,6 +35,8 @@ _FEW, _MANY_RUNS = 10_000_000, 100
 """Printing a latency takes some hundred instructions more or fewer, by its digits: programs that
 execute few are run more often, so that this does not show."""
 _PLUGIN, _COUNT = "count.so", "instructions"
+_CPUS = {"aarch64": "max", "arm": "max", "x86_64": "max"}
+"""Where all features can be had at once, what that is called."""
 _NAMES = {"arm": "armv7l"}
 """What `uname -m` has for an emulated processor, where that is not the emulator's name."""
 
@@ -149,14 +151,18 @@ class QemuDevice(ShellDevice):
     """An emulated processor of this machine."""
 
     emulator: Emulator = field(kw_only=True)
-    cpu: str = "max"
-    """The processor that is emulated, as `qemu-ARCHITECTURE -cpu help` lists them."""
+
+    @property
+    def cpu(self) -> str:
+        """The processor that is emulated, by its name of QEMU; empty for its usual one."""
+        return _CPUS.get(self.emulator.architecture, "")
 
     @property
     def title(self) -> str:
         """See `Device`."""
         major, minor = self.emulator.version
-        return f"qemu-{self.emulator.architecture} {major}.{minor} ({self.cpu})"
+        cpu = f" ({self.cpu})" if self.cpu else ""
+        return f"qemu-{self.emulator.architecture} {major}.{minor}{cpu}"
 
     @property
     def unit(self) -> str:
@@ -174,7 +180,7 @@ class QemuDevice(ShellDevice):
         return _NAMES.get(name, name)
 
     def _workspace(self, shell: Shell, path: str) -> ShellWorkspace:
-        command = (self.emulator.path, "-cpu", self.cpu)
+        command = (self.emulator.path, *(("-cpu", self.cpu) if self.cpu else ()))
         return QemuWorkspace(
             shell,
             path,
