@@ -61,11 +61,22 @@ AVX2 = VectorUnit(
     march="x86-64-v3",
 )
 SSE = VectorUnit("sse", lanes_f32=4, registers=16, fma=False, march="x86-64")
+# Rates are those of Cortex-A76 and A78. A multiply-add takes any lane of a register for all lanes
+# of another: a load brings the next four terms of a row.
 NEON = VectorUnit(
-    "neon", lanes_f32=4, registers=32, fma=True, march="armv8-a", gcc_options=_ARM_OPTIONS
+    "neon",
+    lanes_f32=4,
+    registers=32,
+    fma=True,
+    multiply_adds=2,
+    loads=2,
+    terms_a_load=4,
+    prefetch=PrefetchDistance(terms=8),
+    march="armv8-a",
+    gcc_options=_ARM_OPTIONS,
 )
 # Its 32 registers of 64 bits are 16 of 128.
-NEON_OF_32_BITS = replace(NEON, name="neon32", registers=16, march="", gcc_options=())
+NEON_OF_32_BITS = VectorUnit("neon32", lanes_f32=4, registers=16, fma=True)
 # The compiler splits vectors into the 32 registers of single numbers.
 SCALAR_FLOATS = VectorUnit("scalar", lanes_f32=4, registers=8, fma=True)
 # An engine maps its values to 16 registers on x86-64 and to 32 on ARM.
