@@ -31,6 +31,11 @@ def open_device(spec: str, cache: Cache, limits: Limits | None = None) -> Device
     return make(rest, spec, cache, limits or Limits())
 
 
+def names_device(text: str) -> bool:
+    """Whether a text is meant for one of these devices, not for one of OpenCL."""
+    return text.partition(":")[0] in _KINDS
+
+
 def _local(rest: str, spec: str, cache: Cache, limits: Limits) -> Device:
     return ShellDevice(spec, LocalShell(tempfile.gettempdir()), cache, limits)
 

@@ -93,7 +93,7 @@ def test_a_phone_that_is_full(
 ) -> None:
     phone.room = 1000
     opened = _device(phone, cache, tmp_path).opened()
-    full = pytest.raises(DeviceError, match=r"No space left on device.*free some space on the phone")
+    full = pytest.raises(DeviceError, match=r"No space left on device.*; free some space on the")
     with opened as space, full:
         space.push({"one/work": programs["work"]})
 
