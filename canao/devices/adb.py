@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +89,18 @@ class AdbShell:
         return f"the connection to {self.title} was lost: {said or 'nothing was said'}"
 
 
+def _server_runs() -> bool:
+    """Whether anybody listens where the client looks for its server."""
+    place = os.environ.get("ADB_SERVER_SOCKET", "tcp:5037").removeprefix("tcp:")
+    host, _, port = place.rpartition(":")
+    port = os.environ.get("ANDROID_ADB_SERVER_PORT", port)
+    if not port.isdecimal():
+        return True  # a socket of another kind: the client knows
+    with suppress(OSError), socket.create_connection((host or "127.0.0.1", int(port)), 2.0):
+        return True
+    return False
+
+
 @dataclass(frozen=True)
 class AttachedPhone:
     """A device that the server of adb knows."""
@@ -98,7 +112,13 @@ class AttachedPhone:
 
 
 def attached_phones() -> list[AttachedPhone]:
-    """The Android devices that are attached; `DeviceError` if adb is not installed or fails."""
+    """The Android devices that are attached.
+
+    `DeviceError` if adb is not installed or fails, or if its server does not run: looking at what
+    there is starts none.
+    """
+    if not _server_runs():
+        raise DeviceError("the server of adb does not run; to see phones, start it: adb devices")
     found = run_limited(["adb", "devices", "-l"], seconds=_LIST_SECONDS, output_bytes=1 << 16)
     if found.status:
         raise DeviceError(f"adb cannot list its devices ({found.last_words}); adb start-server")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
@@ -109,18 +110,22 @@ def test_a_phone_that_is_unplugged(
         space.run("one", ["./work", "10"])
 
 
-def test_no_adb(cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_adb(
+    phone: Phone, cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DeviceError, match=r"adb could not be started .*; install it"):
         attached_phones()
 
 
 def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server elsewhere is none that the client starts."""
-    monkeypatch.setenv("ADB_SERVER_SOCKET", f"tcp:192.0.2.1:{free_port()}")
-    monkeypatch.setattr("canao.devices.adb._LIST_SECONDS", 1.0)
-    with pytest.raises(DeviceError, match=r"adb cannot list its devices|adb gave no answer"):
+    """None is started to look at phones."""
+    port = free_port()
+    monkeypatch.setenv("ADB_SERVER_SOCKET", f"tcp:127.0.0.1:{port}")
+    with pytest.raises(DeviceError, match="the server of adb does not run; to see phones"):
         attached_phones()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 1)
 
 
 def test_the_client_is_of_this_protocol() -> None:
