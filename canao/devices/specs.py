@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from canao.building.cache import Cache
 from canao.devices.adb import AdbShell
-from canao.devices.device import Device, Limits
+from canao.devices.device import INSTRUCTIONS, MILLISECONDS, Device, Limits
 from canao.devices.qemu import Emulator, QemuDevice, emulated_shell
 from canao.devices.shell import LocalShell
 from canao.devices.shell_device import ShellDevice
@@ -34,6 +34,11 @@ def open_device(spec: str, cache: Cache, limits: Limits | None = None) -> Device
 def names_device(text: str) -> bool:
     """Whether a text is meant for one of these devices, not for one of OpenCL."""
     return text.partition(":")[0] in _KINDS
+
+
+def unit_of(spec: str) -> str:
+    """What the costs of the device that a text names are counted in."""
+    return INSTRUCTIONS if spec.partition(":")[0] == "qemu" else MILLISECONDS
 
 
 def _local(rest: str, spec: str, cache: Cache, limits: Limits) -> Device:
