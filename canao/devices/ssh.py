@@ -54,9 +54,13 @@ class SshShell:
         """See `Shell`."""
         return f"{self.host} (ssh)"
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """See `Shell`: the address, by whatever name it is meant."""
+        return self._address
+
+    @cached_property
+    def _address(self) -> str:
         found = self._client("-G", "--", self.host)
         settings = dict(line.split(" ", 1) for line in found.stdout.splitlines() if " " in line)
         if found.status or "hostname" not in settings:

@@ -72,11 +72,15 @@ def adb_server(phone: Phone) -> Generator[AdbServer]:
 
 class _Conversation(socketserver.BaseRequestHandler):
     request: socket.socket
-    server: AdbServer
+
+    @property
+    def listener(self) -> AdbServer:
+        assert isinstance(self.server, AdbServer)
+        return self.server
 
     @property
     def phone(self) -> Phone:
-        return self.server.phone
+        return self.listener.phone
 
     def handle(self) -> None:
         with suppress(ConnectionError, EOFError):
@@ -180,7 +184,7 @@ class _Conversation(socketserver.BaseRequestHandler):
     def _packet(self, stream: int, data: bytes) -> None:
         """A part of a stream: as it is before there were packets."""
         head = struct.pack("<BI", stream, len(data)) if stream else b""
-        with self.server.turn:
+        with self.listener.turn:
             self.request.sendall(head + data)
 
     # ------------------------------------------------------------------ files
