@@ -84,7 +84,7 @@ class AdbShell:
         # Of files that were not copied the client tells on its standard output.
         said = finished.last_words or last_words(finished.stdout)
         for words, advice in _ADVICE:
-            if words in said:
+            if words in finished.stderr + finished.stdout:
                 return f"{self.title} cannot be used: {said}; {advice}"
         return f"the connection to {self.title} was lost: {said or 'nothing was said'}"
 
