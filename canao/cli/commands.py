@@ -194,12 +194,13 @@ def _write_inspection(
 
 @app.command()
 def devices(cache_dir: CacheDir = None, as_json: Json = False) -> None:
-    """Show the processor and the OpenCL devices, with the peak rates measured of each."""
-    from canao.cli.devices import describe_devices
+    """Show the processor and the OpenCL devices with their peak rates, and what runs programs."""
+    from canao.cli.devices import describe_devices, runners
 
     rows = describe_devices(cache_dir)
+    programs, notes = runners(cache_dir)
     if as_json:
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps({**rows, "runners": programs, "runner_notes": notes}))
         return
     found, note = rows.pop("opencl"), rows.pop("opencl_note")
     _out.print(_listing(rows))
@@ -208,6 +209,13 @@ def devices(cache_dir: CacheDir = None, as_json: Json = False) -> None:
         _out.print(_listing(device))
     if note:
         _out.print(f"\nOpenCL: {note}", soft_wrap=True)
+    table = Table("--device", "what runs programs there", "measured in", box=None, padding=(0, 1))
+    for row in programs:
+        table.add_row(row["spec"], row["title"], row["unit"])
+    _out.print("")
+    _out.print(table)
+    for note in notes:
+        _out.print(note, soft_wrap=True)
 
 
 def _listing(rows: Mapping[str, object]) -> Table:

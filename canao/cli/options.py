@@ -42,6 +42,14 @@ Device = Annotated[
     str | None,
     typer.Option(help="OpenCL device: its number, gpu, cpu, or a part of its name."),
 ]
+AnyDevice = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|SPEC",
+        help="OpenCL device: its number, gpu, cpu, or a part of its name; or what runs programs in "
+        "C: local, qemu:aarch64, ssh:user@host:22 or adb:SERIAL.",
+    ),
+]
 Dtype = Annotated[
     str,
     typer.Option(

@@ -10,6 +10,7 @@ from typing import Any
 
 from canao.nas.isolate import Told
 from canao.nas.measuring.compiling import compile_for
+from canao.nas.measuring.device import on_this_machine
 from canao.nas.models.sized_bert import load_classifier
 from canao.nas.training.data.encode import collator, encode, load_tokenizer
 from canao.nas.training.data.tasks import Task
@@ -36,7 +37,7 @@ def judge(
     spec = replace(task.spec, max_length=min(task.spec.max_length, length))
     tokenizer, classifier = load_tokenizer(model), load_classifier(model).eval()
     found: dict[str, float] = {}
-    with closing(compile_for(classifier, device, cache_dir)) as compiled:
+    with closing(compile_for(classifier, on_this_machine(device), cache_dir)) as compiled:
         for name, examples in task.evaluations.items():
             data = encode(examples, tokenizer, spec)
             theirs = predict(classifier, data, collator(tokenizer), _teller(progress, name, data))
