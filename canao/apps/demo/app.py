@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -77,8 +76,7 @@ def create_app(tasks: Tasks) -> ASGIApp:
 def _add_answers(app: FastAPI, task: Task[Answerer]) -> None:
     @app.post("/api/answer")
     async def answer(asked: AnswerRequest, request: Request) -> AnswerResponse:
-        arrived = time.perf_counter()
-        work = task.queue.run(lambda: answer_to(asked, task.by(asked.backend), arrived))
+        work = task.queue.run(lambda: answer_to(asked, task.by(asked.backend)))
         return await _unless_left(request, work)
 
 

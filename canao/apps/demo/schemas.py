@@ -61,7 +61,9 @@ class AnswerResponse(Span):
     """The best span, or no answer, which is an empty one; and those after it."""
 
     latency_ms: float
-    """Milliseconds of the model and of what is around it, without the way to the client."""
+    """Milliseconds of the model."""
+    windows: int
+    """How many windows the text was read through."""
     others: list[Span]
 
 

@@ -21,6 +21,7 @@ from canao.apps.demo.schemas import (
 from canao.apps.demo.work_queue import WorkQueue
 
 if TYPE_CHECKING:
+    from canao.apps.answer import Answer
     from canao.compiled_model import CompiledModel
 
 T = TypeVar("T")
@@ -68,3 +69,38 @@ class Task(Generic[T]):
 
     def _measured(self) -> KernelTimes:
         return self._times or kernel_times(self.model, self._sizes)
+
+
+class Answerer(Protocol):
+    """What answers questions: `canao.apps.QuestionAnswerer`."""
+
+    def answer(self, question: str, context: str, *, top: int) -> Answer: ...
+
+
+class Writer(Protocol):
+    """What writes text: `canao.apps.TextGenerator`."""
+
+    def stream(self, prompt: str, **options: Any) -> Any: ...
+
+
+def answer_to(asked: AnswerRequest, answerer: Answerer) -> AnswerResponse:
+    """The answer to a request, with the spans that were nearly it."""
+    found = answerer.answer(asked.question, asked.context, top=1 + OTHERS)
+    others = [
+        Span(answer=each.text, start=each.start, end=each.end, score=each.score)
+        for each in found.others
+    ]
+    return AnswerResponse(
+        answer=found.text,
+        start=found.start,
+        end=found.end,
+        score=found.score,
+        latency_ms=found.latency_ms,
+        windows=found.windows,
+        others=others,
+    )
+
+
+def written_events(asked: GenerateRequest, writer: Writer) -> Events:
+    """The pieces of a text as events, then `done` with the timings."""
+    raise NotImplementedError

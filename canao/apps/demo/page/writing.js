@@ -57,7 +57,7 @@ export class Writing {
       if (this.comparing()) {
         $("other-written-part").hidden = false;
         this.say("PyTorch writes ...");
-        const theirs = await this.run({ ...body, backend: "pytorch" }, $("other-written"), $("other-written"), control.signal);
+        const theirs = await this.run({ ...body, backend: "pytorch" }, $("other-text"), $("other-written"), control.signal);
         showTimings($("write-timings"), [...rows, row("pytorch", theirs)], `${compared(ours.per_token_ms, theirs.per_token_ms)} a token.`);
       }
       this.say(`Done: ${ours.tokens} tokens`);
@@ -97,9 +97,10 @@ export class Writing {
   }
 
   begin(prompt) {
-    $("written-prompt").textContent = prompt;
-    $("written-text").replaceChildren();
-    $("other-written").replaceChildren();
+    for (const name of ["written", "other"]) {
+      $(`${name}-prompt`).textContent = prompt;
+      $(`${name}-text`).replaceChildren();
+    }
     $("other-written-part").hidden = true;
     $("write-timings").replaceChildren();
     $("stop").disabled = false;
