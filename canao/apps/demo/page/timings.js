@@ -4,7 +4,7 @@ const NAMES = { canao: "canao", pytorch: "PyTorch" };
 
 /** A number with as many digits as matter. */
 export function milliseconds(value) {
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
+  return `${value < 1 ? value.toFixed(3) : value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 }
 
 /** An element with a class and children. */

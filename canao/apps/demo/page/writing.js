@@ -19,7 +19,7 @@ export class Writing {
       this.write();
     }]));
     for (const name of ["temperature", "tokens"]) {
-      const shown = () => { $(`${name}-shown`).value = name === "tokens" ? $(name).value : described(Number($(name).value)); };
+      const shown = () => { $(`${name}-shown`).value = $(name).value; };
       $(name).addEventListener("input", shown);
       shown();
     }
@@ -117,10 +117,6 @@ export class Writing {
     $("write-status").className = `status ${kind}`;
     $("write-status").textContent = text;
   }
-}
-
-function described(temperature) {
-  return temperature === 0 ? "0, likeliest" : temperature.toFixed(1);
 }
 
 function row(backend, done) {
