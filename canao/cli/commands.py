@@ -16,6 +16,7 @@ from rich.table import Table
 from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
+from canao.cli.demo import demo
 from canao.cli.distil import distil
 from canao.cli.models import (
     Attention,
@@ -70,6 +71,7 @@ app.add_typer(bench_app, name="bench")
 app.command(name="search")(search_command)
 app.command(name="train")(train)
 app.command(name="distil")(distil)
+app.command(name="demo")(demo)
 app.command(name="eval")(evaluate)
 bench_app.command(name="model")(bench_model)
 bench_app.command(name="table2")(table2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
@@ -19,25 +18,16 @@ from canao.apps.demo.event_stream import EventStream
 from canao.apps.demo.guard import guarded
 from canao.apps.demo.model_facts import Facts, KernelTimes, Limits, model_facts
 from canao.apps.demo.schemas import MAX_BODY, AnswerRequest, AnswerResponse, GenerateRequest
-from canao.apps.demo.tasks import Answerer, Task, Writer, answer_to, written_events
+from canao.apps.demo.tasks import Task, Tasks, answer_to, written_events
 from canao.apps.demo.work_queue import BusyError
+from canao.apps.question_answerer import QuestionAnswerer
+from canao.apps.text_generator import TextGenerator
 from canao.errors import CanaoError
 
 T = TypeVar("T")
 
 _LEFT = 499
 """Status of a response for which nobody waits any more, as nginx has it."""
-
-
-@dataclass(frozen=True)
-class Tasks:
-    """What the page offers; a task without a model is left out of it."""
-
-    answering: Task[Answerer] | None
-    writing: Task[Writer] | None
-
-    def __iter__(self):  # noqa: ANN204
-        return iter([task for task in (self.answering, self.writing) if task is not None])
 
 
 class _LeftError(Exception):
@@ -50,7 +40,7 @@ def create_app(tasks: Tasks) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         yield
-        for task in tasks:
+        for task in tasks.by_path.values():
             await asyncio.to_thread(task.queue.close)
 
     app = FastAPI(
@@ -73,14 +63,14 @@ def create_app(tasks: Tasks) -> ASGIApp:
     return guarded(app)
 
 
-def _add_answers(app: FastAPI, task: Task[Answerer]) -> None:
+def _add_answers(app: FastAPI, task: Task[QuestionAnswerer]) -> None:
     @app.post("/api/answer")
     async def answer(asked: AnswerRequest, request: Request) -> AnswerResponse:
         work = task.queue.run(lambda: answer_to(asked, task.by(asked.backend)))
         return await _unless_left(request, work)
 
 
-def _add_streams(app: FastAPI, task: Task[Writer]) -> None:
+def _add_streams(app: FastAPI, task: Task[TextGenerator]) -> None:
     @app.post("/api/generate", response_model=None)
     async def generate(asked: GenerateRequest) -> EventStream:
         return EventStream(task.queue, lambda: written_events(asked, task.by(asked.backend)))
@@ -89,17 +79,14 @@ def _add_streams(app: FastAPI, task: Task[Writer]) -> None:
 def _add_models(app: FastAPI, tasks: Tasks) -> None:
     @app.get("/api/model")
     async def model() -> Facts:
-        return Facts(
-            limits=Limits(),
-            models={task.kind: model_facts(task.name, task.model) for task in tasks},
-        )
+        facts = {path: model_facts(task.name, task.model) for path, task in tasks.by_path.items()}
+        return Facts(limits=Limits(), models=facts)
 
-    @app.get("/api/model/{kind}/kernels")
-    async def kernels(kind: str, request: Request) -> KernelTimes:
-        for task in tasks:
-            if task.kind == kind:
-                return await _unless_left(request, task.kernel_times())
-        raise HTTPException(404, "no such task")
+    @app.get("/api/model/{path}/kernels")
+    async def kernels(path: str, request: Request) -> KernelTimes:
+        if path not in tasks.by_path:
+            raise HTTPException(404, "there is no such task")
+        return await _unless_left(request, tasks.by_path[path].kernel_times())
 
 
 async def _unless_left(request: Request, work: Awaitable[T]) -> T:

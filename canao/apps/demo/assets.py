@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -42,7 +42,7 @@ def serve_assets(app: FastAPI) -> None:
         app.get(path, include_in_schema=False)(_asset((folder / name).read_bytes(), kind))
 
 
-def _asset(content: bytes, kind: str):  # noqa: ANN202
+def _asset(content: bytes, kind: str) -> Callable[[], Awaitable[Response]]:
     async def asset() -> Response:
         return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from canao.apps.backend import Backend
 
 MAX_BODY = 1_000_000
 """Bytes of a request."""
@@ -17,13 +18,6 @@ MAX_NEW_TOKENS = 512
 MAX_TEMPERATURE = 2.0
 OTHERS = 3
 """Runner-up spans that are shown."""
-
-
-class Backend(StrEnum):
-    """What runs a request."""
-
-    canao = "canao"
-    pytorch = "pytorch"
 
 
 def _not_blank(text: str) -> str:
@@ -44,7 +38,7 @@ class AnswerRequest(_Strict):
 
     context: Annotated[Text, Field(max_length=MAX_CONTEXT)]
     question: Annotated[Text, Field(max_length=MAX_QUESTION)]
-    backend: Backend = Backend.canao
+    backend: Backend = "canao"
 
 
 class Span(BaseModel):
@@ -74,4 +68,4 @@ class GenerateRequest(_Strict):
     max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS)] = 64
     temperature: Annotated[float, Field(ge=0, le=MAX_TEMPERATURE, allow_inf_nan=False)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    backend: Backend = Backend.canao
+    backend: Backend = "canao"

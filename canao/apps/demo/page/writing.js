@@ -5,6 +5,7 @@ import { events, patiently } from "./server.js";
 import { wellFormed } from "./spans.js";
 import { buttons, compared, milliseconds, showTimings } from "./timings.js";
 
+const ENDINGS = { end: "the model ended", length: "as many as wanted", stop: "stopped", closed: "stopped" };
 const $ = id => document.getElementById(id);
 
 export class Writing {
@@ -52,15 +53,15 @@ export class Writing {
     this.begin(prompt);
     try {
       const ours = await this.run(body, $("written-text"), $("written"), control.signal);
-      const rows = [row("canao", ours)];
+      const rows = ours.tokens ? [row("canao", ours)] : [];
       showTimings($("write-timings"), rows);
       if (this.comparing()) {
         $("other-written-part").hidden = false;
         this.say("PyTorch writes ...");
         const theirs = await this.run({ ...body, backend: "pytorch" }, $("other-text"), $("other-written"), control.signal);
-        showTimings($("write-timings"), [...rows, row("pytorch", theirs)], `${compared(ours.per_token_ms, theirs.per_token_ms)} a token.`);
+        if (theirs.tokens) showTimings($("write-timings"), [...rows, row("pytorch", theirs)], verdict(ours, theirs));
       }
-      this.say(`Done: ${ours.tokens} tokens`);
+      this.say(`Done: ${ours.tokens} tokens, ${ENDINGS[ours.ended]}`);
     } catch (error) {
       if (this.control !== control) return undefined;
       if (control.signal.aborted) this.say("Stopped");
@@ -119,12 +120,22 @@ export class Writing {
   }
 }
 
+/** The time of a token: of those after the first, or the first where there is no other. */
+function perToken(done) {
+  return done.token_ms ?? done.first_token_ms;
+}
+
+function verdict(ours, theirs) {
+  const same = $("written-text").textContent === $("other-text").textContent;
+  return `${compared(perToken(ours), perToken(theirs))} a token; the texts ${same ? "are the same" : "differ"}.`;
+}
+
 function row(backend, done) {
   return {
     backend,
-    ms: done.per_token_ms,
+    ms: perToken(done),
     facts: [
-      [milliseconds(done.per_token_ms), "a token"],
+      [milliseconds(perToken(done)), "a token"],
       [done.words_per_second.toFixed(1), "words a second"],
       [milliseconds(done.first_token_ms), "to the first"],
     ],
