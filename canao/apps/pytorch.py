@@ -8,7 +8,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 
 from canao.decoding.stream import Logits
@@ -60,4 +59,4 @@ class TorchSteps:
                 input_ids=ids, past_key_values=self._cache, use_cache=True, **self._options
             )
             self._cache = found.past_key_values
-            return np.array(found.logits[0, -1], np.float32)
+            return found.logits[0, -1].float().numpy()
