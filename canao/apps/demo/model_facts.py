@@ -86,9 +86,9 @@ def model_facts(name: str, model: CompiledModel) -> ModelFacts:
 
 
 def kernel_times(model: CompiledModel, sizes: Mapping[str, int]) -> KernelTimes:
-    """The profile of a model; of `sizes` those count that the model lets vary."""
-    varies = {symbol.name for symbol in model.program.symbols}
-    found = {name: size for name, size in sizes.items() if name in varies}
+    """The profile of a model; of `sizes` those count that it lets vary, up to its limits."""
+    varies = [symbol for symbol in model.program.symbols if symbol.name in sizes]
+    found = {symbol.name: min(sizes[symbol.name], symbol.high) for symbol in varies}
     profile = model.profile(sizes=found, runs=_RUNS, warmup=3)
     return KernelTimes(
         sizes=dict(profile.sizes),

@@ -111,7 +111,7 @@ def test_text_is_that_of_pytorch(
         ("answer", {"context": " \n", "question": "Who?"}, "blank"),
         ("answer", {"context": CONTEXT}, "question"),
         ("answer", {"context": "x" * (MAX_CONTEXT + 1), "question": "Who?"}, "context"),
-        ("answer", {"context": "half \ud800", "question": "Who?"}, "context"),
+        ("answer", {"context": "half \ud800", "question": "Who?"}, "surrogate"),
         ("answer", {"context": 3, "question": "Who?"}, "context"),
         ("answer", {"context": CONTEXT, "question": "Who?", "file": "/etc/passwd"}, "file"),
         ("generate", {"prompt": ""}, "prompt"),
@@ -212,7 +212,9 @@ def test_facts_and_kernels(url: str, made_tasks: Tasks) -> None:
         counts, told = task.model.program.counts, facts["models"][path]
         assert told["layers_before"] == counts.layers_before
         assert told["layers_after"] == counts.layers_after < counts.layers_before
-        times = httpx.get(f"{url}api/model/{path}/kernels", timeout=120).json()
+        response = httpx.get(f"{url}api/model/{path}/kernels", timeout=120)
+        assert response.status_code == 200, response.text
+        times = response.json()
         assert {row["name"] for row in times["kernels"]} <= {
             kernel.name for kernel in task.model.program.kernels
         }
@@ -246,3 +248,48 @@ def test_full_queues_say_when_to_come_again(url: str, made_tasks: Tasks) -> None
             assert int(response.headers["retry-after"]) >= 1
             assert "ask again" in response.json()["detail"]
         assert httpx.post(f"{url}api/{path}", json=body, timeout=60).status_code == 200
+
+
+def test_clients_that_leave_free_their_work(
+    url: str, made_tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream is held after its first pieces, so that it cannot end by itself."""
+    task = made_tasks.writing
+    assert task is not None
+    gate, streams = threading.Event(), list[Any]()
+    writer = task.by("canao")
+    whole = writer.stream
+
+    def held(*args: Any, **options: Any) -> Any:
+        streams.append(whole(*args, **options))
+        pieces = type(streams[0]).__next__
+        monkeypatch.setattr(type(streams[0]), "__next__", lambda me: _third_waits(me, pieces, gate))
+        return streams[0]
+
+    monkeypatch.setattr(writer, "stream", held)
+    body = {"prompt": "The", "max_new_tokens": 300}
+    with httpx.stream("POST", f"{url}api/generate", json=body, timeout=60) as response:
+        events = _events(response.iter_lines())
+        assert [next(events)[0] for _ in range(2)] == ["piece", "piece"]
+        assert task.queue.held == 1
+    gate.set()
+    _wait_until(lambda: task.queue.held == 0)
+    times = streams[0].times
+    assert times.ended == "closed"
+    assert times.tokens < 300
+
+
+def _third_waits(stream: Any, pieces: Callable[[Any], Any], gate: threading.Event) -> Any:
+    if stream.times.tokens >= 2:
+        assert gate.wait(60)
+    return pieces(stream)
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    """For what another thread does soon; a minute later it is a failure."""
+    pause = threading.Event()
+    for _ in range(600):
+        if holds():
+            return
+        pause.wait(0.1)
+    raise AssertionError("it did not happen in a minute")
