@@ -14,9 +14,11 @@ from canao.apps.question_answerer import QuestionAnswerer
 from canao.apps.text_generator import TextGenerator
 
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
-HOSTILE = "\U0001f600 <script>window.ran = 1</script> <img src=x onerror='window.ran = 2'> fox & dog"
+HOSTILE = (
+    "\U0001f600 <script>window.ran = 1</script> <img src=x onerror='window.ran = 2'> fox & dog"
+)
 BEFORE = "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600\U0001f600 the quick brown fox"
-RIGHT_TO_LEFT = "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd \u05e2\u05d5\u05dc\u05dd \u0645\u0631\u062d\u0628\u0627 fox"
+RIGHT_TO_LEFT = "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd \u05e2\u05d5\u05dc\u05dd fox"
 
 
 @pytest.fixture(params=SIZES)
@@ -118,9 +120,8 @@ def test_words_come_in_order(page: Page, eager: tuple[QuestionAnswerer, TextGene
     expect(page.locator("#write-timings")).to_contain_text("words a second")
 
 
-def test_stop(page: Page, made_tasks: Any) -> None:
+def test_stop(page: Page) -> None:
     page.locator("#tokens").fill("256")
-    page.route("**/api/generate", lambda route: route.continue_())
     page.evaluate(
         """() => new MutationObserver(() => document.querySelector("#stop").click())
           .observe(document.querySelector("#written-text"), {childList: true})"""

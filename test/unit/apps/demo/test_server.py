@@ -24,7 +24,7 @@ TEXTS = [
     CONTEXT,
     "\U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467 family \U0001f1e9\U0001f1ea at home",
     "Cafe\u0301 Zu\u0308rich, na\u00efve re\u0301sume\u0301s",
-    "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd \u05e2\u05d5\u05dc\u05dd, \u0645\u0631\u062d\u0628\u0627 hello",
+    "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd \u05e2\u05d5\u05dc\u05dd, \u0645\u0631 hello",
     "<script>alert(1)</script><img src=x onerror=alert(2)> & &amp; done",
     "before \x00 after \x1b[31m red",
     "a",
