@@ -18,6 +18,7 @@ from canao.cli.apps.write import write
 from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
+from canao.cli.demo import demo
 from canao.cli.distil import distil
 from canao.cli.models import (
     Attention,
@@ -71,6 +72,7 @@ app.add_typer(bench_app, name="bench")
 app.command(name="search")(search_command)
 app.command(name="train")(train)
 app.command(name="distil")(distil)
+app.command(name="demo")(demo)
 app.command(name="eval")(evaluate)
 app.command(name="ask")(ask)
 app.command(name="write")(write)
