@@ -141,11 +141,11 @@ def _write_best(
 def _compile(directory: Path, device: Mapping[str, Any], cache: Cache) -> None:
     """Compile the model in a directory as candidates were; `canao.load` reads what is saved."""
     from canao.nas.measuring.compiling import compile_for
-    from canao.nas.models.sized_bert import load_classifier
+    from canao.nas.models.sized_bert import load_model
     from canao.nas.training.fit.trainer import silence
 
     silence()
-    compiled = compile_for(load_classifier(directory), device, str(cache.root.parent))
+    compiled = compile_for(load_model(directory), device, str(cache.root.parent))
     try:
         compiled.save(directory / COMPILED)
     finally:

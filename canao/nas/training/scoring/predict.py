@@ -1,40 +1,41 @@
-"""What a model says to examples: logits in PyTorch, batches of about equal lengths."""
+"""What a model says to examples: outputs in PyTorch, batches of about equal lengths."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from canao.nas.training.data.encode import Encoded
+from canao.nas.models.kept_blocks import without_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
-    Logits = NDArray[np.float64]
+    from canao.nas.training.data.encode import Rows
+    from canao.nas.training.kinds.kind import Kind, Output
 
 _BATCH = 32
 
 
 def predict(
-    model: Any, data: Encoded, collate: Any, progress: Callable[[int], None] | None = None
-) -> Logits:
-    """The logits of every example, in the order of the examples."""
+    model: Any,
+    kind: Kind,
+    data: Rows,
+    collate: Any,
+    progress: Callable[[int], None] | None = None,
+) -> list[Output]:
+    """The outputs for every row, in the order of the rows."""
     device = next(model.parameters()).device
     model.eval()
     lengths = data.lengths
     order = sorted(range(len(data)), key=lambda n: lengths[n])
-    rows: dict[int, Any] = {}
+    found: dict[int, Output] = {}
     with torch.inference_mode():
         for start in range(0, len(order), _BATCH):
             numbers = order[start : start + _BATCH]
-            batch = collate([data[n] for n in numbers]).to(device)
-            batch.pop("labels")
-            logits = model(**batch).logits.float().cpu().numpy()
-            rows |= dict(zip(numbers, logits, strict=True))
+            batch = without_labels(collate([data[n] for n in numbers]).to(device))
+            outputs = kind.outputs(model(**batch), [lengths[n] for n in numbers])
+            found |= dict(zip(numbers, outputs, strict=True))
             if progress:
-                progress(len(rows))
-    return np.stack([rows[n] for n in range(len(data))]).astype(np.float64)
+                progress(len(found))
+    return [found[n] for n in range(len(data))]
