@@ -1,0 +1,32 @@
+"""What people see of compiled models: questions answered, text written.
+
+Takes texts; gives answers with their places, and text piece by piece, both with times. The same
+can be run by PyTorch, to be timed beside it. Names are imported when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from canao.apps.answer import Answer, Candidate
+    from canao.apps.question_answerer import QuestionAnswerer
+
+__all__ = ["Answer", "Candidate", "QuestionAnswerer"]
+
+_HOMES = {
+    "Answer": "canao.apps.answer",
+    "Candidate": "canao.apps.answer",
+    "QuestionAnswerer": "canao.apps.question_answerer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'canao.apps' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
