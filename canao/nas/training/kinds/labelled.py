@@ -55,7 +55,8 @@ class Labelled:
 
     def outputs(self, given: Any, lengths: Sequence[int]) -> list[Output]:
         """The logits of each row."""
-        return list(np.array(given.logits.detach().float().cpu()[: len(lengths)], np.float64))
+        logits = given.logits[: len(lengths)].detach().float().cpu().numpy()
+        return list(logits.astype(np.float64))
 
     def compared(self, model: Any, batch: Batch) -> Tensor:
         """The logits."""

@@ -93,7 +93,7 @@ class Spans:
     def outputs(self, given: Any, lengths: Sequence[int]) -> list[Output]:
         """The logits of each row, without its padding."""
         both = [x.detach().float().cpu() for x in (given.start_logits, given.end_logits)]
-        stacked = np.array(torch.stack(both, dim=1), np.float64)
+        stacked = torch.stack(both, dim=1).numpy().astype(np.float64)
         return [stacked[row, :, :length] for row, length in enumerate(lengths)]
 
     def compared(self, model: Any, batch: Batch) -> Tensor:
