@@ -12,13 +12,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from canao.apps.answer import Answer, Candidate
     from canao.apps.question_answerer import QuestionAnswerer
+    from canao.apps.text_generator import TextGenerator
+    from canao.apps.text_stream import Piece, TextStream, WritingTimes
 
-__all__ = ["Answer", "Candidate", "QuestionAnswerer"]
+__all__ = [
+    "Answer",
+    "Candidate",
+    "Piece",
+    "QuestionAnswerer",
+    "TextGenerator",
+    "TextStream",
+    "WritingTimes",
+]
 
 _HOMES = {
     "Answer": "canao.apps.answer",
     "Candidate": "canao.apps.answer",
+    "Piece": "canao.apps.text_stream",
     "QuestionAnswerer": "canao.apps.question_answerer",
+    "TextGenerator": "canao.apps.text_generator",
+    "TextStream": "canao.apps.text_stream",
+    "WritingTimes": "canao.apps.text_stream",
 }
 
 

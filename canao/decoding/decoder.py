@@ -38,9 +38,7 @@ class Decoder:
         """A causal model, compiled; `longest` is its limit of positions, or 2048, if left out."""
         config = model.config.get_text_config()
         _check(model, config)
-        if longest is not None and longest < 2:
-            raise CanaoError(f"a stream of {longest} tokens is too short; give 2 tokens or more")
-        limit = min(longest or _LONGEST, getattr(config, "max_position_embeddings", _LONGEST))
+        limit = most_tokens(config, longest)
         step = CachedDecoder(_with_attention(model))
         inputs = _example(config, min(limit, 4))
         chunk = Dim("sequence", min=1, max=min(CHUNK, limit))
@@ -74,6 +72,16 @@ class Decoder:
     @cached_property
     def _largest(self) -> dict[str, int]:
         return {symbol.name: symbol.high for symbol in self.model.convention.symbols}
+
+
+def most_tokens(config: Any, asked: int | None = None) -> int:
+    """The tokens of a stream at most: those asked for, or 2048, and no more than the model takes.
+
+    `config` is the model's, that of its text.
+    """
+    if asked is not None and asked < 2:
+        raise CanaoError(f"a stream of {asked} tokens is too short; give 2 tokens or more")
+    return min(asked or _LONGEST, getattr(config, "max_position_embeddings", _LONGEST))
 
 
 def _check(model: Any, config: Any) -> None:

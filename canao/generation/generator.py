@@ -17,6 +17,7 @@ from canao.decoding.stream import Stream
 from canao.errors import CanaoError, InputFileError, ShapeMismatchError
 from canao.frontend.auto_shapes import DynamicShapes
 from canao.generation.causal_model import CanaoModelForCausalLM
+from canao.generation.next_tokens import end_tokens, next_tokens
 from canao.generation.pick import Sampling
 from canao.generation.stream_options import StreamOptions, read_options
 from canao.generation.text_pieces import TextPieces
@@ -48,7 +49,7 @@ class CompiledGenerator:
         self._model = _causal_model(model, max_length, options)
         self.tokenizer = tokenizer
         self.config = self._model.config
-        self._ends = _end_tokens(self._model.generation_config)
+        self._ends = end_tokens(self._model.generation_config)
 
     @classmethod
     def load(cls, path: str | Path, *, threads: int | None = None) -> Self:
@@ -105,17 +106,10 @@ class CompiledGenerator:
         return self._pieces(tokens, stops)
 
     def _tokens(self, ids: list[int], most: int, sampling: Sampling) -> Generator[int]:
-        stream, pick = Stream(self.decoder), sampling.picker()
-        fresh, seen = ids, list(ids)
-        for _ in range(most):
-            token = pick(seen, stream.feed(fresh))
-            if token in self._ends:
-                return
-            yield token
-            if len(seen) == self.decoder.longest:
-                return
-            fresh = [token]
-            seen.append(token)
+        # A stream has its memory from the first token on, and until the last.
+        stream = Stream(self.decoder)
+        longest = self.decoder.longest
+        yield from next_tokens(stream.feed, ids, most, sampling, self._ends, longest)
 
     def _pieces(self, tokens: Generator[int], stops: Sequence[str]) -> Generator[str]:
         text = TextPieces(self.tokenizer, stops)
@@ -168,9 +162,3 @@ def _causal_model(
         return compile(step, inputs, dynamic_shapes=shapes, **options)
 
     return CanaoModelForCausalLM.of(model, compile_call, max_length)
-
-
-def _end_tokens(settings: Any) -> frozenset[int]:
-    """The tokens that end a text."""
-    ends = settings.eos_token_id
-    return frozenset(ends if isinstance(ends, list) else () if ends is None else (ends,))

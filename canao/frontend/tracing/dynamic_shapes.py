@@ -45,7 +45,7 @@ def _automatic(
             "and there is none; say which dimensions vary, as torch.export.export takes it"
         )
     batch, sequence = (int(extent) for extent in first.shape[:2])
-    most, longest = asked.limits(_position_limit(model), batch, sequence)
+    most, longest = asked.limits(position_limit(model), batch, sequence)
     dims = {"sequence": torch.export.Dim("sequence", min=1, max=max(longest, 2))}
     if most > 1:
         dims["batch"] = torch.export.Dim("batch", min=1, max=most)
@@ -63,7 +63,7 @@ def _automatic(
     return tree_map(of, named)
 
 
-def _position_limit(model: nn.Module) -> int:
+def position_limit(model: nn.Module) -> int:
     """The tokens that a model of transformers takes."""
     config = getattr(model, "config", None)
     limit = getattr(config, "max_position_embeddings", None)
