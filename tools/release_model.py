@@ -24,6 +24,8 @@ from safetensors.torch import load_file, save_file
 from canao.released.models import CHECKSUMS, sha256
 
 _MODEL, _CONFIG, _CARD = "model.safetensors", "config.json", "README.md"
+_FOUND = "found.json"
+"""What a search writes of the model that it found."""
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 _MOST_BYTES = 40_000_000
 
@@ -82,6 +84,9 @@ def _card(
         if path
     ]
     recipe, teaching = record["recipe"], taught["recipe"]
+    found = model / _FOUND
+    how = f"found by a search, as its candidate {_trial(found)}" if found.is_file() else "chosen"
+    command = "canao search" if found.is_file() else "canao distil"
     lines = [
         "---",
         "language: en",
@@ -117,9 +122,9 @@ def _card(
         f"1. The teacher: all-MiniLM-L6-v2, {taught['epochs']:g} epochs of {taught['examples']} "
         f"questions, batches of {teaching['batch_size']}, learning rate "
         f"{teaching['learning_rate']:g}, seed {taught['seed']} (`canao train qa`).",
-        f"2. This model: the teacher's most important parts, distilled for {record['steps']} "
-        f"steps of {recipe['batch_size']} questions, learning rate {recipe['learning_rate']:g}, "
-        f"seed {record['seed']} (`canao distil --task squad`).",
+        f"2. This model: its sizes were {how}; it has the teacher's most important parts, "
+        f"distilled for {record['steps']} steps of {recipe['batch_size']} questions, learning rate "
+        f"{recipe['learning_rate']:g}, seed {record['seed']} (`{command} --task squad`).",
         "",
         "## What it should not be used for",
         "",
@@ -142,6 +147,10 @@ def _row(name: str, path: Path) -> str:
     cells = [theirs["exact"], theirs["f1"], ours["exact"], ours["f1"]]
     points = " | ".join(f"{100 * value:.2f}" for value in cells)
     return f"| {name} | {split['rows']} | {points} | {split['differing']} |"
+
+
+def _trial(found: Path) -> int:
+    return int(_json(found)["trial"])
 
 
 def _json(path: Path) -> Any:

@@ -27,8 +27,8 @@ from canao.nas.training.evaluation.compiled import CompiledByLength
 from canao.nas.training.evaluation.evaluate import SplitResult, evaluate_task
 from canao.nas.training.evaluation.table2 import PAPER, table_of
 from canao.nas.training.fit.fine_tune import head_for
+from canao.nas.training.kinds.predict import predict
 from canao.nas.training.kinds.table import kind_of
-from canao.nas.training.scoring.predict import predict
 
 FILMS = 40
 SIZES = Architecture(16, 2, (24, 8))

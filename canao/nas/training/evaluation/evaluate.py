@@ -17,8 +17,8 @@ from canao.nas.training.evaluation.compiled import CompiledByLength, Tune
 from canao.nas.training.fit.fine_tune import head_for, knows
 from canao.nas.training.fit.runs import CONFIG, read_record
 from canao.nas.training.fit.trainer import Progress, silence
+from canao.nas.training.kinds.predict import predict
 from canao.nas.training.kinds.table import kind_of
-from canao.nas.training.scoring.predict import predict
 
 TOLERANCE = 0.001
 """How far a metric of the compiled model may be from PyTorch's: a tenth of a point."""

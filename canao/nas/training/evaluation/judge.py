@@ -15,8 +15,8 @@ from canao.nas.training.data.encode import collator, load_tokenizer
 from canao.nas.training.data.tasks import Task
 from canao.nas.training.evaluation.compiled import predict_compiled
 from canao.nas.training.fit.trainer import silence
+from canao.nas.training.kinds.predict import predict
 from canao.nas.training.kinds.table import kind_of
-from canao.nas.training.scoring.predict import predict
 
 
 def judge(

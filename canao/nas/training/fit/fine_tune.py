@@ -20,8 +20,8 @@ from canao.nas.training.fit.trainer import (
     private_randomness,
     silence,
 )
+from canao.nas.training.kinds.predict import predict
 from canao.nas.training.kinds.table import kind_of
-from canao.nas.training.scoring.predict import predict
 
 Scores = Mapping[str, Mapping[str, float]]
 """Metrics by the name of the evaluation split."""
