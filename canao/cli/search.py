@@ -52,8 +52,9 @@ def search_command(
         str,
         typer.Option(
             metavar="NAME|DIR",
-            help="A task of GLUE, rotten-tomatoes, a folder with train.tsv and dev.tsv, the name "
-            "of a data set that the datasets library has, or a folder of recorded accuracies.",
+            help="A task of GLUE, rotten-tomatoes, squad or squad2, a folder with train.tsv and "
+            "dev.tsv (or train.json and dev.json in SQuAD's format), the name of a data set that "
+            "the datasets library has, or a folder of recorded accuracies.",
         ),
     ],
     data: Annotated[

@@ -147,11 +147,11 @@ def _compile(directory: Path, device: Mapping[str, Any], cache: Cache) -> None:
     Of one for a device that runs programs the program is written, as C.
     """
     from canao.nas.measuring.compiling import compile_for
-    from canao.nas.models.sized_bert import load_classifier
+    from canao.nas.models.sized_bert import load_model
     from canao.nas.training.fit.trainer import silence
 
     silence()
-    compiled = compile_for(load_classifier(directory), device, str(cache.root.parent))
+    compiled = compile_for(load_model(directory), device, str(cache.root.parent))
     try:
         if program_device(device) is None:
             compiled.save(directory / COMPILED)
