@@ -208,9 +208,10 @@ def test_streams_at_once_are_as_each_alone(compiled: TextGenerator) -> None:
 def test_what_cannot_be_written_is_one_error(
     options: dict[str, Any], message: str, compiled: TextGenerator, uncompiled: TextGenerator
 ) -> None:
+    given: dict[str, Any] = {"prompt": "The fox", **options}
     for writer in (compiled, uncompiled):
         with pytest.raises(CanaoError, match=message):
-            writer.stream(**{"prompt": "The fox", **options})
+            writer.stream(**given)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,10 @@ def test_what_cannot_be_written_is_one_error(
     [
         (lambda model: TextGenerator(model, backend="pytorch"), "there is no tokenizer"),
         (lambda _: TextGenerator(7, byte_level(), backend="pytorch"), "got a int"),
-        (lambda model: TextGenerator(model, byte_level(), backend="gpu"), "backend='gpu'"),
+        (
+            lambda model: TextGenerator(model, byte_level(), backend="gpu"),  # pyright: ignore[reportArgumentType]
+            "backend='gpu'",
+        ),
         (
             lambda model: TextGenerator(model, byte_level(), backend="pytorch", max_length=1),
             "a stream of 1 tokens is too short",
