@@ -20,7 +20,7 @@ from pathlib import Path
 import canao
 from canao.measuring.measure import interleave
 from canao.nas.measuring.compiling import example_inputs
-from canao.nas.models.sized_bert import architecture_of, load_classifier, read_config
+from canao.nas.models.sized_bert import architecture_of, load_model, read_config
 
 RESULTS = Path(__file__).with_name("results")
 SEQUENCE = 128
@@ -45,7 +45,7 @@ def measure(places: dict[str, Path], threads: int, rounds: int) -> Row:
     inputs = example_inputs(SEQUENCE, 1, read_config(places["teacher"]).vocab_size)
     calls: dict[str, Callable[[], object]] = {}
     for name, place in places.items():
-        compiled = canao.compile(load_classifier(place).eval(), inputs, threads=threads)
+        compiled = canao.compile(load_model(place).eval(), inputs, threads=threads)
         calls[name] = lambda compiled=compiled: compiled(**inputs)
     samples = interleave(calls, rounds=rounds, warmup=3, pause_seconds=0.02)
     found = {name: (statistics.median(times), min(times)) for name, times in samples.items()}

@@ -47,7 +47,12 @@ class Build:
         return build_program(program, compiler, self.target, cache, examples, workers=1).path
 
     def peaks(self, threads: int) -> Peaks:
-        """The rates that the processor reaches at best; unknown where no compiler can tell."""
+        """The rates that the processor reaches at best.
+
+        Unknown where no compiler can tell, and of another machine.
+        """
+        if self.target.is_foreign:
+            return Peaks()
         cache = Cache(self.cache_dir)
         try:
             if self.target.device is not None:

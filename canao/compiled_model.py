@@ -20,6 +20,7 @@ from canao.errors import (
     VerificationError,
 )
 from canao.exporting.c_program import export_program
+from canao.exporting.decoder_program import DecoderStep, export_decoder
 from canao.exporting.opencl_program import export_opencl
 from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
@@ -215,15 +216,18 @@ class CompiledModel:
 
     @cached_property
     def report(self) -> ExecutionReport:
-        """Counts, sizes and times; measured when first asked for, then kept."""
+        """Counts, sizes and times; measured when first asked for, then kept.
+
+        There are no times of a model for another machine.
+        """
         build, sizes = self.build, sizes_of(self.program.symbols, self.examples)
         program = self.program.at_sizes(sizes)
-        before, start = cpu_seconds(), time.perf_counter()
-        latency = self.measure(runs=_REPORT_RUNS, warmup=5)
-        wall = time.perf_counter() - start
-        busy = (cpu_seconds() - before) / (wall * self.threads)
+        times, use = None, None
+        profiles = np.zeros((1, len(program.calls)), np.float64)
+        if not build.target.is_foreign:
+            times, use = self._times(), self._use()
+            profiles = self._profiles(self.examples, _REPORT_RUNS)
         peaks = build.peaks(self.threads)
-        use = self._use()
         return ExecutionReport(
             layers_before=program.counts.layers_before,
             layers_after=program.counts.layers_after,
@@ -232,14 +236,14 @@ class CompiledModel:
             fused_layers=fused_layers(program),
             fallbacks=0,
             flops=total_flops(program),
-            latency_ms=latency.median,
-            cpu_utilization=min(1.0, busy),
+            latency_ms=times[0] if times else None,
+            cpu_utilization=times[1] if times else None,
             gpu_utilization=use.busy if use else None,
             transfer_ms=use.transfer_ms if use else None,
             transfer_bytes=use.transfer_bytes if use else 0,
             peak_bytes=self._memory(),
             compile_seconds=dict(build.seconds),
-            kernels=kernel_rows(program, self._profiles(self.examples, _REPORT_RUNS), peaks),
+            kernels=kernel_rows(program, profiles, peaks),
             rewrites=program.rewrites,
             fast_products=program.fast_products,
             threads=self.threads,
@@ -252,6 +256,14 @@ class CompiledModel:
             peak_bandwidth=peaks.bandwidth,
             widened=self.convention.widened,
         )
+
+    def _times(self) -> tuple[float, float]:
+        """The median latency in milliseconds, and the part of its threads that was busy."""
+        before, start = cpu_seconds(), time.perf_counter()
+        latency = self.measure(runs=_REPORT_RUNS, warmup=5)
+        wall = time.perf_counter() - start
+        busy = (cpu_seconds() - before) / (wall * self.threads)
+        return latency.median, min(1.0, busy)
 
     def _profiles(
         self, inputs: Sequence[Array], runs: int
@@ -269,20 +281,37 @@ class CompiledModel:
         specs = (*self.program.inputs, *self.program.outputs, *self.program.weights)
         return self._module.arena_bytes + sum(spec.bytes for spec in specs)
 
-    def export(self, directory: str | os.PathLike[str]) -> Path:
-        """Write a C program of the model: model.c, weights.bin, metadata.json, Makefile.
+    def export(self, directory: str | os.PathLike[str], *, name: str = "canao") -> Path:
+        """Write the model as C that needs nothing of canao, with a program that runs it.
 
-        For an OpenCL target it has kernels.cl, and model.c runs them.
+        `model.h` says what to call from C or C++: `{name}_model_open` and so on. Beside it are
+        model.c, kernels.c (for an OpenCL target kernels.cl), main.c, weights.bin, metadata.json
+        and what builds them.
         """
+        target, path = self.build.target, Path(directory)
+        weights = self._module.weights
+        if target.device is not None:
+            return export_opencl(self.program, weights, path, target.device, name=name)
+        unit = target.vector_unit
+        return export_program(
+            self.program, weights, path, threads=self.threads, unit=unit, name=name
+        )
+
+    def export_decoder(self, directory: Path, step: DecoderStep, *, name: str) -> Path:
+        """Write a step of a decoder as C; see `canao.decoding.decoder.Decoder.export`."""
         target = self.build.target
         if target.device is not None:
-            return export_opencl(self.program, self._module.weights, Path(directory), target.device)
-        return export_program(
+            raise UnsupportedModelError(
+                "a generator for an OpenCL device cannot be exported; compile it with target='c'"
+            )
+        return export_decoder(
             self.program,
             self._module.weights,
-            Path(directory),
+            directory,
+            step,
             threads=self.threads,
             unit=target.vector_unit,
+            name=name,
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:

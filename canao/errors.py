@@ -76,7 +76,7 @@ class PeerError(CanaoError):
 
 
 class DeviceError(CanaoError):
-    """An OpenCL device is missing, too small for a model, or was lost."""
+    """A device is missing, cannot be reached, is too small for a model, or was lost."""
 
 
 class SearchError(CanaoError):

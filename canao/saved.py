@@ -193,6 +193,7 @@ def _target(data: Mapping[str, Any]) -> Target:
         data["cpu"],
         None if device is None else device_of(device),
         None if design is None else CpuModel(**design),
+        data.get("name", ""),
     )
 
 
@@ -247,7 +248,7 @@ def _rebuild(
     cache: Cache,
 ) -> Library:
     library = build_program(program, compiler, target, cache, examples, workers=available_cores())
-    try_program(library, program, cache, examples)
+    try_program(library, program, target, cache, examples)
     return library
 
 

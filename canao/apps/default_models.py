@@ -6,16 +6,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from canao.errors import InputFileError
+from canao.released.models import released_model
 
 _SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def default_reader() -> Path:
-    """A model for question answering that comes with canao."""
-    raise InputFileError(
-        "no model for question answering comes with this version of canao; name one of "
-        "transformers, a folder or a name of the hub"
-    )
+    """The model for question answering that comes with canao, found by its own search."""
+    return released_model()
 
 
 def default_writer() -> Path:

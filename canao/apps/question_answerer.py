@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -85,20 +86,27 @@ class QuestionAnswerer:
         return self._model
 
     def answer(
-        self, question: str, context: str, *, top: int = 5, no_answer: bool = True
+        self,
+        question: str,
+        context: str,
+        *,
+        top: int = 5,
+        no_answer: bool = True,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Answer:
         """The likeliest of the `top` best spans of a text, with the others.
 
         With `no_answer` the text may have none: then that is the answer if its logit is more than
-        `threshold` above that of the best span. `CanaoError` for texts without a token, questions
-        that leave no room in a window, and texts that are no Unicode.
+        `threshold` above that of the best span. `progress` is called after each batch with the
+        number of windows that were read, and of all. `CanaoError` for texts without a token,
+        questions that leave no room in a window, and texts that are no Unicode.
         """
         begin = time.perf_counter()
         for name, text in (("question", question), ("text", context)):
             if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise CanaoError(f"a {name} is a text (str); got a {type(text).__name__}")
         windows = self.windows.cut(question, context)
-        starts, ends, seconds = self._logits(windows)
+        starts, ends, seconds = self._logits(windows, progress or (lambda part, whole: None))
         choice = choose_spans(
             windows,
             starts,
@@ -123,7 +131,9 @@ class QuestionAnswerer:
             tokens=sum(len(row["input_ids"]) for row in windows.rows),
         )
 
-    def _logits(self, windows: Windows) -> tuple[list[Logits], list[Logits], float]:
+    def _logits(
+        self, windows: Windows, progress: Callable[[int, int], None]
+    ) -> tuple[list[Logits], list[Logits], float]:
         """A row for each window, and the seconds that the model took."""
         starts: list[Logits] = []
         ends: list[Logits] = []
@@ -136,6 +146,7 @@ class QuestionAnswerer:
                 seconds += time.perf_counter() - begin
             starts.extend(found[0])
             ends.extend(found[1])
+            progress(len(starts), len(windows))
         return starts, ends, seconds
 
 

@@ -98,7 +98,7 @@ class TextGenerator:
             ids = list(self.tokenizer(prompt)["input_ids"])
         if not ids:
             raise CanaoError("the prompt is empty; write the beginning of a text")
-        if len(ids) >= self.longest:
+        if len(ids) > self.longest:
             raise CanaoError(
                 f"the prompt has {len(ids)} tokens, and a text at most {self.longest}; give a "
                 "shorter one"
@@ -117,7 +117,8 @@ class TextGenerator:
             tokens,
             TextPieces(self.tokenizer, stops),
             prompt_tokens=len(ids),
-            most=min(most, self.longest - len(ids)),
+            # The last token is not read by the model, so it has no place among those.
+            most=min(most, self.longest - len(ids) + 1),
         )
 
 

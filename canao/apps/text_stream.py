@@ -116,7 +116,7 @@ class TextStream(Iterator[Piece]):
     @property
     def times(self) -> WritingTimes:
         """The times of the tokens so far."""
-        first, *later = self._latencies or [None]
+        first, later = next(iter(self._latencies), None), self._latencies[1:]
         total, words = sum(self._latencies), len(self._text.split())
         return WritingTimes(
             prompt_tokens=self._prompt_tokens,

@@ -49,6 +49,8 @@ def build_library(
 ) -> Library:
     """The library made from `source`; compiled unless the cache has it.
 
+    An object file for targets that have no shared libraries.
+
     `workers` compilers work on it at once, if it is a unit with sections.
     """
     key = library_key(source, compiler, target)
@@ -77,14 +79,18 @@ class _Builder:
 
     def build(self, source: str, key: str, workers: int) -> CacheEntry:
         """Compiles and links one library and stores it."""
-        parts = split(source, workers)
+        row = self.target.row
+        shared = row is None or row.shared
+        parts = split(source, workers) if shared else None
         with self.cache.scratch() as room:
             # The loader knows libraries by their path and would not look at a file made
             # anew in place of a damaged one: no two builds share a name.
             unit, library = room / _SOURCE, room / f"unit-{secrets.token_hex(8)}.so"
             self._write(unit, source)
             inputs = [unit] if parts is None else self._objects(parts, room)
-            self._call(room, "-shared", "-o", str(library), *map(str, inputs), "-lm", made=library)
+            how, libraries = (["-shared"], ["-lm"]) if shared else (["-c"], [])
+            files = map(str, inputs)
+            self._call(room, *how, "-o", str(library), *files, *libraries, made=library)
             metadata = {_LIBRARY: library.name, **self._metadata()}
             return self.cache.store(key, {_SOURCE: unit, library.name: library}, metadata)
 

@@ -15,6 +15,7 @@ from canao.building.library import Library, build_library
 from canao.building.toolchain import Compiler
 from canao.machine.target import Target
 from canao.program import Program
+from canao.runtime.foreign import ForeignModule
 from canao.runtime.in_use import InUse
 from canao.runtime.module import Array, NativeModule, Pointers
 
@@ -70,17 +71,22 @@ def build_program(
 
 
 def try_program(
-    library: Library, program: Program, cache: Cache, examples: Sequence[Array]
+    library: Library, program: Program, target: Target, cache: Cache, examples: Sequence[Array]
 ) -> None:
-    """Run new code once on examples in a child; OpenCL programs ran when they were built."""
-    if program.launches is None:
+    """Run new code once on examples in a child.
+
+    OpenCL programs ran when they were built; what is for elsewhere cannot run here.
+    """
+    if program.launches is None and not target.is_foreign:
         try_first_run(library, program, cache, examples)
 
 
 def open_program(
     program: Program, path: Path, weights: Sequence[Array], target: Target, threads: int
 ) -> Module:
-    """The module of a built program."""
+    """The module of a built program; one that refuses to run if the program is for elsewhere."""
+    if target.is_foreign:
+        return ForeignModule(target.title, weights, program.arena_bytes, threads)
     if target.device is None:
         return NativeModule(path, weights, program.arena_bytes, threads, len(program.calls))
     from canao.runtime.opencl.job import Job

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 from canao.errors import ToolchainError
 from canao.machine.target import Target
+from canao.machine.targets import TargetRow
 
 _ZIG = "ziglang"
 """The package that has a clang."""
+_NDK_HOME = "ANDROID_NDK_HOME"
+"""The variable that says where Android's NDK is."""
 _NAMES = ("gcc", "clang", "cc", _ZIG)
 
 _FLAGS = (
     "-std=gnu11",
     "-O3",
-    "-fPIC",
     "-pipe",
-    "-pthread",
     # Neither option changes a value: they say that nobody reads errno or the
     # floating-point exception flags, which lets loops with sqrt or select vectorise.
     "-fno-math-errno",
     "-fno-trapping-math",
 )
+
+_SHARED = ("-fPIC",)
+_THREADS = ("-pthread",)
 
 GCC_OPTIONS = ("-fno-tree-coalesce-vars",)
 """Options without which gcc moves the sums of products over the stack.
@@ -54,21 +60,74 @@ class Compiler:
         """Options that make fast code for `target` with IEEE arithmetic."""
         if target.device is not None:
             return target.device.options
-        # zig writes processor names with underscores, and has none for plain ARMv8.
-        march = target.march.replace("-", "_") if self.kind == "zig" else target.march
-        flags = (*_FLAGS, f"-march={march}") if march not in ("", "armv8_a") else _FLAGS
+        row = target.row
+        flags = (*_FLAGS, *self._processor(target))
+        if row is None or row.shared:
+            flags += _SHARED
+        if row is None or row.has_threads:
+            flags += _THREADS
         if self.kind == "gcc":
             flags += (*GCC_OPTIONS, *target.vector_unit.gcc_options)
         if self.kind == "zig":
             flags += ("-fno-sanitize=undefined",)
         return flags
 
+    def _processor(self, target: Target) -> tuple[str, ...]:
+        """Options that select the processor of a target."""
+        if target.row is not None:
+            # A command that names a target says itself for which of its processors.
+            return () if self.names_target else target.row.flags
+        # zig writes processor names with underscores, and has none for plain ARMv8.
+        march = target.march.replace("-", "_") if self.kind == "zig" else target.march
+        return (f"-march={march}",) if march not in ("", "armv8_a") else ()
+
+    @property
+    def names_target(self) -> bool:
+        """Whether its command says for which target it makes code."""
+        return any(word in ("-target", "--target") for word in self.command)
+
 
 def compiler_for(target: Target, cc: str | None = None) -> Compiler:
-    """The compiler that makes code for a target: the driver's own for an OpenCL device."""
-    if target.device is None:
+    """The compiler that makes code for a target: the driver's own for an OpenCL device.
+
+    `cc` is taken as it is; without it, what this machine's processors do not run is made by
+    Android's NDK, where the variable ANDROID_NDK_HOME tells where it is, or by zig's clang.
+    `ToolchainError` where there is none.
+    """
+    if target.device is not None:
+        name, platform = target.device.name, target.device.platform
+        return Compiler((name, platform), "opencl", target.device.driver)
+    row, host = target.row, Target.host()
+    if cc is not None or row is None or target.triple == host.triple:
         return find_compiler(cc)
-    return Compiler((target.device.name, target.device.platform), "opencl", target.device.driver)
+    return _ndk_compiler(row) or _zig_compiler(row)
+
+
+def _ndk_compiler(row: TargetRow) -> Compiler | None:
+    """The clang of the NDK; None for what is not Android, or where there is no NDK."""
+    home = os.environ.get(_NDK_HOME)
+    if not row.ndk or not home:
+        return None
+    found = sorted(Path(home).glob("toolchains/llvm/prebuilt/*/bin/clang"))
+    command = (str(found[0]), "--target", row.ndk) if found else ()
+    compiler = _ask_version(command) if command else None
+    if compiler is None:
+        raise ToolchainError(
+            f"{_NDK_HOME} is {home}, and there is no clang that works in "
+            "toolchains/llvm/prebuilt/*/bin; correct the variable, or unset it to use zig's clang"
+        )
+    return compiler
+
+
+def _zig_compiler(row: TargetRow) -> Compiler:
+    """The clang of zig, told to make code for a target."""
+    found = _working(_ZIG)
+    if found is None:
+        raise ToolchainError(
+            f"making code for {row.name} needs a compiler for it; run: pip install "
+            "'canao[cross]', which brings zig's clang, or name another one in CC"
+        )
+    return replace(found, command=(*found.command, *row.zig))
 
 
 def find_compiler(cc: str | None = None) -> Compiler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -21,10 +21,10 @@ from canao.cli.models import (
     open_model,
 )
 from canao.cli.options import (
+    AnyDevice,
     Attn,
     Batch,
     CacheDir,
-    Device,
     Dtype,
     Json,
     Model,
@@ -59,6 +59,7 @@ def measure_side_by_side(opened: Opened, *, runs: int, warmup: int) -> SideBySid
     """Measure a compiled model and, if there is one, the model it was made from."""
     import torch
 
+    from canao.cli.devices import largest_difference
     from canao.measuring.measure import Latency, interleave
 
     compiled, original, inputs = opened.compiled, opened.original, opened.inputs
@@ -68,7 +69,7 @@ def measure_side_by_side(opened: Opened, *, runs: int, warmup: int) -> SideBySid
     torch.set_num_threads(compiled.threads)
     try:
         with torch.inference_mode():
-            error = _largest_difference(original(**inputs), compiled(**inputs))
+            error = largest_difference(original(**inputs), compiled(**inputs))
             calls: dict[str, Callable[[], object]] = {
                 "canao": lambda: compiled(**inputs),
                 "PyTorch eager": lambda: original(**inputs),
@@ -84,17 +85,6 @@ def measure_side_by_side(opened: Opened, *, runs: int, warmup: int) -> SideBySid
     return SideBySide(latencies, speedup, error)
 
 
-def _largest_difference(expected: Any, found: Any) -> float:
-    """Over all tensors of two Hugging Face outputs."""
-    import torch
-
-    pairs = ((value, found[name]) for name, value in expected.items())
-    differences = [
-        (a - b).abs().max().item() for a, b in pairs if isinstance(a, torch.Tensor) and a.numel()
-    ]
-    return max(differences, default=0.0)
-
-
 def bench_model(
     context: typer.Context,
     model: Model,
@@ -102,8 +92,8 @@ def bench_model(
     batch: Batch = 1,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
-    target: TargetOption = TargetChoice.c,
-    device: Device = None,
+    target: TargetOption = "c",
+    device: AnyDevice = None,
     dtype: Dtype = "float32",
     tune: Tune = TuneChoice.default,
     cache_dir: CacheDir = None,
@@ -117,9 +107,33 @@ def bench_model(
             "PyTorch. --batch and --seq size the inputs of a saved model whose shapes vary.",
         ),
     ] = False,
+    cores: Annotated[
+        str, typer.Option(help="Cores of a device to keep on: all, big, little, or such as 0,4-7.")
+    ] = "all",
+    there: Annotated[
+        bool, typer.Option("--there", help="Build by the compiler of the device, not here.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure a model, if it is a Hugging Face model against PyTorch eager in interleaved runs."""
+    """Measure a model, if it is a Hugging Face model against PyTorch eager in interleaved runs.
+
+    With --device ssh:..., adb:..., qemu:... or local the exported program is measured on that
+    device, and its results are compared with PyTorch's.
+    """
+    from canao.devices.specs import names_device
+
+    if device is not None and target != TargetChoice.opencl and names_device(device):
+        from canao.cli.devices import bench_on_device
+        from canao.devices.measure_programs import Request
+
+        if profile:
+            raise typer.BadParameter("--profile is of a model that runs here; leave --device out")
+        chosen = CompileOptions(seq, batch, threads, attn, target, None, dtype, tune, cache_dir)
+        request = Request(runs=runs, warmup=warmup, cores=cores)
+        bench_on_device(model, chosen, device, request, there=there, as_json=as_json)
+        return
+    if there or cores != "all":
+        raise typer.BadParameter("--there and --cores belong to a --device that runs programs")
     options = CompileOptions(seq, batch, threads, attn, target, device, dtype, tune, cache_dir)
     opened = open_model(model, options, quiet=as_json)
     if profile:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from canao.cli.apps.ask import ask
+from canao.cli.apps.write import write
 from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
@@ -22,7 +24,6 @@ from canao.cli.models import (
     Attention,
     CompileOptions,
     FusionChoice,
-    TargetChoice,
     TuneChoice,
     TuneMode,
     is_saved,
@@ -73,6 +74,8 @@ app.command(name="train")(train)
 app.command(name="distil")(distil)
 app.command(name="demo")(demo)
 app.command(name="eval")(evaluate)
+app.command(name="ask")(ask)
+app.command(name="write")(write)
 bench_app.command(name="model")(bench_model)
 bench_app.command(name="table2")(table2)
 _out = console()
@@ -103,7 +106,7 @@ def compile_command(
     dynamic: Dynamic = True,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
-    target: TargetOption = TargetChoice.c,
+    target: TargetOption = "c",
     device: Device = None,
     dtype: Dtype = "float32",
     fusion: Fusion = FusionChoice.on,
@@ -193,12 +196,13 @@ def _write_inspection(
 
 @app.command()
 def devices(cache_dir: CacheDir = None, as_json: Json = False) -> None:
-    """Show the processor and the OpenCL devices, with the peak rates measured of each."""
-    from canao.cli.devices import describe_devices
+    """Show the processor and the OpenCL devices with their peak rates, and what runs programs."""
+    from canao.cli.devices import describe_devices, runners
 
     rows = describe_devices(cache_dir)
+    programs, notes = runners(cache_dir)
     if as_json:
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps({**rows, "runners": programs, "runner_notes": notes}))
         return
     found, note = rows.pop("opencl"), rows.pop("opencl_note")
     _out.print(_listing(rows))
@@ -207,6 +211,13 @@ def devices(cache_dir: CacheDir = None, as_json: Json = False) -> None:
         _out.print(_listing(device))
     if note:
         _out.print(f"\nOpenCL: {note}", soft_wrap=True)
+    table = Table("--device", "what runs programs there", "measured in", box=None, padding=(0, 1))
+    for row in programs:
+        table.add_row(row["spec"], row["title"], row["unit"])
+    _out.print("")
+    _out.print(table)
+    for note in notes:
+        _out.print(note, soft_wrap=True)
 
 
 def _listing(rows: Mapping[str, object]) -> Table:
@@ -270,7 +281,7 @@ def export(
     batch: Batch = 1,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
-    target: TargetOption = TargetChoice.c,
+    target: TargetOption = "c",
     device: Device = None,
     dtype: Dtype = "float32",
     tune: Tune = TuneChoice.default,
@@ -294,7 +305,7 @@ def tune(
     batch: Batch = 1,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
-    target: TargetOption = TargetChoice.c,
+    target: TargetOption = "c",
     device: Device = None,
     dtype: Dtype = "float32",
     fusion: Fusion = FusionChoice.on,

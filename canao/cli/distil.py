@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +17,10 @@ from canao.cli.training_commands import (
     Data,
     Examples,
     HeldOut,
-    LearningRate,
     SaveEvery,
     Seed,
     TaskName,
+    chosen,
     need_extra,
     print_scores,
     tell,
@@ -52,8 +53,11 @@ def distil(
     data: Data = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
     seed: Seed = 0,
-    batch: Examples = 16,
-    learning_rate: LearningRate = 1e-4,
+    batch: Examples = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=0, help="The highest rate; 1e-4, and 3e-4 for questions, if left out."),
+    ] = None,
     save_every: SaveEvery = 50,
     held_out: HeldOut = False,
     bfloat16: Bfloat16 = False,
@@ -70,13 +74,12 @@ def distil(
     from canao.nas.training.candidates.task_trainer import copy_model
     from canao.nas.training.candidates.teacher import default_teacher
     from canao.nas.training.data.tasks import open_task
-    from canao.nas.training.fit.distil import DistilRecipe
+    from canao.nas.training.fit.recipes import distil_recipe_for
 
     opened = open_task(task, data)
     tell(opened.notes, as_json)
-    recipe = DistilRecipe(
-        batch_size=batch, learning_rate=learning_rate, save_every=save_every, bf16=bfloat16
-    )
+    settings = chosen(batch, learning_rate) | {"save_every": save_every, "bf16": bfloat16}
+    recipe = replace(distil_recipe_for(opened.spec), **settings)
     title, done = f"distilling {sizes.key}", f"distilled {sizes.key}"
     with shown_progress(title, done, quiet=as_json) as told:
         result = train_candidate(

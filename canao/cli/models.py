@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from canao.cli.progress import shown_progress
 from canao.errors import CanaoError, InputFileError
 
@@ -59,10 +61,20 @@ class TuneMode(StrEnum):
 
 
 class TargetChoice(StrEnum):
-    """What code is made."""
+    """What code is made for this machine."""
 
     c = "c"
     opencl = "opencl"
+
+
+def check_target(name: str) -> str:
+    """The name of what code is made for; a wrong use of the command for one that is not known."""
+    from canao.machine.targets import target_names
+
+    known = (*TargetChoice, *target_names())
+    if name not in known:
+        raise typer.BadParameter(f"there is no target '{name}'; choose one of {', '.join(known)}")
+    return name
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ class CompileOptions:
     batch: int = 1
     threads: int | None = None
     attention: Attention = Attention.sdpa
-    target: TargetChoice = TargetChoice.c
+    target: str = TargetChoice.c
     device: str | None = None
     """The OpenCL device; the first one if None."""
     dtype: str = "float32"
@@ -164,11 +176,11 @@ def _target(options: CompileOptions) -> Any:
     """The argument `target` of `canao.compile`."""
     from canao.machine.target import Target
 
-    if options.target is TargetChoice.opencl:
+    if options.target == TargetChoice.opencl:
         return Target.opencl(options.device)
     if options.device is not None:
         raise CanaoError("--device chooses an OpenCL device; give --target opencl too")
-    return options.target.value
+    return options.target
 
 
 def _hugging_face_model(path: Path, attention: Attention) -> nn.Module:

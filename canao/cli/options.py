@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from canao.cli.models import Attention, FusionChoice, TargetChoice, TuneChoice
+from canao.cli.models import Attention, FusionChoice, TargetChoice, TuneChoice, check_target
 from canao.compiling.options import DTYPES
 
 Model = Annotated[
@@ -28,10 +28,27 @@ Threads = Annotated[
     int | None, typer.Option(min=1, max=1024, help="Threads; the fastest number if left out.")
 ]
 Attn = Annotated[Attention, typer.Option(help="Form of attention in Hugging Face models.")]
-TargetOption = Annotated[TargetChoice, typer.Option(help="What code to make.")]
+TargetOption = Annotated[
+    str,
+    typer.Option(
+        metavar="c|opencl|NAME",
+        callback=check_target,
+        help="What code to make: c or opencl for this machine, or C for another one by the name "
+        "of its target, such as aarch64-linux-musl.",
+    ),
+]
+TargetKind = Annotated[TargetChoice, typer.Option(help="What code to make.")]
 Device = Annotated[
     str | None,
     typer.Option(help="OpenCL device: its number, gpu, cpu, or a part of its name."),
+]
+AnyDevice = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|SPEC",
+        help="OpenCL device: its number, gpu, cpu, or a part of its name; or what runs programs in "
+        "C: local, qemu:aarch64, ssh:user@host:22 or adb:SERIAL.",
+    ),
 ]
 Dtype = Annotated[
     str,

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from canao.cli.console import console
 from canao.cli.models import TargetChoice, TuneChoice
-from canao.cli.options import Batch, CacheDir, Device, Json, Seq, TargetOption, Tune
+from canao.cli.options import AnyDevice, Batch, CacheDir, Json, Seq, TargetKind, Tune
 from canao.cli.progress import shown_progress
 from canao.errors import MissingExtraError
 
@@ -52,8 +52,9 @@ def search_command(
         str,
         typer.Option(
             metavar="NAME|DIR",
-            help="A task of GLUE, rotten-tomatoes, a folder with train.tsv and dev.tsv, the name "
-            "of a data set that the datasets library has, or a folder of recorded accuracies.",
+            help="A task of GLUE, rotten-tomatoes, squad or squad2, a folder with train.tsv and "
+            "dev.tsv (or train.json and dev.json in SQuAD's format), the name of a data set that "
+            "the datasets library has, or a folder of recorded accuracies.",
         ),
     ],
     data: Annotated[
@@ -119,8 +120,8 @@ def search_command(
     bfloat16: Annotated[
         bool, typer.Option("--bfloat16", help="Compute products in bfloat16 while training.")
     ] = False,
-    target: TargetOption = TargetChoice.c,
-    device: Device = None,
+    target: TargetKind = TargetChoice.c,
+    device: AnyDevice = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Threads of code in C; one if left out.")
     ] = None,
@@ -138,6 +139,7 @@ def search_command(
     # Nothing is fetched unless the user allows it.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
+        from canao.nas.measuring.device import cost_of
         from canao.nas.search import search
         from canao.nas.space.objectives import default_goal
         from canao.nas.training.task_options import TaskOptions
@@ -159,7 +161,9 @@ def search_command(
             task,
             target=target.value,
             device=device,
-            goal=default_goal(budget_ms, speedup=speedup, pareto=pareto),
+            goal=default_goal(
+                budget_ms, speedup=speedup, pareto=pareto, cost=cost_of(target.value, device)
+            ),
             training=training,
             trials=trials,
             time_budget=time_budget,
@@ -245,7 +249,7 @@ def _left(progress: Progress) -> str:
 
 def _line(candidate: Candidate) -> str:
     return (
-        f"{candidate.values['accuracy']:.4f} in {candidate.execution.latency_ms:.2f} ms: "
+        f"{candidate.values['accuracy']:.4f} in {candidate.execution.cost_text}: "
         f"{candidate.architecture.key} (trial {candidate.number})"
     )
 
@@ -273,13 +277,13 @@ def _show(result: SearchResult, worker: bool, as_json: bool) -> None:
         return
     if result.best is not None:
         _out.print(f"best: {_line(result.best)}", soft_wrap=True)
-    table = Table("trial", "accuracy", "ms", "blocks", "hidden", "intermediate", box=None)
+    table = Table("trial", "accuracy", "a run", "blocks", "hidden", "intermediate", box=None)
     for candidate in result.pareto:
         architecture = candidate.architecture
         table.add_row(
             str(candidate.number),
             f"{candidate.values['accuracy']:.4f}",
-            f"{candidate.execution.latency_ms:.2f}",
+            candidate.execution.cost_text,
             str(architecture.num_blocks),
             str(architecture.hidden_size),
             " ".join(map(str, architecture.intermediate_sizes)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markdown import Markdown
@@ -21,7 +22,7 @@ from canao.cli.results import write_results
 from canao.errors import CanaoError, MissingExtraError
 
 if TYPE_CHECKING:
-    from canao.nas.training.evaluation.evaluate import Evaluation, TaskResult
+    from canao.nas.training.evaluation.evaluate import Evaluation, SplitResult, TaskResult
 
 _out = console()
 _err = console(stderr=True)
@@ -31,19 +32,18 @@ Data = Annotated[
     Path | None,
     typer.Option(help="Folder with a folder for each task (RTE, CoLA, ...), or a task's own."),
 ]
-TaskName = Annotated[
-    str,
-    typer.Option(
-        "--task",
-        metavar="NAME|DIR",
-        help="A task of GLUE, rotten-tomatoes, a folder with train.tsv and dev.tsv, or the name of "
-        "a data set that the datasets library has.",
-    ),
-]
+_TASKS = (
+    "A task of GLUE, rotten-tomatoes, squad or squad2 (qa is squad), a folder with train.tsv and "
+    "dev.tsv, or with train.json and dev.json in SQuAD's format, or the name of a data set that "
+    "the datasets library has."
+)
+TaskName = Annotated[str, typer.Option("--task", metavar="NAME|DIR", help=_TASKS)]
 
 Seed = Annotated[int, typer.Option(min=0, help="Decides all that is random.")]
-Examples = Annotated[int, typer.Option(min=1, help="Examples in a step.")]
-LearningRate = Annotated[float, typer.Option(min=0, help="The highest rate.")]
+Examples = Annotated[
+    int | None,
+    typer.Option(min=1, help="Examples in a step; 16, and 8 for questions, if left out."),
+]
 SaveEvery = Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")]
 HeldOut = Annotated[
     bool,
@@ -57,16 +57,22 @@ Bfloat16 = Annotated[
 
 
 def train(
-    task: TaskName,
     out: Annotated[Path, typer.Option(help="Directory for the trained model.")],
+    what: Annotated[
+        str | None, typer.Argument(metavar="[NAME|DIR]", help="The task, as for --task.")
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", metavar="NAME|DIR", help=_TASKS)] = None,
     model: Annotated[
         Path | None, typer.Option(help="A Hugging Face BERT; all-MiniLM-L6-v2 if left out.")
     ] = None,
     data: Data = None,
     epochs: Annotated[float, typer.Option(min=0.001, help="Passes over the examples.")] = 3,
     seed: Seed = 0,
-    batch: Examples = 16,
-    learning_rate: LearningRate = 5e-5,
+    batch: Examples = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=0, help="The highest rate; 5e-5, and 2e-4 for questions, if left out."),
+    ] = None,
     save_every: SaveEvery = 50,
     held_out: HeldOut = False,
     bfloat16: Bfloat16 = False,
@@ -77,13 +83,16 @@ def train(
 
     Stopped at any moment, the same command goes on from the last checkpoint.
     """
+    if (what is None) == (task is None):
+        raise typer.BadParameter("name one task: canao train NAME, or canao train --task NAME")
     need_extra()
     from canao.nas.training.candidates.teacher import default_teacher
     from canao.nas.training.data.tasks import open_task
     from canao.nas.training.fit.fine_tune import fine_tune
-    from canao.nas.training.fit.trainer import Recipe
+    from canao.nas.training.fit.recipes import recipe_for
 
-    opened = open_task(task, data)
+    opened = open_task(what or task or "", data)
+    settings = chosen(batch, learning_rate) | {"save_every": save_every, "bf16": bfloat16}
     tell(opened.notes, as_json)
     name = opened.spec.title
     with shown_progress(f"training on {name}", f"trained on {name}", quiet=as_json) as told:
@@ -93,7 +102,7 @@ def train(
             directory=out,
             epochs=epochs,
             seed=seed,
-            recipe=Recipe(batch, learning_rate, save_every=save_every, bf16=bfloat16),
+            recipe=replace(recipe_for(opened.spec), **settings),
             everything=not held_out,
             resume=not restart,
             progress=told,
@@ -108,7 +117,8 @@ def train(
 
 def evaluate(
     what: Annotated[
-        str, typer.Argument(metavar="glue|NAME|DIR", help="GLUE, or one task as for --task.")
+        str,
+        typer.Argument(metavar="glue|NAME|DIR", help="GLUE, or one task by its name."),
     ],
     model: Annotated[
         Path, typer.Option(help="A trained model, or a folder with one a task (rte/, cola/, ...).")
@@ -129,7 +139,8 @@ def evaluate(
 ) -> None:
     """Official metrics of trained models, in PyTorch and compiled, side by side.
 
-    The exit status is 1 if they differ by more than a tenth of a point.
+    The exit status is 1 if they differ by more than a tenth of a point, or in any answer to
+    a question.
     """
     need_extra()
     from canao.nas.training.evaluation.evaluate import Evaluation
@@ -157,7 +168,7 @@ def evaluate(
     else:
         _print_evaluation(evaluation)
     if not all(result.agrees for result in results):
-        raise CanaoError("the compiled model is not as accurate as PyTorch's: please report it")
+        raise CanaoError("the compiled model does not answer as PyTorch's does: please report it")
 
 
 def _evaluated(
@@ -244,6 +255,12 @@ def need_extra() -> None:
         raise MissingExtraError("training and evaluating models", "nas")
 
 
+def chosen(batch: int | None, learning_rate: float | None) -> dict[str, Any]:
+    """What somebody asked for in place of a recipe's own."""
+    asked = {"batch_size": batch, "learning_rate": learning_rate}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
 def tell(notes: list[str] | tuple[str, ...], quiet: bool) -> None:
     """What was found in files, on standard error."""
     if not quiet:
@@ -265,7 +282,8 @@ def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
 def _print_evaluation(evaluation: Evaluation) -> None:
     from canao.nas.training.scoring.metrics import TITLES
 
-    headings = ("task", "split", "rows", "metric", "PyTorch", "compiled", "logits differ by")
+    # How many answers differ, and the largest difference of logits.
+    headings = ("task", "split", "rows", "metric", "PyTorch", "compiled", "differ")
     table = Table(*headings, box=None, title=evaluation.name)
     for result in evaluation.results:
         for split in result.splits:
@@ -277,6 +295,11 @@ def _print_evaluation(evaluation: Evaluation) -> None:
                     TITLES[metric],
                     f"{100 * value:.2f}",
                     f"{100 * split.compiled[metric]:.2f}",
-                    f"{split.largest_difference:.1e}",
+                    _difference(split),
                 )
     _out.print(table)
+
+
+def _difference(split: SplitResult) -> str:
+    logits = f"logits by {split.largest_difference:.1e}"
+    return logits if split.differing is None else f"{split.differing} answers, {logits}"

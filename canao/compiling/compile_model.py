@@ -15,7 +15,7 @@ from canao.compiling.import_source import Imported, flat_examples, import_source
 from canao.compiling.lower_program import lower_program, named_inputs
 from canao.compiling.options import Options, compiler_named
 from canao.frontend.auto_shapes import DynamicShapes
-from canao.machine.target import available_cores
+from canao.machine.target import available_cores, target_threads
 from canao.measuring.stopwatch import Stopwatch
 from canao.report.product_errors import measure_errors
 from canao.runtime.module import Array
@@ -23,6 +23,7 @@ from canao.runtime.weights import prepare_weights
 from canao.tuning.choose_threads import (
     ASKED,
     CORES,
+    TABLE,
     UNITS,
     Candidate,
     ThreadChoice,
@@ -88,7 +89,7 @@ def _built(
             workers=available_cores(),
         )
     with watch.stage("first run"):
-        try_program(library, program, options.cache, examples)
+        try_program(library, program, options.target, options.cache, examples)
     with watch.stage("weights"):
         weights = prepare_weights(program, imported.weights)
     if program.fast_products:
@@ -110,6 +111,9 @@ def _choose(
         return make(units), ThreadChoice(units, UNITS)
     if options.threads is not None:
         return make(options.threads), ThreadChoice(options.threads, ASKED)
+    if options.target.is_foreign:
+        count = target_threads(options.target)
+        return make(count), ThreadChoice(count, TABLE)
     cores = available_cores()
     if options.tune == "off":
         return make(cores), ThreadChoice(cores, CORES)

@@ -30,7 +30,8 @@ def lower_program(imported: Imported, options: Options, threads: int, watch: Sto
         "tune": options.tune,
         "dtype": options.dtype,
     }
-    if options.tune == "off":
+    # Nothing can be measured for another machine: the cost model chooses.
+    if options.tune == "off" or options.target.is_foreign:
         return _lower_by(
             choose_by_model, prepare_nothing, imported, options, chosen, threads, watch
         )

@@ -12,6 +12,7 @@ from canao.building.cache import Cache
 from canao.building.toolchain import Compiler, compiler_for
 from canao.errors import CanaoError, ToolchainError
 from canao.machine.target import Target
+from canao.machine.targets import target_names
 from canao.measuring.stopwatch import Progress
 from canao.storage_types import STORAGE_TYPES
 
@@ -33,7 +34,6 @@ _FUSIONS = (True, False, "exact", "fast")
 _TUNES = ("off", "default", "full")
 DTYPES = ("float32", *STORAGE_TYPES)
 """In which types weights, and what lies between layers, may be stored."""
-_TARGETS = ("c", "opencl")
 _MAX_THREADS = 1024
 
 
@@ -71,17 +71,12 @@ def checked_options(
     cache_dir: str | os.PathLike[str] | None,
 ) -> Options:
     """The options, with what they default to; an error for one that makes no sense."""
-    if not isinstance(target, Target):
-        _check_choice("target", target, _TARGETS)
     _check_choice("fusion", fusion, _FUSIONS)
     _check_choice("tune", tune, _TUNES)
     _check_choice("dtype", dtype, DTYPES)
     if threads is not None:
         check_threads(threads)
-    host = Target.host()
-    chosen = target if isinstance(target, Target) else host
-    if target == "opencl":
-        chosen = Target.opencl()
+    chosen = _target(target)
     if dtype in STORAGE_TYPES:
         _check_storage(dtype, chosen, fusion)
     if chosen.device is not None and threads is not None:
@@ -89,13 +84,8 @@ def checked_options(
             f"threads={threads} has no meaning for {chosen.device.name}, whose driver has the "
             "threads; leave `threads` out (POCL_MAX_PTHREAD_COUNT limits those of PoCL)"
         )
-    if not chosen.runs_on(host):
-        missing = sorted(set(chosen.features) - set(host.features))
-        lacking = f"it lacks {' '.join(missing)}" if missing else f"it is {host.architecture}"
-        raise ToolchainError(
-            f"code for {chosen.triple} cannot run on this machine ({lacking}); leave `target` out, "
-            "or compile for features that this machine has"
-        )
+    if chosen.is_foreign:
+        _check_foreign(chosen, threads, tune)
     return Options(
         target=chosen,
         threads=threads,
@@ -105,6 +95,38 @@ def checked_options(
         compiler=compiler_for(chosen, compiler_named()),
         cache=Cache(cache_dir or cache_directory()),
     )
+
+
+def _target(given: str | Target) -> Target:
+    """What code is made for: "c", "opencl", or an entry of the table of targets by its name."""
+    if isinstance(given, Target):
+        return given
+    if given == "c":
+        return Target.host()
+    if given == "opencl":
+        return Target.opencl()
+    _check_choice("target", given, ("c", "opencl", *target_names()))
+    return Target(given)
+
+
+def _check_foreign(target: Target, threads: int | None, tune: Tune) -> None:
+    """An error for what cannot be done for a machine that is not this one."""
+    host, row = Target.host(), target.row
+    if row is None:
+        missing = sorted(set(target.features) - set(host.features))
+        lacking = f"it lacks {' '.join(missing)}" if missing else f"it is {host.architecture}"
+        raise ToolchainError(
+            f"code for {target.triple} cannot run on this machine ({lacking}); leave `target` out, "
+            "compile for features that this machine has, or for another machine by its name: "
+            f"{', '.join(target_names())}"
+        )
+    if tune == "full":
+        raise CanaoError(
+            f'tune="full" measures on the device itself, and this machine is no {row.name}; give '
+            'tune="off", by which a cost model chooses'
+        )
+    if threads is not None and threads > 1 and not row.has_threads:
+        raise CanaoError(f"threads={threads}: {row.name} has no threads; leave `threads` out")
 
 
 def _check_storage(dtype: str, target: Target, fusion: Fusion) -> None:

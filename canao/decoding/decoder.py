@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +16,7 @@ from torch.export import Dim
 from canao.compiled_model import CompiledModel
 from canao.decoding.cached_attention import NAME, CachedDecoder
 from canao.errors import CanaoError, UnsupportedModelError
+from canao.exporting.decoder_program import DecoderStep
 
 CHUNK = 256
 """New tokens of a run at most: longer prompts take several."""
@@ -68,6 +71,23 @@ class Decoder:
     def chunk(self) -> int:
         """New tokens of a run at most."""
         return self._largest["sequence"]
+
+    def export(
+        self, directory: str | os.PathLike[str], *, ends: Iterable[int] = (), name: str = "canao"
+    ) -> Path:
+        """Write it as a C program that continues texts up to one of the tokens `ends`.
+
+        Functions are called `{name}_decoder_open` and so on; else as `CompiledModel.export`.
+        """
+        results = self.model.convention.results
+        step = DecoderStep(
+            layers=self.layers,
+            results=tuple(result.index for result in results),
+            longest=self.longest,
+            chunk=self.chunk,
+            ends=tuple(sorted(ends)),
+        )
+        return self.model.export_decoder(Path(directory), step, name=name)
 
     @cached_property
     def _largest(self) -> dict[str, int]:

@@ -2,59 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from canao.building.support import support_text
 from canao.building.toolchain import GCC_OPTIONS
-from canao.exporting.tables import INCLUDES, from_files, tables_text
-from canao.extent import is_symbolic
-from canao.files import replace_text, replacing
+from canao.exporting.build_files import filled, sizes_note, usual_arguments
+from canao.exporting.features import asked_text, needs_text
+from canao.exporting.header import MODEL as KIND
+from canao.exporting.header import USUAL_NAME, check_name, exporting_text, model_header, renamed
+from canao.exporting.interface import KERNELS, SYSTEM, from_c, main_text, model_text
+from canao.exporting.metadata import metadata_text
+from canao.exporting.tables import sizes_text, tables_text
+from canao.exporting.weight_file import NAME, write_weights
+from canao.files import replace_text
 from canao.machine.processor import VectorUnit
-from canao.program import Program, TensorSpec
-from canao.runtime.memory import ALIGNMENT
+from canao.program import Program
 from canao.runtime.module import Array
-
-_MAKEFILE = """\
-CC ?= cc
-CFLAGS ?= -O3 -march=native
-FLAGS := -std=gnu11 -pthread -fno-math-errno -fno-trapping-math
-# Options that gcc needs to keep sums in registers, where the compiler knows them.
-KNOWN = $(shell $(CC) $(option) -E -x c /dev/null >/dev/null 2>&1 && echo $(option))
-FLAGS += $(foreach option,{options},$(KNOWN))
-
-model: model.c
-\t$(CC) $(FLAGS) $(CFLAGS) -o $@ $< -lm
-
-clean:
-\trm -f model
-
-.PHONY: clean
-"""
-
-_README = """\
-# A model compiled by canao
-
-`make` builds `model`; it needs a C compiler and nothing else. Then
-
-    ./model {arguments}
-
-reads and writes raw little-endian arrays, in the order and with the shapes and
-types that `metadata.json` lists. `--threads T` sets the number of threads,
-`--time N` runs N times and prints the latency. The weights are in
-`weights.bin`, which is looked for beside the program.
-{sizes}
-To build for another processor set `CC` and `CFLAGS`:
-
-    make CC="python -m ziglang cc -target aarch64-linux-musl" CFLAGS="-O3"
-
-The code was made for vectors of {lanes} float32 numbers. Another processor runs
-it correctly, but not as fast as code compiled with its `canao.Target`.
-"""
 
 
 def export_program(
@@ -64,94 +27,56 @@ def export_program(
     *,
     threads: int,
     unit: VectorUnit,
+    name: str = USUAL_NAME,
 ) -> Path:
-    """Write model.c, weights.bin, metadata.json, a Makefile and a README.
+    """Write model.h, model.c, kernels.c, main.c, weights.bin, metadata.json and what builds them.
 
-    The code was made for the vectors of `unit`, and runs with `threads` threads
-    unless it is told otherwise.
+    The code was made for the vectors of `unit`, and runs with `threads` threads unless it is told
+    otherwise. Functions are called `{name}_model_open` and so on.
     """
-    offsets = weight_offsets(weights)
-    size = write_weights(directory / "weights.bin", weights, offsets)
-    replace_text(directory / "model.c", _source(program, offsets, size, threads))
-    replace_text(directory / "metadata.json", metadata_text(program, offsets, threads))
-    replace_text(
-        directory / "Makefile",
-        _MAKEFILE.format(options=" ".join((*GCC_OPTIONS, *unit.gcc_options))),
-    )
-    readme = _README.format(
-        arguments=usual_arguments(program), sizes=sizes_note(program), lanes=unit.lanes_f32
-    )
-    replace_text(directory / "README.md", readme)
+    check_name(name)
+    written = write_weights(directory / NAME, program, weights)
+    tables = [
+        *tables_text(program, written, arena_bytes=program.arena_bytes),
+        *sizes_text(program),
+    ]
+    texts = {
+        "model.h": model_header(program, threads, "A model compiled by canao."),
+        "model.c": model_text(
+            tables,
+            processor=[*asked_text(), exporting_text("processor.c")],
+            kernels=from_c(),
+            parts=["run.c"],
+        ),
+        "kernels.c": kernels_text(program),
+        "main.c": main_text("main.c"),
+    }
+    for file, text in texts.items():
+        replace_text(directory / file, renamed(text, name))
+    replace_text(directory / "metadata.json", metadata_text(program, written, threads))
+    values = {
+        "arguments": usual_arguments(program),
+        "sizes": sizes_note(program),
+    }
+    write_build(directory, unit, f"{name}_{KIND}", values, readme="README.c.in")
     return directory
 
 
-def usual_arguments(program: Program) -> str:
-    """The arguments of the program, as one would type them."""
-    sizes = [f"--size {shlex.quote(symbol.name)}={symbol.high}" for symbol in program.symbols]
-    inputs = [f"in{n}.bin" for n in range(len(from_files(program)))]
-    outputs = [f"out{n}.bin" for n in range(len(program.outputs))]
-    return " ".join((*sizes, *inputs, *outputs))
+def kernels_text(program: Program) -> str:
+    """`kernels.c`: the emitted unit, and what it needs of the processor."""
+    return "\n".join([SYSTEM, KERNELS, program.source, *needs_text(), ""])
 
 
-def sizes_note(program: Program) -> str:
-    """What a README says of dimensions that vary; empty where none do."""
-    if not program.symbols:
-        return ""
-    ranges = ", ".join(f"`{s.name}` from {s.low} to {s.high}" for s in program.symbols)
-    return f"""
-Dimensions vary: {ranges}. `--size NAME=N` says how large one is; the files have
-arrays of that size.
-"""
-
-
-def weight_offsets(weights: Sequence[Array]) -> list[int]:
-    """Where each weight begins in the file."""
-    offsets: list[int] = []
-    end = 0
-    for array in weights:
-        start = -(-end // ALIGNMENT) * ALIGNMENT
-        offsets.append(start)
-        end = start + array.nbytes
-    return offsets
-
-
-def write_weights(path: Path, weights: Sequence[Array], offsets: Sequence[int]) -> int:
-    """Writes the weights to a file in one step; its size."""
-    with replacing(path) as new, new.open("wb") as file:
-        for offset, array in zip(offsets, weights, strict=True):
-            file.write(bytes(offset - file.tell()))
-            array.astype(array.dtype.newbyteorder("<"), copy=False).tofile(file)
-        return file.tell()
-
-
-def _source(program: Program, offsets: Sequence[int], size: int, threads: int) -> str:
-    tables = tables_text(program, offsets, size, threads=threads, arena_bytes=program.arena_bytes)
-    return "\n".join([program.source, *INCLUDES, *tables, support_text("program_main.h")])
-
-
-def metadata_text(program: Program, offsets: Sequence[int], threads: int) -> str:
-    """Inputs, outputs and weights as JSON text.
-
-    A dimension that varies is a number of the program's sizes, or a sum of products of them.
-    """
-    weights = [
-        {**_described(spec), "offset": offset}
-        for spec, offset in zip(program.weights, offsets, strict=True)
-    ]
-    data = {
-        "inputs": [_described(spec) for spec in from_files(program)],
-        "outputs": [_described(spec) for spec in program.outputs],
-        "weights": weights,
-        "sizes": [{"name": s.name, "low": s.low, "high": s.high} for s in program.symbols],
-        "arena_bytes": program.arena_bytes,
-        "threads": min(threads, program.threads),
-        "most_threads": program.threads,
-        "byte_order": "little",
+def write_build(
+    directory: Path, unit: VectorUnit, library: str, values: dict[str, str], *, readme: str
+) -> None:
+    """Write the Makefile, CMakeLists.txt and README.md."""
+    values = {
+        "options": " ".join((*GCC_OPTIONS, *unit.gcc_options)),
+        "lanes": str(unit.lanes_f32),
+        "library": library,
+        **values,
     }
-    return json.dumps(data, indent=1) + "\n"
-
-
-def _described(spec: TensorSpec) -> dict[str, object]:
-    shape = [str(n) if is_symbolic(n) else n for n in spec.lengths or spec.shape]
-    size = {} if spec.lengths else {"bytes": spec.bytes}
-    return {"name": spec.name, "dtype": np.dtype(spec.dtype).name, "shape": shape, **size}
+    replace_text(directory / "Makefile", filled("Makefile.c.in", values))
+    replace_text(directory / "CMakeLists.txt", filled("CMakeLists.c.in", values))
+    replace_text(directory / "README.md", filled(readme, values))

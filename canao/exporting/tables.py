@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from canao.exporting.weight_file import WeightFile
 from canao.extent import terms_of
 from canao.lowering.c.literals import c_string
 from canao.program import Program, TensorSpec
@@ -19,22 +20,15 @@ _OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 _COMPARISONS = {"min": "<", "max": ">"}
 
 
-INCLUDES = ("#include <stddef.h>", "#include <stdint.h>")
-"""What the lines need."""
-
-
 def from_files(program: Program) -> Sequence[TensorSpec]:
     """Inputs that come from files: all but the sizes, which the command line has."""
     return program.inputs[:-1] if program.symbols else program.inputs
 
 
-def tables_text(
-    program: Program, offsets: Sequence[int], size: int, *, threads: int, arena_bytes: int
-) -> list[str]:
-    """The numbers that `program_main.h` needs, as lines of C.
+def tables_text(program: Program, weights: WeightFile, *, arena_bytes: int) -> list[str]:
+    """The numbers that the functions of `model.h` need, as lines of C.
 
-    `offsets` and `size` are those of the file of weights, `arena_bytes` is what
-    the host allocates.
+    `arena_bytes` is what the host allocates.
     """
     tensors = (*program.inputs, *program.outputs)
     counts = {
@@ -45,29 +39,30 @@ def tables_text(
         "CANAO_SIZES": len(program.symbols),
         "CANAO_RANK": max([1, *(len(spec.shape) for spec in tensors)]),
         "CANAO_ARENA_BYTES": f"((size_t){arena_bytes}u)",
-        "CANAO_USUAL_THREADS": min(threads, program.threads),
-        "CANAO_MOST_THREADS": program.threads,
-        "CANAO_WEIGHT_FILE_BYTES": f"((size_t){size}u)",
+        "CANAO_WEIGHT_FILE_BYTES": f"((size_t){weights.bytes}u)",
+        "CANAO_WEIGHTS_HASH": ", ".join(map(str, weights.program)),
     }
     return [
         *(f"#define {name} {value}" for name, value in counts.items()),
         *_bytes_table("canao_input_bytes", [spec.bytes for spec in program.inputs]),
         *_bytes_table("canao_output_bytes", [spec.bytes for spec in program.outputs]),
-        *_bytes_table("canao_weight_offsets", offsets),
+        *_bytes_table("canao_weight_offsets", weights.offsets),
         "typedef struct {",
-        "  const char *name;",
-        "  int64_t low, high;",
-        "} canao_size;",
-        "static const canao_size canao_sizes[CANAO_SIZES + 1] = {",
-        *(f"  {{{c_string(s.name)}, {s.low}, {s.high}}}," for s in program.symbols),
-        "  {0, 0, 0},",
-        "};",
-        "typedef struct {",
-        "  int rank;",
+        "  int rank, varies; /* varies: whether its room is larger than some of its arrays */",
         "  size_t element, room[CANAO_RANK]; /* bytes; elements along each dimension */",
         "} canao_tensor;",
         *_tensors("canao_input", program.inputs),
         *_tensors("canao_output", program.outputs),
+    ]
+
+
+def sizes_text(program: Program) -> list[str]:
+    """The sizes, and functions that write how long inputs and outputs are along each dimension."""
+    return [
+        "const canao_model_size canao_model_sizes[CANAO_SIZES + 1] = {",
+        *(f"  {{{c_string(s.name)}, {s.low}, {s.high}}}," for s in program.symbols),
+        "  {0, 0, 0},",
+        "};",
         *_lengths("canao_input", program.inputs, program),
         *_lengths("canao_output", program.outputs, program),
     ]
@@ -82,17 +77,18 @@ def _tensors(prefix: str, specs: Sequence[TensorSpec]) -> list[str]:
     rows: list[str] = []
     for spec in specs:
         room = ", ".join(f"{length}u" for length in spec.shape) or "0"
-        rows.append(f"  {{{len(spec.shape)}, {np.dtype(spec.dtype).itemsize}u, {{{room}}}}},")
+        element = np.dtype(spec.dtype).itemsize
+        rows.append(f"  {{{len(spec.shape)}, {int(bool(spec.lengths))}, {element}u, {{{room}}}}},")
     return [
         f"static const canao_tensor {prefix}_tensors[] = {{",
         *rows,
-        "  {0, 0, {0}},",
+        "  {0, 0, 1, {0}},",
         "};",
     ]
 
 
 def _lengths(prefix: str, specs: Sequence[TensorSpec], program: Program) -> list[str]:
-    """A function that writes the elements along each dimension of the tensors."""
+    """A function that does so for some tensors."""
     names = [symbol.name for symbol in program.symbols]
     rows = [
         f"  lengths[{n}][{axis}] = (size_t)({_polynomial(length, names)});"

@@ -69,6 +69,13 @@ class CompiledGenerator:
             self.tokenizer.save_pretrained(path)
         return Path(path)
 
+    def export(self, directory: str | Path, *, name: str = "canao") -> Path:
+        """Write it as a C program that needs nothing of canao: numbers of tokens in and out.
+
+        `model.h` says what to call from C or C++: `{name}_decoder_open` and so on.
+        """
+        return self.decoder.export(directory, ends=self._ends, name=name)
+
     @property
     def decoder(self) -> Decoder:
         """The compiled step with its limits."""

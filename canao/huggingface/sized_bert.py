@@ -11,8 +11,10 @@ from torch import nn
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     BertConfig,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
     BertModel,
 )
@@ -46,6 +48,16 @@ class SizedBertForSequenceClassification(BertForSequenceClassification):
         _resize(self.bert.encoder.layer, config)
 
 
+class SizedBertForQuestionAnswering(BertForQuestionAnswering):
+    """The same with logits of the first and the last token of an answer."""
+
+    config_class = SizedBertConfig
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        _resize(self.bert.encoder.layer, config)
+
+
 def _resize(layers: Any, config: Any) -> None:
     """Give each layer a feed-forward part of its own size, initialised as BERT's."""
     for layer, size in zip(layers, config.intermediate_sizes or (), strict=True):
@@ -64,6 +76,9 @@ def register() -> None:
     AutoModel.register(SizedBertConfig, SizedBertModel, exist_ok=True)
     AutoModelForSequenceClassification.register(
         SizedBertConfig, SizedBertForSequenceClassification, exist_ok=True
+    )
+    AutoModelForQuestionAnswering.register(
+        SizedBertConfig, SizedBertForQuestionAnswering, exist_ok=True
     )
 
 

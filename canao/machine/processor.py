@@ -113,6 +113,9 @@ class VectorUnit:
     """Registers that a core loads a cycle."""
     broadcasts: float = 2
     """Numbers that a core loads into all lanes of a register a cycle, if it does nothing else."""
+    terms_a_load: int = 1
+    """Terms of a row that a product loads at once: as many as lanes where a multiply-add can take
+    one lane of a register for all of another's, or else 1."""
     holds: bool = False
     """Whether C can ask that a value stays in one of its registers."""
     tiles: RegisterTiles = RegisterTiles()

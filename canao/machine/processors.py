@@ -19,8 +19,8 @@ GENERIC = VectorUnit("generic", lanes_f32=4, registers=16, fma=False)
 
 # The levels of the x86-64 psABI, by the names that Linux gives their features.
 _V1 = frozenset({"sse2"})
-_V2 = _V1 | {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
-_V3 = _V2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
+X86_64_V2 = _V1 | {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}
+_V3 = X86_64_V2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
 _V4 = _V3 | {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 
 # On AArch64 the first scheduling pass of gcc moves the sums of products over the stack.
@@ -28,7 +28,7 @@ _ARM_OPTIONS = ("-fno-schedule-insns",)
 
 # Rates are those of Zen 4 for AVX-512 and of Zen 3 for AVX2; Intel's cores of these years
 # differ by a factor that multiply-adds and loads share.
-_AVX512 = VectorUnit(
+AVX512 = VectorUnit(
     "avx512",
     lanes_f32=16,
     registers=32,
@@ -40,14 +40,14 @@ _AVX512 = VectorUnit(
 # After AMD's optimisation guide: two 512-bit multiply-adds and two 512-bit loads a cycle,
 # 48 KiB of first cache; the second has 1 MiB, as that of Zen 4.
 _ZEN5 = replace(
-    _AVX512,
+    AVX512,
     name="zen5",
     multiply_adds=2,
     loads=2,
     caches=Caches(nearest_bytes=48 << 10),
     traffic=Traffic(cache_bytes=16.0),
 )
-_AVX2 = VectorUnit(
+AVX2 = VectorUnit(
     "avx2",
     lanes_f32=8,
     registers=16,
@@ -60,11 +60,27 @@ _AVX2 = VectorUnit(
     traffic=Traffic(memory_bytes=5.0, cache_bytes=16.0, layer_cycles=4000.0),
     march="x86-64-v3",
 )
-_SSE = VectorUnit("sse", lanes_f32=4, registers=16, fma=False, march="x86-64")
-_NEON = VectorUnit(
-    "neon", lanes_f32=4, registers=32, fma=True, march="armv8-a", gcc_options=_ARM_OPTIONS
+SSE = VectorUnit("sse", lanes_f32=4, registers=16, fma=False, march="x86-64")
+# Rates are those of Cortex-A76 and A78. A multiply-add takes any lane of a register for all lanes
+# of another: a load brings the next four terms of a row.
+NEON = VectorUnit(
+    "neon",
+    lanes_f32=4,
+    registers=32,
+    fma=True,
+    multiply_adds=2,
+    loads=2,
+    terms_a_load=4,
+    prefetch=PrefetchDistance(terms=8),
+    march="armv8-a",
+    gcc_options=_ARM_OPTIONS,
 )
-_NEON_OF_32_BITS = replace(_NEON, gcc_options=())
+# Its 32 registers of 64 bits are 16 of 128.
+NEON_OF_32_BITS = VectorUnit("neon32", lanes_f32=4, registers=16, fma=True)
+# The compiler splits vectors into the 32 registers of single numbers.
+SCALAR_FLOATS = VectorUnit("scalar", lanes_f32=4, registers=8, fma=True)
+# An engine maps its values to 16 registers on x86-64 and to 32 on ARM.
+SIMD128 = VectorUnit("simd128", lanes_f32=4, registers=16, fma=False)
 
 
 @dataclass(frozen=True)
@@ -100,11 +116,11 @@ PROCESSORS: tuple[Row, ...] = (
         design=("AuthenticAMD", 0x1A),
         models=(range(0x20), range(0x40, 0x50), range(0x70, 0x80)),
     ),
-    Row(_AVX512, frozenset({"avx512f"}), _V4),
-    Row(_AVX2, frozenset({"avx2", "fma"}), _V3),
-    Row(_NEON, frozenset({"asimd"})),
-    Row(_NEON_OF_32_BITS, frozenset({"neon"})),
-    Row(_SSE, _V1, _V1),
+    Row(AVX512, frozenset({"avx512f"}), _V4),
+    Row(AVX2, frozenset({"avx2", "fma"}), _V3),
+    Row(NEON, frozenset({"asimd"})),
+    Row(NEON_OF_32_BITS, frozenset({"neon"})),
+    Row(SSE, _V1, _V1),
 )
 """The best first: the first row that fits a processor is its row."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -14,23 +14,39 @@ from canao.machine.device_record import OpenCLDevice
 from canao.machine.opencl_device import DeviceModel
 from canao.machine.processor import CpuModel, VectorUnit
 from canao.machine.processors import LEVELS, vector_unit
+from canao.machine.targets import NATIVE, TargetRow, known_row, target_row
 
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 _OPERATING_SYSTEMS = {"linux": "linux-gnu", "darwin": "apple-darwin"}
+_OF_ITS_ROW = ("as the table of targets has them",)
+"""What stands for features that are left out."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A processor: its triple, the features code may use, and its name; perhaps a device."""
+    """A processor: its triple, the features code may use, and its name; perhaps a device.
+
+    `Target("aarch64-linux-musl")` is an entry of the table in `targets.py`, by its name;
+    `ToolchainError` for a name that is not there. `Target("native")` is `Target.host()`.
+    """
 
     triple: str
-    features: tuple[str, ...]
+    features: tuple[str, ...] = _OF_ITS_ROW
     """Feature names as Linux gives them, sorted."""
     cpu: str = ""
     device: OpenCLDevice | None = None
     """The OpenCL device that runs the code; the processor itself, in C, if None."""
     design: CpuModel | None = None
     """The numbers of the processor's design, where they are known."""
+    name: str = ""
+    """The name of its entry in the table of targets; empty for a processor that was found."""
+
+    def __post_init__(self) -> None:
+        if self.features != _OF_ITS_ROW:
+            return
+        known = _host() if self.triple == NATIVE else _named(target_row(self.triple))
+        for field in fields(self):
+            object.__setattr__(self, field.name, getattr(known, field.name))
 
     @staticmethod
     def host(vectors: str | None = None) -> Target:
@@ -57,7 +73,7 @@ class Target:
         """What it is, for people."""
         if self.device is not None:
             return f"OpenCL {self.device.name}"
-        return f"{self.triple} {self.cpu}".strip()
+        return self.name or f"{self.triple} {self.cpu}".strip()
 
     @property
     def language(self) -> str:
@@ -79,7 +95,14 @@ class Target:
         """The vector registers that code for this target uses."""
         if self.device is not None:
             return self.device.model.unit
+        if self.row is not None:
+            return self.row.unit
         return vector_unit(self.features, self.design)
+
+    @property
+    def row(self) -> TargetRow | None:
+        """Its entry in the table of targets; None for a processor that was found."""
+        return known_row(self.name)
 
     @property
     def march(self) -> str:
@@ -87,9 +110,19 @@ class Target:
         return "native" if self == Target.host() else self.vector_unit.march
 
     def runs_on(self, host: Target) -> bool:
-        """Whether code for this target can run on `host`."""
-        same_family = self.architecture == host.architecture
-        return same_family and set(self.features) <= set(host.features)
+        """Whether a process on `host` can load a library for this target."""
+        # A library belongs to the C library that it was made for, which is part of the triple.
+        same = self.triple == host.triple if self.name else self.architecture == host.architecture
+        return same and set(self.features) <= set(host.features)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this process cannot run code for it: it is made here, for elsewhere."""
+        return self.device is None and not self.runs_on(_host())
+
+
+def _named(row: TargetRow) -> Target:
+    return Target(row.triple, row.features, name=row.name)
 
 
 def _limited(host: Target, vectors: str) -> Target:
@@ -140,6 +173,11 @@ def _cpu_fields(path: Path) -> dict[str, str]:
     first, _, _ = text.partition("\n\n")
     pairs = (line.partition(":") for line in first.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def target_threads(target: Target) -> int:
+    """Threads that code for elsewhere is made for where no number is asked for."""
+    return 1 if target.row is None else target.row.threads
 
 
 def available_cores() -> int:

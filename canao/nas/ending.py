@@ -14,9 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from canao.nas.evaluator import Evaluator, PacedEvaluator
 from canao.nas.measuring.latency import TURNS, LatencyMeter, TurnsMeter
-from canao.nas.space.objectives import LATENCY, Goal
+from canao.nas.space.objectives import INSTRUCTIONS, LATENCY, Goal
 from canao.nas.study.attributes import RUNGS, SECONDS, WORKER, counts
-from canao.nas.study.finalists import teacher_ms
+from canao.nas.study.finalists import teacher_cost
 
 MEASURING, TRAINING = "measuring_seconds", "training_seconds"
 """Of a trial: its compilation and measurement, and all its rungs."""
@@ -59,8 +59,11 @@ class Ending:
         """Compiling the found model, and scoring it and the teacher."""
         if not isinstance(self.evaluator, PacedEvaluator):
             return 0.0
+        if self.goal.cost == INSTRUCTIONS:
+            # They tell nothing of the time in which examples are scored here.
+            return _CHILDREN * _longest(self._own, MEASURING)
         mine = _longest(self._own, LATENCY)
-        both = mine + (teacher_ms(self.study) or self.goal.reference_ms or mine)
+        both = mine + (teacher_cost(self.study) or self.goal.reference_cost or mine)
         examples = self.evaluator.compared_examples
         return _CHILDREN * _longest(self._own, MEASURING) + _WAYS * examples * both / 1000
 
@@ -104,7 +107,7 @@ class Ending:
 
 
 def _longest(trials: Sequence[FrozenTrial], name: str) -> float:
-    return max((float(t.user_attrs.get(name, 0.0)) for t in trials), default=0.0)
+    return max((float(t.user_attrs.get(name) or 0.0) for t in trials), default=0.0)
 
 
 def _pace(trial: FrozenTrial) -> float | None:

@@ -18,12 +18,12 @@ from canao.nas.controller.replay import Settings
 from canao.nas.ending import Ending
 from canao.nas.evaluator import Evaluator, evaluator_for
 from canao.nas.loop import Loop
-from canao.nas.measuring.device import device_options, target_of
+from canao.nas.measuring.device import cost_of, device_options, target_of
 from canao.nas.measuring.device_lock import training as training_on
 from canao.nas.measuring.latency import DeviceLatency, LatencyMeter, locks_in, measure_with
 from canao.nas.report.facts import MISSED_SPEED, MISSED_STEPS, PREPARING, TRIALS
 from canao.nas.report.output import write_output
-from canao.nas.space.objectives import Goal, default_goal
+from canao.nas.space.objectives import COSTS, Goal, default_goal
 from canao.nas.space.space import SearchSpace
 from canao.nas.study.attributes import candidates, pareto_front
 from canao.nas.study.finalists import chosen, measure_again, with_last_measurements
@@ -98,8 +98,9 @@ def search(
     `study` and `storage` (sqlite in `out`, or postgresql://...) name where
     trials are kept; any number of workers (`worker=True`) may share them.
     Candidates are compiled for `target` ("c" or "opencl", then for `device`, by
-    number, kind or name), `threads` (one if left out), `sequence`, `batch` with
-    `tune`; each has `time_limit` seconds and `memory_bytes` for that.
+    number, kind or name; with "c" a `device` such as "ssh:phone", "adb:SERIAL" or
+    "qemu:aarch64" is what runs them: see docs/devices.md), `threads` (one if left out),
+    `sequence`, `batch` with `tune`; each has `time_limit` seconds and `memory_bytes` for that.
     `finalists` are measured again before the last training, in turns with the
     teacher: one that misses its budget there is replaced by the next. The
     report and the best model are written to `out`.
@@ -107,14 +108,23 @@ def search(
     _check(trials, sampler, time_budget)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     options = None
+    cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
     if not worker:
         options = device_options(
-            target, device, threads=threads, sequence=sequence, batch=batch, tune=tune
+            target,
+            device,
+            threads=threads,
+            sequence=sequence,
+            batch=batch,
+            tune=tune,
+            cache=cache,
         )
+        cost = cost_of(target, device)
+        goal = goal or default_goal(budget_ms, speedup=speedup, cost=cost)
+        _check_cost(goal, cost)
     directory = Path(out)
     _make(directory)
     narrator = Narrator(trials, progress, time_budget)
-    cache = Cache(cache_dir or os.environ.get("CANAO_CACHE_DIR"))
     teller = None if progress is None else narrator.step
 
     def evaluator_of(options: TaskOptions) -> Evaluator:
@@ -126,10 +136,11 @@ def search(
 
     def configuration_of(evaluator: Evaluator, known: Configuration | None) -> Configuration:
         assert options is not None
+        assert goal is not None
         unit = target_of(options).vector_unit
         wanted = Configuration(
             space=space or evaluator.space(unit, sequence * batch),
-            goal=goal or default_goal(budget_ms, speedup=speedup),
+            goal=goal,
             settings=settings or Settings(seed, phase_one=_phase_one(trials)),
             sampler=sampler,
             task=evaluator.name,
@@ -200,6 +211,15 @@ def _check(trials: int, sampler: str, time_budget: float | None) -> None:
         raise SearchError(f"time_budget={time_budget} leaves no time; give seconds above 0")
     if sampler not in SAMPLERS:
         raise SearchError(f"there is no sampler '{sampler}'; choose one of {', '.join(SAMPLERS)}")
+
+
+def _check_cost(goal: Goal, cost: str) -> None:
+    """An error for a goal that asks for what the device does not tell."""
+    others = [name for name in goal.names if name in COSTS and name != cost]
+    if others:
+        raise SearchError(
+            f"the goal has {others[0]} and the device tells {cost}; give an objective of that"
+        )
 
 
 def _make(directory: Path) -> None:
@@ -283,12 +303,12 @@ def _settled(
         raise SearchError(f"{wanted.task} has no teacher to be faster than; give a budget")
     say("compiling and measuring the teacher")
     try:
-        latency = measure_with(meter, evaluator.reference).latency_ms
+        cost = measure_with(meter, evaluator.reference).cost
     except CandidateError as error:
         raise SearchError(
             f"the teacher cannot be measured ({error}); give a budget in milliseconds instead"
         ) from error
-    return replace(wanted, goal=wanted.goal.beside(latency))
+    return replace(wanted, goal=wanted.goal.beside(cost))
 
 
 def _phase_one(trials: int) -> int:

@@ -77,9 +77,10 @@ class ExecutionReport:
     fallbacks: int
     """Operators left to PyTorch: none, an operator without a conversion is an error."""
     flops: int
-    latency_ms: float
-    cpu_utilization: float
-    """Processor time of the process during the runs over threads times wall time."""
+    latency_ms: float | None
+    """None for code that another machine runs, of which nothing is measured: rates are zero."""
+    cpu_utilization: float | None
+    """Processor time of the process in the runs over threads times wall time; None as above."""
     gpu_utilization: float | None
     """Time in which the OpenCL device ran kernels over wall time; None where none is used."""
     peak_bytes: int
@@ -123,7 +124,8 @@ class ExecutionReport:
         from rich.console import Group
         from rich.text import Text
 
-        parts = [self._summary(), Text(), self.kernel_table()]
+        kernels = self.details() if self.latency_ms is None else self.kernel_table()
+        parts = [self._summary(), Text(), kernels]
         if self.fast_products:
             parts += [Text(), self._product_table()]
         return Group(*parts)
@@ -132,7 +134,6 @@ class ExecutionReport:
         from rich.table import Table
 
         stages = ", ".join(f"{name} {value:.2f}" for name, value in self.compile_seconds.items())
-        rate = self.flops / self.latency_ms / 1e6 if self.latency_ms else 0.0
         gpu = "not used" if self.gpu_utilization is None else f"{self.gpu_utilization:.0%}"
         rows = (
             ("layers", f"{self.layers_before} -> {self.layers_after}"),
@@ -140,11 +141,7 @@ class ExecutionReport:
             ("fused layers", f"{self.fused_layers}"),
             ("fallbacks", f"{self.fallbacks}"),
             ("laws", _laws(self.rewrites)),
-            ("latency", f"{self.latency_ms:.3f} ms, {self.threads} threads, {self.dtype}"),
-            ("threads", str(self.thread_choice)),
-            ("rate", f"{rate:.1f} GFLOP/s of {self.peak_gflops:.1f} at best"),
-            ("memory bandwidth", f"{self.peak_bandwidth:.1f} GB/s at best"),
-            ("CPU utilization", f"{self.cpu_utilization:.0%}"),
+            *self._rates(),
             ("GPU utilization", gpu),
             ("transfers", self._transfers()),
             ("memory", f"{self.peak_bytes / 2**20:.1f} MiB"),
@@ -157,6 +154,19 @@ class ExecutionReport:
         if self.widened:
             table.add_row("widened", f"{_widened(self.widened)}, to float32")
         return table
+
+    def _rates(self) -> list[tuple[str, str]]:
+        threads = ("threads", str(self.thread_choice))
+        if self.latency_ms is None or self.cpu_utilization is None:
+            return [("latency", f"not measured: {self.target} is not this machine"), threads]
+        rate = self.flops / self.latency_ms / 1e6 if self.latency_ms else 0.0
+        return [
+            ("latency", f"{self.latency_ms:.3f} ms, {self.threads} threads, {self.dtype}"),
+            threads,
+            ("rate", f"{rate:.1f} GFLOP/s of {self.peak_gflops:.1f} at best"),
+            ("memory bandwidth", f"{self.peak_bandwidth:.1f} GB/s at best"),
+            ("CPU utilization", f"{self.cpu_utilization:.0%}"),
+        ]
 
     def _transfers(self) -> str:
         if self.transfer_ms is None:

@@ -135,7 +135,7 @@ class Rooms:
     def copied(self, sizes: Mapping[str, int]) -> list[Array]:
         """The results, each as large as it is for these sizes, in memory of its own."""
         pairs = zip(self.results, self._outputs, strict=True)
-        return [r[tuple(map(slice, spec.shape_at(sizes)))].copy() for r, spec in pairs]
+        return [np.array(r[tuple(map(slice, spec.shape_at(sizes)))]) for r, spec in pairs]
 
 
 def _room(shape: Shape, dtype: str) -> Array:

@@ -21,6 +21,7 @@ from canao.runtime.module import Array, Pointers, pointers
 ASKED = "asked for"
 CORES = "physical cores"
 UNITS = "compute units of the device"
+TABLE = "usual for the target"
 MEASURED = "measured"
 REMEMBERED = "measured before"
 
@@ -42,8 +43,8 @@ class ThreadChoice:
 
     threads: int
     reason: str = ASKED
-    """"asked for", "physical cores", "measured", "measured before", or, where
-    the driver has the threads, "compute units of the device"."""
+    """"asked for", "physical cores", "measured", "measured before"; where the driver has the
+    threads, "compute units of the device"; for another machine, "usual for the target"."""
     ms: Mapping[str, float] = field(default_factory=dict[str, float])
     """What was measured: the best time in milliseconds by number of threads, and of
     "1 (made for 1)" where code made for another number was tried too."""

@@ -25,8 +25,10 @@ def _stripped(lines: list[str]) -> list[str]:
 
 
 def _checked_texts() -> list[list[str]]:
-    """What lit reads or checks: for each file its IR, and its lines under each prefix."""
-    texts: list[list[str]] = []
+    """What is checked: for each file of lit its IR, and its lines under each prefix; C that a test
+    of exported programs builds."""
+    examples = ROOT / "docs" / "examples"
+    texts = [_stripped(path.read_text().splitlines()) for path in sorted(examples.glob("*.c*"))]
     for path in sorted((ROOT / "docs" / "examples").glob("*.mlir")):
         under: dict[str, list[str]] = {"": []}
         for line in path.read_text().splitlines():

@@ -17,7 +17,9 @@ def register_tiles(rows: int, columns: int, unit: VectorUnit) -> list[tuple[int,
     The time of a tile is the larger of its multiply-adds and its loads; both
     are counted over all tiles of a `rows` by `columns` result. A tile has a
     register for each of its sums, one for each vector of a term's columns, and
-    one for the number of a row that is multiplied with them.
+    one for the number of a row that is multiplied with them. Where a load brings
+    several terms of a row, each row has a register, and the columns of the next
+    term are loaded while those of one are multiplied.
     """
     found: list[tuple[float, tuple[int, int]]] = []
     for vectors in range(1, unit.tiles.most_vectors + 1):
@@ -25,7 +27,8 @@ def register_tiles(rows: int, columns: int, unit: VectorUnit) -> list[tuple[int,
         if vectors > 1 and width - unit.lanes_f32 >= columns:
             break
         for height in range(1, min(unit.tiles.most_rows, rows) + 1):
-            if vectors * height + vectors + 1 > unit.registers:
+            operands = vectors + 1 if unit.terms_a_load == 1 else 2 * vectors + height
+            if vectors * height + operands > unit.registers:
                 break
             found.append((_product_time(rows, columns, height, width, unit), (height, width)))
     return [tile for _, tile in sorted(found)]
@@ -47,16 +50,16 @@ def _product_time(rows: int, columns: int, height: int, width: int, unit: Vector
         vectors = len(vector_pieces(across.size, unit.lanes_f32))
         for down in split_evenly(rows, height):
             multiplies = vectors * down.size / unit.multiply_adds
-            loads = load_cycles(vectors, down.size, unit)
+            loads = load_cycles(vectors, down.size / unit.terms_a_load, unit)
             busy = max(multiplies, loads, unit.latency)
             tile = busy + unit.tiles.tile_cycles + unit.tiles.load_share * loads
             total += across.count * down.count * tile
     return total
 
 
-def loads_a_term(height: int, width: int, unit: VectorUnit) -> int:
-    """Instructions that load what a tile of a product reads of one term."""
-    return len(vector_pieces(width, unit.lanes_f32)) + height
+def loads_a_term(height: int, width: int, unit: VectorUnit) -> float:
+    """Instructions that load what a tile of a product reads of one term, on average."""
+    return len(vector_pieces(width, unit.lanes_f32)) + height / unit.terms_a_load
 
 
 def load_cycles(vectors: float, broadcasts: float, unit: VectorUnit) -> float:

@@ -18,7 +18,7 @@ from canao.lowering.emit.runs import Run, terms_of
 from canao.lowering.emit.scalar_ops import add
 from canao.lowering.emit.sizes import Sizes
 from canao.lowering.emit.tile import Point, Terms
-from canao.lowering.emit.value_emitter import Buffer, Key, ValueEmitter
+from canao.lowering.emit.value_emitter import Buffer, Key, ValueEmitter, extract
 from canao.lowering.schedules.schedule import StageSchedule
 from canao.lowering.stages.layout import Panels
 from canao.lowering.stages.stage import Part, Stage
@@ -122,6 +122,8 @@ class ReductionEmitter:
                 if prefetch is not None and run.size == tile:
                     prefetch.fetch(inner, at)
                 first = part.start + (at * run.size + run.start) * part.stride
+                if reduction.multiplies and part.stride == 1 and d == len(self.stage.extents) - 1:
+                    self._load_terms(inner, reduction, points, d, first, run.size)
                 for n in range(run.size):
                     place = first + n * part.stride
                     moved = [replace(p, dims=p.moved({d: place})) for p in points]
@@ -140,6 +142,51 @@ class ReductionEmitter:
                 run.most,
             )
         return totals
+
+    def _load_terms(
+        self,
+        emitter: ValueEmitter,
+        reduction: Reduction,
+        points: list[Point],
+        d: int,
+        first: Index,
+        count: int,
+    ) -> None:
+        """Loads the numbers of several terms of a row at once, where they lie side by side.
+
+        Only for processors whose multiply-adds can take a lane of a vector.
+        """
+        width = self.unit.terms_a_load
+        if width == 1 or count % width:
+            return
+        lane = Variable("term", width)
+        space = reduction.op.iteration_space()
+        for start in range(0, count, width):
+            for value, access in zip(reduction.op.operands, space.operands, strict=True):
+                for point in points:
+                    along = apply_map(access, point.moved({d: first + start + Index.of(lane)}))
+                    self._load_lanes(emitter, value, along, lane, point.lane)
+
+    def _load_lanes(
+        self,
+        emitter: ValueEmitter,
+        value: SSAValue,
+        along: tuple[Index, ...],
+        lane: Variable,
+        columns: Variable | None,
+    ) -> None:
+        """Makes a value known at each index of a lane, from one load if its memory allows it."""
+        places = [tuple(i.substitute(lane, n) for i in along) for n in range(lane.extent)]
+        source, index = self._stored(value, along)
+        buffer = self.buffers.get(source)
+        varies = columns is not None and any(i.uses(columns) for i in index)
+        if buffer is None or varies or (value, places[0]) in emitter.known:
+            return
+        if buffer.layout.position(index).coefficient(lane) != 1:
+            return
+        loaded = emitter.evaluate(value, along, lane)
+        for n, place in enumerate(places):
+            emitter.known[value, place] = add(emitter.block, extract(loaded, n))
 
     def _prefetch(self, point: Point, d: int, terms: Terms, tile: int) -> Prefetch | None:
         """What to fetch while a tile of a product with packed columns is summed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from canao.nas.space.architecture import Architecture
-from canao.nas.space.objectives import LATENCY, Goal
+from canao.nas.space.objectives import COSTS, Goal
 from canao.nas.space.space import SearchSpace
 
 _MARGIN = 0.9
@@ -24,15 +24,15 @@ def initial_design(
     """The architecture that a search tries as number `index`; None if the controller decides.
 
     Without a budget, these are the two ends of a front: the largest and the smallest.
-    With a budget of latency, the largest comes first; its latency tells by how much to
+    With a budget of what a run costs, the largest comes first; its latency tells by how much to
     shrink. The next ones shrink by that in one way each. If the first of these is still too
     slow, its latency tells how much smaller the next ones must be. `latencies` has the
-    architectures measured so far, in the unit of the budget (milliseconds).
+    architectures measured so far, in the unit of the budget.
     """
     if goal.pareto:
         corners = (space.largest, space.smallest)
         return corners[index] if index < len(corners) else None
-    budget = next((o.budget for o in goal.objectives if o.name == LATENCY), None)
+    budget = next((o.budget for o in goal.objectives if o.name in COSTS), None)
     if budget is None:
         return None
     if index == 0:

@@ -29,7 +29,6 @@ from canao.nas.controller.surrogate import Features, Surrogate, Vector, features
 from canao.nas.space.architecture import Architecture
 from canao.nas.space.objectives import (
     ACCURACY,
-    LATENCY,
     Goal,
     Matrix,
     Values,
@@ -287,7 +286,9 @@ class Reinforce:
         The first ones are those of `initial_designs.py`.
         """
         latencies = [
-            (e.architecture, e.values[LATENCY]) for e in experiences if LATENCY in e.values
+            (e.architecture, e.values[self.goal.cost])
+            for e in experiences
+            if self.goal.cost in e.values
         ]
         first = initial_design(index, self.space, self.goal, latencies)
         if first is not None and first.key not in avoid:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -31,12 +32,15 @@ TURNS = 3
 class Execution:
     """What the compiler and the device tell of a candidate: the feedback of the search."""
 
-    latency_ms: float
-    """Median of one run."""
+    latency_ms: float | None = None
+    """Median of one run; None where it means nothing."""
+    instructions: float | None = None
+    """Instructions of one run, where they are what the device counts."""
     fused_layers: int = 0
     layers: int = 0
     """Layers after fusion."""
-    cpu_utilization: float = 0.0
+    cpu_utilization: float | None = 0.0
+    """None where the device does not tell it."""
     gpu_utilization: float | None = None
     """Time in which an OpenCL device ran kernels over wall time; None for code in C."""
     peak_bytes: int = 0
@@ -48,8 +52,23 @@ class Execution:
     """Name, variant, calls, milliseconds and part of the peak rate of each kernel."""
 
     @property
+    def cost(self) -> float:
+        """What a run costs, in milliseconds or instructions; NaN if nothing is known."""
+        known = (value for value in (self.instructions, self.latency_ms) if value is not None)
+        return next(known, math.nan)
+
+    @property
+    def cost_text(self) -> str:
+        """What a run costs with its unit, for people."""
+        if self.instructions is not None:
+            return f"{self.instructions / 1e6:.3f} M instructions"
+        return f"{self.cost:.2f} ms"
+
+    @property
     def utilization(self) -> str:
         """How busy what ran it was, for people."""
+        if self.gpu_utilization is None and self.cpu_utilization is None:
+            return "not told"
         if self.gpu_utilization is None:
             return f"{self.cpu_utilization:.0%}"
         return f"{self.gpu_utilization:.0%} (device)"
@@ -105,7 +124,7 @@ class DeviceLatency:
     threads: int | None = None
     tune: str = "off"
     device: str | None = None
-    """The name of an OpenCL device."""
+    """The name of an OpenCL device, or the text of one that runs programs."""
     runs: int = 50
     time_limit: float = TIME_LIMIT
     memory_bytes: int | None = None
@@ -150,6 +169,7 @@ class DeviceLatency:
             "tune": self.tune,
             "device": self.device,
             "runs": self.runs,
+            "time_limit": self.time_limit,
             "cache_dir": str(self.cache.root.parent),
         }
         found = run_in_child(
@@ -162,10 +182,7 @@ class DeviceLatency:
         )
         try:
             rows = found["executions"]
-            executions = [
-                replace(Execution.from_mapping(row), latency_ms=float(row["latency_ms"]))
-                for row in rows
-            ]
+            executions = [_as_numbers(Execution.from_mapping(row)) for row in rows]
         except (KeyError, TypeError, ValueError) as error:
             raise CandidateError(f"measuring gave no latency ({error!r})") from error
         for architecture, execution in zip(architectures, executions, strict=True):
@@ -183,7 +200,7 @@ class DeviceLatency:
     def _key(self, architecture: Architecture) -> str:
         target = target_of({"target": self.target, "device": self.device})
         asked = (self.target, self.sequence, self.batch, self.threads, self.tune)
-        device = target.device.identity if target.device else ()
+        device = target.device.identity if target.device else (self.device or "",)
         return digest(
             "classifier",
             architecture.key,
@@ -218,13 +235,22 @@ def measure_in_turns(
 
 def middle(found: Sequence[Execution]) -> Execution:
     """The execution that is neither fast nor slow among some."""
-    return sorted(found, key=lambda execution: execution.latency_ms)[len(found) // 2]
+    return sorted(found, key=lambda execution: execution.cost)[len(found) // 2]
 
 
 def _checked(execution: Execution) -> Execution:
-    if not (isfinite(execution.latency_ms) and execution.latency_ms > 0):
-        raise CandidateError(f"measuring gave {execution.latency_ms} ms, which is no latency")
+    if not (isfinite(execution.cost) and execution.cost > 0):
+        raise CandidateError(f"measuring gave {execution.cost_text}, which is no latency")
     return execution
+
+
+def _as_numbers(execution: Execution) -> Execution:
+    """An execution whose cost is a number; `TypeError` or `ValueError` if it has none."""
+    if execution.instructions is not None:
+        return replace(execution, instructions=float(execution.instructions))
+    if execution.latency_ms is None:
+        raise ValueError("latency_ms")
+    return replace(execution, latency_ms=float(execution.latency_ms))
 
 
 def locks_in(cache: Cache) -> Path:

@@ -168,8 +168,8 @@ def _captured(points: Mapping[str, nn.Module], seen: dict[str, Tensor]) -> Gener
 
 
 def task_loss(model: Any, batch: Batch) -> Tensor:
-    """The loss of a model with a classifier, summed over the examples."""
-    return model(**batch).loss * len(batch["labels"])
+    """The loss of a model with a head, summed over the examples."""
+    return model(**batch).loss * len(batch["input_ids"])
 
 
 def feature_loss(model: Any, batch: Batch) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from canao.errors import CanaoError
+from canao.nas.models.heads import HEADS, Head
 from canao.nas.models.importance import BlockImportance, Importance
 from canao.nas.models.sized_bert import architecture_of, build_model
 from canao.nas.space.architecture import Architecture
@@ -53,7 +54,7 @@ def inherit(
 ) -> tuple[Any, Lineage]:
     """A model of an architecture with the most important weights of a teacher.
 
-    `teacher` is a BERT with a classifier; the model has one like it. `seed`
+    `teacher` is a BERT with a head; the model has one like it. `seed`
     decides nothing unless something has no like in the teacher.
     Raises `CanaoError` if the architecture is larger than the teacher.
     """
@@ -64,12 +65,13 @@ def inherit(
         _best(importance.hidden, architecture.hidden_size),
         whole.num_blocks,
     )
+    head = next(head for head in HEADS if isinstance(teacher, head.plain))
     model = build_model(
-        architecture, base=teacher.config, labels=teacher.config.num_labels, seed=seed
+        architecture, base=teacher.config, labels=teacher.config.num_labels, head=head, seed=seed
     )
     _carry_task(teacher.config, model.config)
     given = teacher.state_dict()
-    taken = _stem(given, lineage.dimensions)
+    taken = _stem(given, head, lineage.dimensions)
     sizes = architecture.intermediate_sizes
     for own, number in enumerate(lineage.blocks):
         cut = _cut(importance.blocks[number], whole, architecture, sizes[own])
@@ -151,17 +153,13 @@ _STEM = {
     "bert.embeddings.token_type_embeddings.weight": (False, True),
     "bert.embeddings.LayerNorm.weight": (True, False),
     "bert.embeddings.LayerNorm.bias": (True, False),
-    "bert.pooler.dense.weight": (True, True),
-    "bert.pooler.dense.bias": (True, False),
-    "classifier.weight": (False, True),
-    "classifier.bias": (False, False),
 }
 
 
-def _stem(given: dict[str, Tensor], kept: Tensor) -> dict[str, Tensor]:
-    """Everything outside the blocks: embeddings, pooler, classifier."""
+def _stem(given: dict[str, Tensor], head: Head, kept: Tensor) -> dict[str, Tensor]:
+    """Everything outside the blocks: embeddings and the head."""
     taken: dict[str, Tensor] = {}
-    for name, (rows, columns) in _STEM.items():
+    for name, (rows, columns) in {**_STEM, **head.stem}.items():
         part = given[name][kept] if rows else given[name]
         taken[name] = (part[:, kept] if columns else part).clone()
     return taken

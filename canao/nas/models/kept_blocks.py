@@ -70,6 +70,9 @@ def logits(model: Any, batch: Batch) -> Tensor:
     return model(**without_labels(batch)).logits
 
 
+_LABELS = ("labels", "start_positions", "end_positions")
+
+
 def without_labels(batch: Batch) -> dict[str, Tensor]:
     """The inputs of a batch of examples."""
-    return {name: tensor for name, tensor in batch.items() if name != "labels"}
+    return {name: tensor for name, tensor in batch.items() if name not in _LABELS}

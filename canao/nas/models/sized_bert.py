@@ -11,18 +11,13 @@ from torch import nn
 from transformers import (
     AutoConfig,
     AutoModel,
-    AutoModelForSequenceClassification,
     BertConfig,
-    BertForSequenceClassification,
     BertModel,
 )
 
 from canao.errors import InputFileError
-from canao.huggingface.sized_bert import (
-    SizedBertConfig,
-    SizedBertForSequenceClassification,
-    SizedBertModel,
-)
+from canao.huggingface.sized_bert import SizedBertConfig, SizedBertModel
+from canao.nas.models.heads import CLASSIFIER, Head, head_in
 from canao.nas.space.architecture import Architecture
 
 
@@ -66,22 +61,20 @@ def build_model(
     *,
     base: BertConfig | None = None,
     labels: int | None = None,
+    head: Head = CLASSIFIER,
     seed: int = 0,
 ) -> nn.Module:
     """A BERT with those sizes and random weights, ready for inference.
 
-    With `labels` it has a classifier of so many outputs (a
+    With `labels` it has a head of so many outputs (such as a
     `BertForSequenceClassification`), without it is a `BertModel`. Its latency
     is that of any model of the architecture.
     """
     more: dict[str, Any] = {} if labels is None else {"num_labels": labels}
     config = config_for(architecture, base, **more)
     sized = isinstance(config, SizedBertConfig)
-    make: Any = (
-        (SizedBertModel if sized else BertModel)
-        if labels is None
-        else (SizedBertForSequenceClassification if sized else BertForSequenceClassification)
-    )
+    plain, own = (BertModel, SizedBertModel) if labels is None else (head.plain, head.sized)
+    make: Any = own if sized else plain
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make(config).eval()
@@ -94,9 +87,12 @@ def architecture_of(config: Any) -> Architecture:
     return Architecture(config.hidden_size, config.num_attention_heads, tuple(sizes))
 
 
-def load_classifier(path: Path, **more: Any) -> Any:
-    """The model with a classifier in a directory; it gets a new one if it has none."""
-    return _load(AutoModelForSequenceClassification, path, **more)
+def load_model(path: Path, head: Head | None = None, **more: Any) -> Any:
+    """The model in a directory with a head: its own, or a new one if it has none of that kind.
+
+    The head is what the configuration says if `head` is None, a classifier if it says nothing.
+    """
+    return _load((head or head_in(read_config(path))).auto, path, **more)
 
 
 def load_encoder(path: Path, **more: Any) -> Any:

@@ -42,17 +42,18 @@ def pareto_figure(goal: Goal, found: Sequence[Candidate], best: Candidate | None
     if best is not None:
         marker = {"color": _GOOD, "size": 16, "symbol": "star"}
         traces.append(_candidates([best], "chosen", mode="markers", marker=marker))
-    budget = {o.name: o.budget for o in goal.objectives}.get(LATENCY)
-    latencies = [c.execution.latency_ms for c in known]
-    across = {"title": "latency (ms)", "range": _from_zero([*latencies, budget or 0.0])}
+    budget = {o.name: o.budget for o in goal.objectives}.get(goal.cost)
+    costs = [c.execution.cost for c in known]
+    title = "latency (ms)" if goal.cost == LATENCY else goal.cost
+    across = {"title": title, "range": _from_zero([*costs, budget or 0.0])}
     up = {"title": "accuracy", "range": _of_parts([c.values[ACCURACY] for c in known])}
-    return _figure(traces, across, up, **(_budget_line(budget) if budget else {}))
+    return _figure(traces, across, up, **(_budget_line(budget, goal) if budget else {}))
 
 
 def _candidates(found: Sequence[Candidate], name: str, **style: Any) -> dict[str, Any]:
     return {
         "type": "scatter",
-        "x": [c.execution.latency_ms for c in found],
+        "x": [c.execution.cost for c in found],
         "y": [c.values[ACCURACY] for c in found],
         "name": name,
         "text": [_label(c) for c in found],
@@ -61,12 +62,13 @@ def _candidates(found: Sequence[Candidate], name: str, **style: Any) -> dict[str
     }
 
 
-def _budget_line(budget: float) -> dict[str, Any]:
+def _budget_line(budget: float, goal: Goal) -> dict[str, Any]:
     """A line from the foot to the top, with what it means."""
     place = {"xref": "x", "yref": "y domain"}
     ends = {"x0": budget, "x1": budget, "y0": 0, "y1": 1}
     line = {"type": "line", **place, **ends, "line": {"color": _BAD, "dash": "dash"}}
-    words = {"text": f"budget {budget:g} ms", "showarrow": False, **place, "x": budget, "y": 0}
+    unit = "ms" if goal.cost == LATENCY else goal.cost
+    words = {"text": f"budget {budget:g} {unit}", "showarrow": False, **place, "x": budget, "y": 0}
     return {"shapes": [line], "annotations": [words | {"xanchor": "left", "yanchor": "bottom"}]}
 
 
@@ -198,7 +200,7 @@ def _label(candidate: Candidate) -> str:
     sizes = " ".join(map(str, architecture.intermediate_sizes))
     return (
         f"trial {candidate.number}: {candidate.values[ACCURACY]:.4f}, "
-        f"{candidate.execution.latency_ms:.2f} ms<br>{architecture.num_blocks} blocks, "
+        f"{candidate.execution.cost_text}<br>{architecture.num_blocks} blocks, "
         f"hidden {architecture.hidden_size}<br>intermediate {sizes}"
     )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from canao.building.cache import Cache
 from canao.errors import CandidateError, SearchError
 from canao.nas.evaluator import Evaluator
+from canao.nas.measuring.device import program_device
 from canao.nas.measuring.device_lock import training
 from canao.nas.measuring.latency import LatencyMeter, locks_in
 from canao.nas.report.facts import ENDING, MISSED_TIME
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from canao.nas.study.result import SearchResult
 
 BEST, REPORT, CARD, COMPILED = "best", "report.html", "README.md", "compiled"
+PROGRAM = "program"
+"""The exported program, where candidates were measured on a device that runs programs."""
 _MODEL = "config.json"
 _USE = (
     "```python",
@@ -139,15 +142,21 @@ def _write_best(
 
 
 def _compile(directory: Path, device: Mapping[str, Any], cache: Cache) -> None:
-    """Compile the model in a directory as candidates were; `canao.load` reads what is saved."""
+    """Compile the model in a directory as candidates were; `canao.load` reads what is saved.
+
+    Of one for a device that runs programs the program is written, as C.
+    """
     from canao.nas.measuring.compiling import compile_for
-    from canao.nas.models.sized_bert import load_classifier
+    from canao.nas.models.sized_bert import load_model
     from canao.nas.training.fit.trainer import silence
 
     silence()
-    compiled = compile_for(load_classifier(directory), device, str(cache.root.parent))
+    compiled = compile_for(load_model(directory), device, str(cache.root.parent))
     try:
-        compiled.save(directory / COMPILED)
+        if program_device(device) is None:
+            compiled.save(directory / COMPILED)
+        else:
+            compiled.export(directory / PROGRAM)
     finally:
         compiled.close()
 
@@ -192,6 +201,8 @@ def _card(
     ]
     if COMPILED in contents:
         lines += ["", "## How it is used", "", *_USE]
+    if PROGRAM in contents:
+        lines += ["", "## How it is used", "", f"`{PROGRAM}/README.md` says how to build and run."]
     return "\n".join(lines) + "\n"
 
 

@@ -101,7 +101,7 @@ def _best(best: Candidate | None) -> dict[str, Any] | None:
     execution, architecture = best.execution, best.architecture
     facts = [
         ("accuracy", f"{best.values['accuracy']:.4f}"),
-        ("latency", f"{execution.latency_ms:.2f} ms"),
+        ("cost of a run", execution.cost_text),
         ("blocks", str(architecture.num_blocks)),
         ("hidden size", f"{architecture.hidden_size} ({architecture.num_heads} heads)"),
         ("fused layers", f"{execution.fused_layers} of {execution.layers}"),
@@ -189,7 +189,7 @@ def _front_row(candidate: Candidate) -> list[tuple[str, bool]]:
     return [
         (str(candidate.number), True),
         (f"{candidate.values['accuracy']:.4f}", True),
-        (f"{execution.latency_ms:.2f}", True),
+        (execution.cost_text, True),
         (str(architecture.num_blocks), False),
         (str(architecture.hidden_size), False),
         (" ".join(map(str, architecture.intermediate_sizes)), False),

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from canao.errors import SearchError
 
-ACCURACY, LATENCY = "accuracy", "latency_ms"
-NAMES = (ACCURACY, LATENCY, "peak_bytes", "flops")
+ACCURACY, LATENCY, INSTRUCTIONS = "accuracy", "latency_ms", "instructions"
+COSTS = (LATENCY, INSTRUCTIONS)
+"""What a run costs: time, or instructions where time means nothing. A device has one of them."""
+NAMES = (ACCURACY, *COSTS, "peak_bytes", "flops")
 """What is known of every candidate; all but accuracy before it is trained."""
 
 Values = Mapping[str, float]
@@ -35,7 +37,7 @@ class Objective:
     weight: float = 1.0
     """Its part in a single reward."""
     speedup: float | None = None
-    """With it the budget is what the teacher takes, divided by this, once that is measured."""
+    """With it the budget is what the teacher costs, divided by this, once that is measured."""
 
     def __post_init__(self) -> None:
         if self.name not in NAMES:
@@ -49,7 +51,7 @@ class Objective:
         speedup = self.speedup
         if speedup is None:
             return
-        if self.name != LATENCY or not self.minimise:
+        if self.name not in COSTS or not self.minimise:
             raise SearchError(f"a speedup is one of {LATENCY}, which is minimised; not {self.name}")
         if not (math.isfinite(speedup) and speedup > 0):
             raise SearchError(f"the speedup {speedup} is not a positive number")
@@ -100,6 +102,11 @@ class Goal:
         return [o.direction for o in self.objectives] if self.pareto else ["maximize"]
 
     @property
+    def cost(self) -> str:
+        """The name of what a run costs."""
+        return next((name for name in self.names if name in COSTS), LATENCY)
+
+    @property
     def needs_reference(self) -> bool:
         """Whether a budget follows from the latency of the teacher, which is not known yet."""
         return any(o.speedup is not None and o.budget is None for o in self.objectives)
@@ -110,14 +117,14 @@ class Goal:
         return next((o.speedup for o in self.objectives if o.speedup is not None), None)
 
     @property
-    def reference_ms(self) -> float | None:
-        """What the teacher took when its budget was settled; None if none follows from it."""
+    def reference_cost(self) -> float | None:
+        """What the teacher cost when its budget was settled; None if none follows from it."""
         known = (o.budget * o.speedup for o in self.objectives if o.speedup and o.budget)
         return next(known, None)
 
-    def beside(self, latency_ms: float) -> Goal:
-        """With the budgets that follow from the latency of the teacher."""
-        return replace(self, objectives=tuple(_beside(o, latency_ms) for o in self.objectives))
+    def beside(self, cost: float) -> Goal:
+        """With the budgets that follow from what the teacher costs."""
+        return replace(self, objectives=tuple(_beside(o, cost) for o in self.objectives))
 
     def without_budgets(self) -> Goal:
         """Without the budgets that follow from a latency."""
@@ -172,24 +179,34 @@ class Goal:
             raise SearchError(f"{found!r} is not a goal of a search") from error
 
 
-def _beside(objective: Objective, latency_ms: float) -> Objective:
+def _beside(objective: Objective, cost: float) -> Objective:
     if objective.speedup is None:
         return objective
-    return replace(objective, budget=latency_ms / objective.speedup)
+    return replace(objective, budget=cost / objective.speedup)
 
 
 def default_goal(
-    budget_ms: float | None = None, *, speedup: float | None = None, pareto: bool | None = None
+    budget_ms: float | None = None,
+    *,
+    speedup: float | None = None,
+    pareto: bool | None = None,
+    cost: str = LATENCY,
 ) -> Goal:
     """Accuracy and latency: one reward if there is a budget, a front if there is none.
 
-    The budget is so many milliseconds, or the teacher's latency divided by `speedup`.
+    The budget is so many milliseconds, or the teacher's latency divided by `speedup`. `cost`
+    names what stands for latency where time means nothing.
     """
+    if budget_ms is not None and cost != LATENCY:
+        raise SearchError(
+            f"the device counts {cost}, which no milliseconds limit; give a speedup, or a goal "
+            f"with a budget of {cost}"
+        )
     if budget_ms is not None and speedup is not None:
         raise SearchError("a budget and a speedup both limit the latency; give one of them")
-    latency = Objective(LATENCY, True, budget_ms, _LATENCY_WEIGHT, speedup)
+    spent = Objective(cost, True, budget_ms, _LATENCY_WEIGHT, speedup)
     free = budget_ms is None and speedup is None
-    return Goal((Objective(ACCURACY), latency), free if pareto is None else pareto)
+    return Goal((Objective(ACCURACY), spent), free if pareto is None else pareto)
 
 
 def scalarise(losses: Matrix, weights: npt.ArrayLike) -> npt.NDArray[np.float64]:

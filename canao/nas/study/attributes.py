@@ -91,7 +91,7 @@ def candidate_of(trial: FrozenTrial, architecture: Architecture) -> Candidate:
         trial.number,
         architecture,
         values_of(trial),
-        Execution.from_mapping({"latency_ms": math.nan} | dict(trial.user_attrs)),
+        Execution.from_mapping(trial.user_attrs),
         dict(trial.user_attrs.get(RUNGS, {})),
     )
 
@@ -110,7 +110,7 @@ def pareto_front(goal: Goal, found: Sequence[Candidate]) -> list[Candidate]:
     """Candidates within budgets that no other dominates, fastest first."""
     fit = within(goal, found)
     best = [fit[row] for row in front(goal.losses([candidate.values for candidate in fit]))]
-    return sorted(best, key=lambda candidate: candidate.execution.latency_ms)
+    return sorted(best, key=lambda candidate: candidate.execution.cost)
 
 
 def rung_accuracy(trial: FrozenTrial, steps: int) -> float | None:

@@ -22,15 +22,15 @@ from canao.nas.measuring.latency import (
     middle,
 )
 from canao.nas.space.architecture import Architecture
-from canao.nas.space.objectives import LATENCY, NAMES, Goal
+from canao.nas.space.objectives import INSTRUCTIONS, NAMES, Goal
 from canao.nas.study.attributes import Candidate, candidates, pareto_front, within
 from canao.nas.study.study import Configuration
 
 FINALISTS = "canao:finalists"
 """The study's attribute with the last measurement of each finalist, by architecture."""
 
-_TEACHER = "teacher_ms"
-"""What the teacher took in the same turns."""
+_TEACHER = "teacher_cost"
+"""What the teacher cost in the same turns."""
 _REASON = "reason"
 _MEASUREMENTS = 3
 """Of a finalist without a teacher that the first puts beyond its budget."""
@@ -44,7 +44,7 @@ class Choice:
 
     best: Candidate | None
     latencies: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Its latency and its teacher's, in ms, measured in turns; empty without a teacher."""
+    """What it and its teacher cost, measured in turns; empty without a teacher."""
     missed: str = ""
     """Which budget it does not keep, in words; empty if it keeps all."""
 
@@ -98,7 +98,7 @@ def _measured(
     if reference is None:
         return asdict(measured_again(candidate, goal, meter))
     mine, theirs = measure_in_turns(meter, (candidate.architecture, reference))
-    return {**asdict(mine), _TEACHER: theirs.latency_ms}
+    return {**asdict(mine), _TEACHER: theirs.cost}
 
 
 def measured_again(candidate: Candidate, goal: Goal, meter: LatencyMeter) -> Execution:
@@ -116,10 +116,10 @@ def _values(candidate: Candidate, goal: Goal, measured: Mapping[str, Any]) -> di
     Where the budget follows from the teacher, the latency is what it would be if the teacher
     took what it took when the study began: the machine may be slower or faster now.
     """
-    known = {name: float(measured[name]) for name in NAMES if name in measured}
-    teacher = goal.reference_ms
+    known = {name: float(measured[name]) for name in NAMES if measured.get(name) is not None}
+    teacher = goal.reference_cost
     if teacher is not None and _TEACHER in measured:
-        known[LATENCY] *= teacher / float(measured[_TEACHER])
+        known[goal.cost] *= teacher / float(measured[_TEACHER])
     return {**candidate.values, **known}
 
 
@@ -150,11 +150,11 @@ def chosen(study: optuna.Study, goal: Goal, found: Sequence[Candidate]) -> Choic
     again = [c for c in latest if c.architecture.key in measured] or latest
     best = best_of(goal, again)
     if best is not None:
-        return Choice(best, _latencies(measured, best))
+        return Choice(best, _costs(goal, measured, best))
     if not again or not measured:
         return Choice(None)
     nearest = min(again, key=lambda candidate: goal.excess(candidate.values))
-    latencies = _latencies(measured, nearest)
+    latencies = _costs(goal, measured, nearest)
     return Choice(nearest, latencies, _missed(goal, nearest, latencies, len(again)))
 
 
@@ -163,15 +163,15 @@ def best_of(goal: Goal, found: Sequence[Candidate]) -> Candidate | None:
     return max(within(goal, found), key=lambda c: goal.reward(c.values), default=None)
 
 
-def _latencies(measured: Mapping[str, Any], candidate: Candidate) -> dict[str, float]:
+def _costs(goal: Goal, measured: Mapping[str, Any], candidate: Candidate) -> dict[str, float]:
     row = measured.get(candidate.architecture.key, {})
     if _TEACHER not in row:
         return {}
-    return {LATENCY: float(row[LATENCY]), f"teacher's {LATENCY}": float(row[_TEACHER])}
+    return {goal.cost: float(row[goal.cost]), f"teacher's {goal.cost}": float(row[_TEACHER])}
 
 
-def teacher_ms(study: optuna.Study) -> float | None:
-    """The longest that the teacher took beside a finalist; None if it was not measured so."""
+def teacher_cost(study: optuna.Study) -> float | None:
+    """The most that the teacher cost beside a finalist; None if it was not measured so."""
     rows: Mapping[str, Any] = study.user_attrs.get(FINALISTS, {})
     return max((float(row[_TEACHER]) for row in rows.values() if _TEACHER in row), default=None)
 
@@ -187,4 +187,6 @@ def _missed(goal: Goal, candidate: Candidate, latencies: Mapping[str, float], tr
     mine, theirs = latencies.values()
     # Rounded down: 1.999 times is not twice.
     times = math.floor(100 * theirs / mine) / 100
+    if goal.cost == INSTRUCTIONS:
+        return f"{times:g} times fewer {goal.cost} than the teacher, not the {speedup:g}: {who}"
     return f"{times:g} times as fast as the teacher, not the {speedup:g} that was asked for: {who}"

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import transformers
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import processors
+from unit.generation.tokenizers_of_kinds import byte_level
 from unit.huggingface.small_models import TOKENIZER
 
 from canao.answering.windows import Windows
@@ -37,27 +38,12 @@ def word_pieces() -> Any:
 
 @cache
 def byte_pairs() -> Any:
-    """RoBERTa's kind, with a token for nearly each byte: characters have several tokens."""
-    backend = Tokenizer(models.BPE(unk_token=None))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    special = ["<s>", "<pad>", "</s>", "<mask>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=280,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
+    """RoBERTa's kind: characters have several tokens, one a byte."""
+    made = byte_level(
+        model_input_names=["input_ids", "attention_mask"], cls_token="</s>", sep_token="</s>"
     )
-    backend.train_from_iterator(TEXTS[:1], trainer)
-    backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        cls_token="<s>",
-        sep_token="</s>",
-        pad_token="<pad>",
-        mask_token="<mask>",
-        model_input_names=["input_ids", "attention_mask"],
-    )
+    made.backend_tokenizer.post_processor = processors.RobertaProcessing(("</s>", 0), ("</s>", 0))
+    return made
 
 
 def all_spans(

@@ -87,7 +87,9 @@ def test_answers_are_whole_characters_without_space_around(
 
 def _pointed_at(windows: Windows, first: int, last: int) -> tuple[list[Any], list[Any]]:
     """Logits of a model that is sure of two tokens of the text."""
-    starts, ends = ([np.zeros(len(r["input_ids"])) for r in windows.rows] for _ in range(2))
+    starts, ends = (
+        [np.zeros(len(r["input_ids"]), np.float32) for r in windows.rows] for _ in range(2)
+    )
     for row, (skipped, count) in enumerate(zip(windows.starts, windows.counts, strict=True)):
         for logits, token in ((starts, first), (ends, last)):
             if skipped <= token < skipped + count:
@@ -146,7 +148,9 @@ def test_an_answer_in_two_windows_counts_once() -> None:
 
 def test_no_answer_is_what_all_windows_say() -> None:
     windows = _windows(word_pieces, TEXTS[0] * 4)
-    starts, ends = (([np.zeros(len(r["input_ids"])) for r in windows.rows]) for _ in range(2))
+    starts, ends = (
+        ([np.zeros(len(r["input_ids"]), np.float32) for r in windows.rows]) for _ in range(2)
+    )
     for row in (*starts, *ends):
         row[0] = 5
     none = choose_spans(windows, starts, ends)
@@ -161,7 +165,7 @@ def test_no_answer_is_what_all_windows_say() -> None:
 
 def test_ties_go_to_the_span_that_comes_first() -> None:
     windows = WindowMaker(word_pieces()).cut("Who?", "one two three")
-    flat = [np.zeros(len(windows.rows[0]["input_ids"]))]
+    flat = [np.zeros(len(windows.rows[0]["input_ids"]), np.float32)]
     for top in (1, 2, 6):
         spans = choose_spans(windows, flat, flat, top=top).spans
         assert [(s.start, s.end) for s in spans[:2]] == [(0, 3), (0, 7)][:top]

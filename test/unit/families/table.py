@@ -1,51 +1,71 @@
-"""The table of encoders in docs/models.md, made of the same data that the tests check.
+"""The tables of encoders in docs/models.md and the README, made of the data that the tests check.
 
     PYTHONPATH=.:test python -m unit.families.table
 
-writes it into the page.
+writes them into the pages.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from unit.families.zoo import FAMILIES, HEADS, heads_of
 
 from canao.files import replace_text
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "models.md"
-BEGIN, END = "<!-- table of encoders -->\n", "<!-- end of the table -->\n"
+_ROOT = Path(__file__).resolve().parents[3]
+_BEGIN, _END = "<!-- table of encoders -->\n", "<!-- end of the table -->\n"
+_COLUMNS = ("heads", "attention", "fixed shapes", "every size", "targets")
 
 
-def _row(name: str) -> str:
+def _cells(name: str) -> tuple[str, ...]:
+    """What the columns say of a family."""
     family = FAMILIES[name]
     if family.refused:
-        cells = ["", "", "", f"refused: `{family.refused}`"]
-    else:
-        heads = heads_of(name)
-        missing = [head for head in HEADS if head not in heads]
-        every = [kind for kind in family.attention if kind not in family.fixed_only]
-        cells = [
-            "all" if not missing else ", ".join(heads),
-            ", ".join(family.attention),
-            "yes",
-            ", ".join(every) or "no",
-        ]
-    return f"| {' | '.join([family.title, f'`{name}`', *cells])} |"
+        return "", "", "", f"refused: `{family.refused}`", ""
+    heads = heads_of(name)
+    missing = [head for head in HEADS if head not in heads]
+    every = [kind for kind in family.attention if kind not in family.fixed_only]
+    return (
+        "all" if not missing else ", ".join(heads),
+        ", ".join(family.attention),
+        "yes",
+        ", ".join(every) or "no",
+        "C, OpenCL",
+    )
 
 
-def table() -> str:
-    """The table in Markdown, a row a family, between its markers."""
-    head = ["model", "type", "heads", "attention", "fixed shapes", "every size"]
-    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *map(_row, FAMILIES)]
-    return BEGIN + "\n".join(lines) + "\n" + END
+def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *lines]) + "\n"
 
 
-def with_table(page: str) -> str:
-    """The page with the table of now."""
-    before, rest = page.split(BEGIN)
-    return before + table() + rest.split(END)[1]
+def _every_family() -> str:
+    """A row a family."""
+    rows = ((FAMILIES[name].title, f"`{name}`", *_cells(name)) for name in FAMILIES)
+    return _markdown(("model", "type", *_COLUMNS), rows)
+
+
+def _families_alike() -> str:
+    """A row for all families of which the columns say the same."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, family in FAMILIES.items():
+        alike.setdefault(_cells(name), []).append(family.title)
+    rows = ((", ".join(titles), *cells) for cells, titles in alike.items())
+    return _markdown(("models", *_COLUMNS), rows)
+
+
+TABLES = {_ROOT / "docs" / "models.md": _every_family, _ROOT / "README.md": _families_alike}
+"""Pages, and what makes the table of each."""
+
+
+def with_table(page: Path) -> str:
+    """The text of a page with the table of now."""
+    before, rest = page.read_text(encoding="utf-8").split(_BEGIN)
+    return before + _BEGIN + TABLES[page]() + _END + rest.split(_END)[1]
 
 
 if __name__ == "__main__":
-    replace_text(PAGE, with_table(PAGE.read_text(encoding="utf-8")))
+    for path in TABLES:
+        replace_text(path, with_table(path))

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import transformers
+from unit.huggingface.same import check_same
 from unit.huggingface.small_models import SENTENCES
 
 import canao
@@ -27,22 +27,6 @@ _KINDS: dict[str, tuple[str, dict[str, Any]]] = {
         {"label2id": {"contradiction": 0, "entailment": 1}},
     ),
 }
-
-
-def _same(found: Any, wanted: Any) -> None:
-    """Equal, numbers nearly so."""
-    if isinstance(wanted, dict):
-        assert found.keys() == wanted.keys()
-        for key in wanted:
-            _same(found[key], wanted[key])
-    elif isinstance(wanted, list | tuple):
-        assert len(found) == len(wanted)
-        for one, other in zip(found, wanted, strict=True):
-            _same(one, other)
-    elif isinstance(wanted, float | np.floating):
-        assert abs(float(found) - float(wanted)) < 1e-5
-    else:
-        assert found == wanted
 
 
 def _texts(task: str) -> list[str]:
@@ -63,8 +47,8 @@ def test_answers_are_those_of_pytorch(
     assert type(compiled.model) is type(plain.model)
     made = len(compiled.model.forward.compiled)
     for text in texts:
-        _same(compiled(text, **more), plain(text, **more))
-    _same(compiled(texts, batch_size=4, **more), plain(texts, batch_size=4, **more))
+        check_same(compiled(text, **more), plain(text, **more))
+    check_same(compiled(texts, batch_size=4, **more), plain(texts, batch_size=4, **more))
     assert len(compiled.model.forward.compiled) == made == 1
     assert "forward" not in vars(plain.model)
 
@@ -76,7 +60,7 @@ def test_a_larger_batch_than_was_made_room_for(
     plain = transformers.pipeline("text-classification", model=str(path))
     compiled = canao.compile(plain, dynamic_shapes=canao.AutoShapes(sequence=64), **options)
     texts = [f"{text} {n}" for n in range(20) for text in SENTENCES]
-    _same(compiled(texts, batch_size=64), plain(texts, batch_size=64))
+    check_same(compiled(texts, batch_size=64), plain(texts, batch_size=64))
 
 
 def test_a_model_in_training_mode_is_compiled_for_inference(
@@ -87,7 +71,7 @@ def test_a_model_in_training_mode_is_compiled_for_inference(
     wanted = plain("a text")
     plain.model.train()
     compiled = canao.compile(plain, **options)
-    _same(compiled("a text"), wanted)
+    check_same(compiled("a text"), wanted)
     assert plain.model.training
 
 

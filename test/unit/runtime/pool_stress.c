@@ -82,7 +82,7 @@ int main(void) {
   if (canao_pool_create(1, steps, 1 << CANAO_STEP_BITS, after, &pool) != EINVAL) return 10;
   for (int threads = 1; threads <= 5; ++threads) {
     if (canao_pool_create(threads, steps, STEPS, after, &pool)) return 11;
-    if (canao_pool_threads(pool) != threads) return 11;
+    if (pool->threads != threads) return 11;
     if (caller(pool)) return 12;
     usleep(2000); /* long enough for the workers to sleep */
     if (check(pool)) return 13;

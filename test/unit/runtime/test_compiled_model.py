@@ -287,8 +287,8 @@ def test_saving_never_replaces_what_is_not_a_model(model: CompiledModel, tmp_pat
 @pytest.fixture
 def exported(model: CompiledModel, tmp_path: Path, compiler: Compiler) -> Path:
     path = model.export(tmp_path / "exported")
-    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread"]
-    command = [*compiler.command, *flags, "model.c", "-o", "model", "-lm"]
+    flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", "-pthread"]
+    command = [*compiler.command, *flags, "main.c", "model.c", "kernels.c", "-o", "model", "-lm"]
     result = subprocess.run(command, cwd=path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     X.numpy().tofile(path / "x.bin")
@@ -326,7 +326,7 @@ WRONG_USES = [
     ((*FILES, "--what", "1"), 2, "usage"),
     (("none.bin", *FILES[1:]), 1, "none.bin: No such file"),
     (("ids.bin", *FILES[1:]), 1, "ids.bin: wrong size"),
-    ((*FILES, "--weights", "x.bin"), 1, "cannot map x.bin"),
+    ((*FILES, "--weights", "x.bin"), 1, "cannot use x.bin: it is no file of weights"),
     ((*FILES[:3], "no/s.bin"), 1, "cannot write no/s.bin"),
 ]
 

@@ -20,14 +20,15 @@ from unit.training.training_support import (
 
 from canao.cli import main
 from canao.errors import CanaoError
-from canao.nas.models.sized_bert import build_model, load_classifier
+from canao.nas.models.sized_bert import build_model, load_model
 from canao.nas.space.architecture import Architecture
 from canao.nas.training.data.encode import collator, encode, load_tokenizer
-from canao.nas.training.evaluation.compiled import CompiledClassifier
+from canao.nas.training.evaluation.compiled import CompiledByLength
 from canao.nas.training.evaluation.evaluate import SplitResult, evaluate_task
 from canao.nas.training.evaluation.table2 import PAPER, table_of
 from canao.nas.training.fit.fine_tune import head_for
-from canao.nas.training.scoring.predict import predict
+from canao.nas.training.kinds.predict import predict
+from canao.nas.training.kinds.table import kind_of
 
 FILMS = 40
 SIZES = Architecture(16, 2, (24, 8))
@@ -74,13 +75,14 @@ def _folder(place: Path) -> Path:
 
 def test_compiled_is_pytorch(teacher: Path) -> None:
     """Every length, batches that are not full, padding between real rows."""
-    model, tokenizer = load_classifier(teacher).eval(), load_tokenizer(teacher)
+    model, tokenizer = load_model(teacher).eval(), load_tokenizer(teacher)
     some = examples(21, 9)
     longer = replace(some, texts=(*some.texts[:-1], " ".join(["film"] * 30)))
     data = encode(longer, tokenizer, task().spec)
     assert max(data.lengths) == 32
-    theirs = predict(model, data, collator(tokenizer))
-    mine = CompiledClassifier(model, threads=1).predict(data, tokenizer.pad_token_id)
+    kind = kind_of(task().spec)
+    theirs = np.stack(predict(model, kind, data, collator(tokenizer)))
+    mine = CompiledByLength(model, kind, threads=1).predict(data, tokenizer.pad_token_id)
     assert theirs.shape == (21, 2)
     np.testing.assert_allclose(mine, theirs, atol=1e-4)
 

@@ -25,8 +25,8 @@ from canao.nas.models.sized_bert import (
     SizedBertConfig,
     architecture_of,
     build_model,
-    load_classifier,
     load_encoder,
+    load_model,
 )
 from canao.nas.space.architecture import Architecture
 from canao.nas.training.candidates.teacher import default_teacher
@@ -35,7 +35,7 @@ from canao.nas.training.fit.fine_tune import with_head
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return load_classifier(save_teacher(tmp_path_factory.mktemp("teacher"), noise=0.2)).eval()
+    return load_model(save_teacher(tmp_path_factory.mktemp("teacher"), noise=0.2)).eval()
 
 
 def _batch() -> dict[str, torch.Tensor]:
@@ -177,7 +177,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     model = build_model(wanted, base=config(), labels=2)
     model.save_pretrained(tmp_path)  # pyright: ignore[reportCallIssue]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
-    again = load_classifier(tmp_path).eval()
+    again = load_model(tmp_path).eval()
     assert architecture_of(again.config) == wanted
     assert torch.equal(_logits(again), _logits(model))
     encoder = load_encoder(tmp_path).eval()

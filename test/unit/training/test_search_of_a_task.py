@@ -18,7 +18,7 @@ from canao.errors import CanaoError, CandidateError, SearchError
 from canao.machine.target import Target
 from canao.nas import search as search_module
 from canao.nas.measuring.compiling import example_inputs
-from canao.nas.models.sized_bert import architecture_of, load_classifier, read_config
+from canao.nas.models.sized_bert import architecture_of, load_model, read_config
 from canao.nas.space.architecture import Architecture
 from canao.nas.space.space import SearchSpace, Sizes
 from canao.nas.training.candidates import task_trainer
@@ -85,7 +85,7 @@ def test_from_data_to_a_compiled_model(
     assert "teacher's accuracy (dev)" in (out / "best" / "README.md").read_text()
     assert "After the last training" in (out / "report.html").read_text()
     inputs = example_inputs(16, 1, 20)
-    expected = load_classifier(out / "best").eval()(**inputs).logits.detach().numpy()
+    expected = load_model(out / "best").eval()(**inputs).logits.detach().numpy()
     compiled = canao.load(out / "best" / "compiled")(**inputs).logits
     assert np.allclose(compiled.detach().numpy(), expected, atol=1e-4)
     _check_settings(arguments, monkeypatch, capsys)

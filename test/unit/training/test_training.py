@@ -22,9 +22,10 @@ from canao.nas.training.candidates.candidate import train_candidate
 from canao.nas.training.candidates.task_trainer import TaskTrainer, Tuning
 from canao.nas.training.data.encode import Schedule
 from canao.nas.training.fit.checkpoints import last_checkpoint
-from canao.nas.training.fit.distil import DistilRecipe, logits_loss
+from canao.nas.training.fit.distil import DistilRecipe
 from canao.nas.training.fit.fine_tune import fine_tune
 from canao.nas.training.fit.trainer import Recipe
+from canao.nas.training.kinds.divergence import logits_loss
 
 RECIPE = Recipe(batch_size=8, learning_rate=5e-3, save_every=2)
 LEARN = replace(RECIPE, save_every=1000)

@@ -21,7 +21,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#ifndef __wasm__ /* has no signals */
 #include <signal.h>
+#endif
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,11 +113,6 @@ CANAO_UNUSED static long long canao_nanoseconds(void) {
   return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Number of threads that share each step. */
-CANAO_UNUSED static inline int canao_pool_threads(const canao_pool *pool) {
-  return pool->threads;
-}
-
 CANAO_UNUSED static inline int canao_step_of(canao_place place) {
   return (int)(place & ((1u << CANAO_STEP_BITS) - 1));
 }
@@ -165,8 +162,8 @@ CANAO_UNUSED static long canao_pool_take(canao_pool *pool, int tid, canao_place 
   long taken = 0;
   for (int i = 0; i < pool->threads; ++i) {
     int owner = tid + i < pool->threads ? tid + i : tid + i - pool->threads;
-    long first = tasks * owner / pool->threads;
-    long count = tasks * (owner + 1) / pool->threads - first;
+    long first = (long)((long long)tasks * owner / pool->threads);
+    long count = (long)((long long)tasks * (owner + 1) / pool->threads) - first;
     for (long task; (task = canao_pool_claim(pool, owner, place, count)) >= 0; ++taken)
       step->run(pool->ctx, tid, first + task);
   }
@@ -325,6 +322,10 @@ CANAO_UNUSED static void canao_pool_run(canao_pool *pool, void *ctx) {
   pthread_mutex_unlock(&pool->caller);
 }
 
+CANAO_UNUSED static void canao_pool_free(canao_pool *pool) {
+  free(pool->workers), free(pool->shares), free(pool->tasks), free(pool);
+}
+
 /* Stops and joins the first `started` workers and frees the pool. */
 CANAO_UNUSED static void canao_pool_release(canao_pool *pool, int started) {
   atomic_store(&pool->stop, 1);
@@ -333,10 +334,7 @@ CANAO_UNUSED static void canao_pool_release(canao_pool *pool, int started) {
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->sleep);
   pthread_mutex_destroy(&pool->caller);
-  free(pool->workers);
-  free(pool->shares);
-  free(pool->tasks);
-  free(pool);
+  canao_pool_free(pool);
 }
 
 /* Ends the workers; no run may be under way. NULL is allowed. */
@@ -363,10 +361,7 @@ CANAO_UNUSED static int canao_pool_create(int threads, const canao_step *steps, 
   pool->workers = (canao_worker *)calloc((size_t)threads, sizeof(canao_worker));
   pool->tasks = (atomic_long *)canao_zeros(sizeof(atomic_long) * (size_t)(count + 1));
   if (!pool->shares || !pool->workers || !pool->tasks) {
-    free(pool->tasks);
-    free(pool->shares);
-    free(pool->workers);
-    free(pool);
+    canao_pool_free(pool);
     return ENOMEM;
   }
   pool->threads = threads;
@@ -381,18 +376,21 @@ CANAO_UNUSED static int canao_pool_create(int threads, const canao_step *steps, 
   pthread_cond_init(&pool->wake, NULL);
 
   /* Workers take no signals: those belong to the program that calls us. */
+#ifdef SIG_SETMASK
   sigset_t all, saved;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &saved);
+#endif
   int error = 0;
   for (int i = 0; i < threads - 1 && !error; ++i) {
     canao_worker *worker = &pool->workers[i];
-    worker->pool = pool;
-    worker->tid = i + 1;
+    worker->pool = pool, worker->tid = i + 1;
     error = pthread_create(&worker->thread, NULL, canao_pool_worker, worker);
     if (error) canao_pool_release(pool, i);
   }
+#ifdef SIG_SETMASK
   pthread_sigmask(SIG_SETMASK, &saved, NULL);
+#endif
   if (!error) *out = pool;
   return error;
 }

@@ -69,9 +69,11 @@ static int canao_build(canao_host *host, cl_device_id device) {
   if (canao_refused("take the kernels", error)) return 1;
   error = clBuildProgram(host->program, 1, &device, CANAO_OPTIONS, NULL, NULL);
   if (canao_refused("build the kernels", error)) {
-    static char log[1 << 14];
-    clGetProgramBuildInfo(host->program, device, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log, NULL);
-    fprintf(stderr, "%s\n", log);
+    enum { LOG = 1 << 14 };
+    char *log = (char *)calloc(1, LOG);
+    if (log) clGetProgramBuildInfo(host->program, device, CL_PROGRAM_BUILD_LOG, LOG - 1, log, NULL);
+    fprintf(stderr, "%s\n", log ? log : "");
+    free(log);
     return 1;
   }
   for (int i = 0; i < CANAO_STEPS; ++i) {

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from canao.nas.models.inherit import inherit
-from canao.nas.models.sized_bert import load_classifier
+from canao.nas.models.sized_bert import load_model
 from canao.nas.space.architecture import Architecture
 from canao.nas.training.candidates.teacher import Teacher, open_teacher
-from canao.nas.training.data.encode import Schedule, collator, encode
+from canao.nas.training.data.encode import Schedule, collator
 from canao.nas.training.data.tasks import Task
 from canao.nas.training.fit.distil import Distiller, DistilRecipe
 from canao.nas.training.fit.fine_tune import evaluate_splits
+from canao.nas.training.fit.recipes import distil_recipe_for
 from canao.nas.training.fit.runs import CONFIG, Run, open_run, read_purpose
 from canao.nas.training.fit.trainer import Progress, private_randomness, silence
+from canao.nas.training.kinds.table import kind_of
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def train_candidate(
     `CanaoError`s for what does not fit together.
     """
     silence()
-    recipe = recipe or DistilRecipe()
+    recipe = recipe or distil_recipe_for(task.spec)
     taught = open_teacher(teacher.resolve(), task)
     kind = "final" if final else "search"
     before = _shorter(directory, kind, steps) if resume else 0
@@ -125,22 +127,25 @@ def _train(
     final, seed = bool(purpose["final"]), int(purpose["seed"])
     steps = int(purpose["steps"]) - int(purpose["after"])
     examples = task.training_examples(everything=final)
-    data = encode(examples, teacher.tokenizer, task.spec)
+    kind = kind_of(task.spec)
     # Another order of examples than the shorter training had.
-    with private_randomness(seed + int(purpose["after"])):
+    order = seed + int(purpose["after"])
+    data = kind.training_rows(examples, teacher.tokenizer, task.spec, order)
+    with private_randomness(order):
         model, lineage = inherit(architecture, teacher.model, teacher.importance, seed=seed)
         if before is not None:
-            model = load_classifier(before)
+            model = load_model(before)
         cost = Distiller(
             model,
             data,
             collator(teacher.tokenizer),
-            Schedule(data.lengths, recipe.batch_size, steps, seed + int(purpose["after"])),
+            Schedule(data.lengths, recipe.batch_size, steps, order, fresh=data.fresh),
             recipe=recipe,
             seed=seed,
             directory=run.checkpoints,
             progress=progress,
             title=f"distilling {architecture.key}",
+            kind=kind,
             teacher=teacher.model,
             lineage=lineage,
             knows_task=teacher.knows_task,

@@ -24,6 +24,7 @@ from canao.nas.training.data.tasks import Task, open_task
 from canao.nas.training.evaluation.judge import judge
 from canao.nas.training.fit.distil import DistilRecipe
 from canao.nas.training.fit.fine_tune import fine_tune, knows
+from canao.nas.training.fit.recipes import distil_recipe_for, recipe_for
 from canao.nas.training.fit.runs import CONFIG, fingerprint
 from canao.nas.training.fit.trainer import Recipe
 from canao.nas.training.task_options import TaskOptions
@@ -90,13 +91,14 @@ class TaskTrainer:
         model = options.teacher or default_teacher()
         tuning = None
         if not knows(read_config(model), task.spec):
-            tuning = Tuning(model, options.teacher_epochs, recipe=Recipe(bf16=options.bf16))
+            recipe = replace(recipe_for(task.spec), bf16=options.bf16)
+            tuning = Tuning(model, options.teacher_epochs, recipe=recipe)
         return cls(
             task,
             directory / _TEACHER if tuning else model,
             fidelities=options.fidelities,
             final_steps=options.final_steps,
-            recipe=DistilRecipe(bf16=options.bf16),
+            recipe=replace(distil_recipe_for(task.spec), bf16=options.bf16),
             progress=progress,
             source=Source(name, options.data),
             time_limit=options.time_limit,

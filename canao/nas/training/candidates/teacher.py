@@ -21,13 +21,13 @@ from canao.nas.models.importance import (
     measure_importance,
     task_loss,
 )
-from canao.nas.models.kept_blocks import logits
 from canao.nas.models.sized_bert import read_config
-from canao.nas.training.data.encode import Encoded, Schedule, collator, encode, load_tokenizer
+from canao.nas.training.data.encode import Rows, Schedule, collator, load_tokenizer
 from canao.nas.training.data.tasks import Task
 from canao.nas.training.fit.fine_tune import knows, with_head
 from canao.nas.training.fit.runs import fingerprint
 from canao.nas.training.fit.trainer import private_randomness
+from canao.nas.training.kinds.table import kind_of
 
 _PROBE_BATCHES, _PROBE_SIZE = 4, 16
 _SEED = 0
@@ -41,7 +41,7 @@ class Teacher:
     """A model to inherit from, with what is known of its parts."""
 
     model: Any
-    """A BERT with a classifier for the task, its weights frozen."""
+    """A BERT with a head for the task, its weights frozen."""
     tokenizer: Any
     knows_task: bool
     """Whether its logits say something about the task."""
@@ -105,13 +105,15 @@ def _opened(path: Path, mark: str, held: _ByDigest) -> Teacher:
 
 def _measured(model: Any, tokenizer: Any, task: Task, *, knows_task: bool) -> Importance:
     examples = task.training_examples(everything=False)
-    probes = _probes(encode(examples, tokenizer, task.spec), collator(tokenizer))
+    kind = kind_of(task.spec)
+    rows = kind.training_rows(examples, tokenizer, task.spec, _SEED)
+    probes = _probes(rows, collator(tokenizer))
     if knows_task:
-        return measure_importance(model, probes, task_loss, outputs=logits)
+        return measure_importance(model, probes, task_loss, outputs=kind.compared)
     return measure_importance(model, probes, feature_loss)
 
 
-def _probes(data: Encoded, collate: Any) -> list[dict[str, torch.Tensor]]:
+def _probes(data: Rows, collate: Any) -> list[dict[str, torch.Tensor]]:
     """A few batches of training examples, always the same."""
     schedule = Schedule(data.lengths, _PROBE_SIZE, _PROBE_BATCHES, _SEED)
     return [dict(collate([data[n] for n in numbers])) for numbers in schedule]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from torch.utils.data import Dataset, Sampler
@@ -19,11 +19,30 @@ _NEIGHBOURS = 50
 _PAD_TO = 8
 
 
+class Rows(Protocol):
+    """Examples as a model reads them: a mapping of lists a row."""
+
+    @property
+    def lengths(self) -> list[int]:
+        """The number of tokens of each row."""
+        ...
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a row is drawn anew in every epoch: row n + k * len is the k-th draw of row n."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True)
 class Encoded(Dataset[dict[str, Any]]):
     """Examples as a model reads them: a mapping of lists an example."""
 
     rows: tuple[dict[str, Any], ...]
+    fresh: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,15 +100,26 @@ class Schedule(Sampler[list[int]]):
 
     Every epoch is a new random order. Within some fifty batches, examples of
     about the same length share a batch, so that little is computed for padding.
+    With `fresh` the numbers of an epoch come after those of the one before it.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, steps: int, seed: int) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        steps: int,
+        seed: int,
+        *,
+        fresh: bool = False,
+    ) -> None:
         self.batch_size = batch_size
         self.drop_last = False
         self._batches: list[list[int]] = []
         epoch = 0
         while len(self._batches) < steps:
-            self._batches += _epoch(lengths, batch_size, (seed, epoch))
+            first = epoch * len(lengths) if fresh else 0
+            batches = _epoch(lengths, batch_size, (seed, epoch))
+            self._batches += [[first + n for n in batch] for batch in batches]
             epoch += 1
         del self._batches[steps:]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from canao.errors import CanaoError
 
@@ -16,9 +16,9 @@ class TaskSpec:
 
     name: str
     title: str
-    text: tuple[str, ...]
+    text: tuple[str, ...] = ()
     """Names that the column of the (first) sentence may have; the first that is there is meant."""
-    label: tuple[str, ...]
+    label: tuple[str, ...] = ()
     pair: tuple[str, ...] = ()
     """Names of the column of the second sentence; none for tasks on one sentence."""
     labels: tuple[str, ...] = ()
@@ -36,12 +36,16 @@ class TaskSpec:
     official_rows: Mapping[str, int] = field(default_factory=dict[str, int])
     """How many examples the official evaluation splits have."""
     max_length: int = 128
-    """Most tokens of an example; longer ones are cut."""
+    """Most tokens of an example; longer ones are cut, texts with answers into windows."""
+    training_length: int | None = None
+    """The same while training, if other: windows of texts with answers."""
+    kind: str = "labels"
+    """What is learnt: "labels" (classes or scores), or "spans" (answers in a text)."""
 
     @property
     def is_score(self) -> bool:
         """Whether the label is a number to be predicted, not a class."""
-        return not self.labels
+        return self.kind == "labels" and not self.labels
 
     @property
     def evaluations(self) -> tuple[str, ...]:
@@ -156,15 +160,44 @@ ROTTEN_TOMATOES = TaskSpec(
 )
 
 
+SQUAD: tuple[TaskSpec, ...] = tuple(
+    TaskSpec(
+        name,
+        title,
+        kind="spans",
+        splits={TRAIN: ("train", f"train-{version}"), "dev": (*_DEV, f"dev-{version}")},
+        metrics=("f1", "exact"),
+        official_rows={"dev": rows},
+        max_length=384,
+        training_length=160,
+    )
+    for name, title, version, rows in (
+        ("squad", "SQuAD", "v1.1", 10570),
+        ("squad2", "SQuAD 2.0", "v2.0", 11873),
+    )
+)
+"""Questions about paragraphs of Wikipedia; in version 2 some have no answer."""
+
+_KNOWN = (*GLUE, ROTTEN_TOMATOES, *SQUAD)
+_ALSO = {"qa": "squad", "squad1": "squad", "squad1.1": "squad", "squad2.0": "squad2"}
+"""Other names of tasks."""
+
+
 def find_spec(name: str) -> TaskSpec | None:
     """The task of that name, however it is hyphenated and capitalised."""
     plain = _plain(name)
-    return next((s for s in (*GLUE, ROTTEN_TOMATOES) if _plain(s.name) == plain), None)
+    plain = _ALSO.get(plain, plain)
+    return next((spec for spec in _KNOWN if _plain(spec.name) == plain), None)
 
 
 def known_tasks() -> str:
     """The names of the tasks, for messages."""
-    return ", ".join(spec.name for spec in (*GLUE, ROTTEN_TOMATOES))
+    return ", ".join(spec.name for spec in _KNOWN)
+
+
+def own_questions(name: str) -> TaskSpec:
+    """The task of one's own questions about texts."""
+    return replace(SQUAD[0], name=name, title=name, splits=OWN_SPLITS, official_rows={})
 
 
 def own_spec(name: str, labels: tuple[str, ...], *, pairs: bool) -> TaskSpec:

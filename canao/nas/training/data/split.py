@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-
-from canao.nas.training.data.columns import Examples
+from collections.abc import Iterator, Sequence
+from typing import Protocol, Self, TypeVar
 
 _PARTS = 10
 
@@ -14,11 +14,29 @@ def part_of(key: str) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % _PARTS
 
 
-def cut(examples: Examples, part: int = 0) -> tuple[Examples, Examples]:
-    """The examples without those whose text falls into a part, and those; about 9 to 1.
+class Cuttable(Protocol):
+    """Examples of any kind."""
 
-    Examples with the same text stay together. Very few examples are cut in half
-    if no text falls into the part.
+    def __len__(self) -> int: ...
+
+    def __add__(self, other: Self, /) -> Self: ...
+
+    def take(self, rows: Sequence[int]) -> Self:
+        """The examples of these numbers."""
+        ...
+
+    def keys(self) -> Iterator[str]:
+        """What tells an example from others; those with the same stay together."""
+        ...
+
+
+_Some = TypeVar("_Some", bound=Cuttable)
+
+
+def cut(examples: _Some, part: int = 0) -> tuple[_Some, _Some]:
+    """The examples without those whose key falls into a part, and those; about 9 to 1.
+
+    Very few examples are cut in half if no key falls into the part.
     """
     inside = [n for n, key in enumerate(examples.keys()) if part_of(key) == part]
     if not 0 < len(inside) < len(examples):

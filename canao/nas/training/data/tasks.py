@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from canao.errors import CanaoError, InputFileError
 from canao.nas.training.data.columns import Columns, Examples, examples_of, read_tsv
 from canao.nas.training.data.movie_reviews import rotten_tomatoes
+from canao.nas.training.data.questions import has_questions, question_folder, question_splits
 from canao.nas.training.data.spec import (
     HELDOUT,
     OWN_CLASS,
@@ -23,6 +25,7 @@ from canao.nas.training.data.spec import (
     TaskSpec,
     find_spec,
     known_tasks,
+    own_questions,
     own_spec,
 )
 from canao.nas.training.data.split import cut
@@ -35,6 +38,8 @@ from canao.nas.training.data.tables import (
     read_table,
 )
 
+_KEYS = {"labels": "text", "spans": "article"}
+"""What examples are held out by."""
 _TEXT_ENDINGS = (".tsv", ".txt", "")
 Read = Callable[[TaskSpec], Columns]
 
@@ -48,10 +53,10 @@ class Task:
     """
 
     spec: TaskSpec
-    evaluations: Mapping[str, Examples]
-    """The official evaluation splits that were found, by name."""
-    train: Examples | None = None
-    heldout: Examples | None = None
+    evaluations: Mapping[str, Any]
+    """The official evaluation splits that were found, by name: `Examples`, or `Questions`."""
+    train: Any = None
+    heldout: Any = None
     notes: tuple[str, ...] = ()
     """What users should know of how the files were read."""
     place: str = field(default="", compare=False)
@@ -64,7 +69,7 @@ class Task:
             state.update(repr(part).encode())
         return state.hexdigest()
 
-    def training_examples(self, *, everything: bool) -> Examples:
+    def training_examples(self, *, everything: bool) -> Any:
         """What to train on: all that has labels for it, or without what is held out."""
         if self.train is None:
             wanted = " or ".join(self.spec.splits[TRAIN])
@@ -98,6 +103,8 @@ def open_task(name: str, data: Path | None = None) -> Task:
 
 
 def _known_task(spec: TaskSpec, data: Path) -> Task:
+    if spec.kind == "spans":
+        return _questions(spec, question_folder(spec, data))
     folder = _folder(spec, data)
     readers = _readers(folder)
     notes: list[str] = []
@@ -152,8 +159,14 @@ def _table_reader(path: Path) -> Read:
     return lambda spec: read_table(path)
 
 
+def _questions(spec: TaskSpec, folder: Path) -> Task:
+    return _assembled(spec, question_splits(spec, folder), str(folder))
+
+
 def _own_task(folder: Path) -> Task:
     """A folder of one's own: train and dev, and heldout if there is one."""
+    if has_questions(folder):
+        return _questions(own_questions(folder.name), folder)
     readers = _readers(folder)
     columns: dict[str, Columns] = {}
     for split, stems in OWN_SPLITS.items():
@@ -206,7 +219,7 @@ def _labels(train: Columns) -> tuple[str, ...]:
 
 
 def _assembled(
-    spec: TaskSpec, splits: Mapping[str, Examples], place: str, notes: list[str] | None = None
+    spec: TaskSpec, splits: Mapping[str, Any], place: str, notes: list[str] | None = None
 ) -> Task:
     """The task with its splits; a part of the training examples is held out if no file does."""
     told = list(notes or ())
@@ -230,7 +243,7 @@ def _assembled(
         train, heldout = cut(train)
         told.append(
             f"{spec.title}: {len(heldout)} of {len(train) + len(heldout)} training examples are "
-            "held out to compare architectures, by a hash of their text"
+            f"held out to compare architectures, by a hash of their {_KEYS[spec.kind]}"
         )
     else:
         told.append(

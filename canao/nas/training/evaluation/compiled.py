@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 
 from canao.api import compile
-from canao.nas.training.data.encode import Encoded
+from canao.nas.training.data.encode import Rows
 
 if TYPE_CHECKING:
-    from canao.nas.training.scoring.predict import Logits
+    from canao.nas.training.kinds.kind import Kind, Output
 
 BUCKETS = (16, 32, 64, 128, 256, 512)
 """Numbers of tokens that models are compiled for; an example takes the first that holds it."""
@@ -23,10 +22,11 @@ Tune = Literal["off", "default", "full"]
 
 
 @dataclass
-class CompiledClassifier:
-    """A classifier compiled for each range of lengths when the first example of it comes."""
+class CompiledByLength:
+    """A model compiled for each range of lengths when the first example of it comes."""
 
     model: Any
+    kind: Kind
     threads: int | None = None
     tune: Tune = "off"
     stage: Callable[[str], None] = lambda stage: None
@@ -35,21 +35,22 @@ class CompiledClassifier:
     _made: dict[int, Any] = field(default_factory=dict[int, Any])
 
     def predict(
-        self, data: Encoded, pad_id: int, progress: Callable[[int], None] | None = None
-    ) -> Logits:
-        """The logits of every example, in the order of the examples."""
-        rows: dict[int, Any] = {}
-        longest = int(self.model.config.max_position_embeddings)
-        for length, numbers in _by_bucket(data.lengths, longest).items():
+        self, data: Rows, pad_id: int, progress: Callable[[int], None] | None = None
+    ) -> list[Output]:
+        """The outputs for every row, in the order of the rows."""
+        rows: dict[int, Output] = {}
+        longest, lengths = int(self.model.config.max_position_embeddings), data.lengths
+        for length, numbers in _by_bucket(lengths, longest).items():
             for start in range(0, len(numbers), _BATCH):
                 some = numbers[start : start + _BATCH]
                 batch = _padded([data[n] for n in some], (_BATCH, length), pad_id)
-                logits = self._for(length, batch)(**batch).logits.detach().numpy()
+                given = self._for(length, batch)(**batch)
                 # The last batch is filled up with rows of padding.
-                rows |= dict(zip(some, np.array(logits[: len(some)]), strict=True))
+                outputs = self.kind.outputs(given, [lengths[n] for n in some])
+                rows |= dict(zip(some, outputs, strict=True))
                 if progress:
                     progress(len(rows))
-        return np.stack([rows[n] for n in range(len(data))]).astype(np.float64)
+        return [rows[n] for n in range(len(data))]
 
     def _for(self, length: int, example: Mapping[str, torch.Tensor]) -> Any:
         if length not in self._made:
@@ -64,24 +65,25 @@ class CompiledClassifier:
 
 def predict_compiled(
     compiled: Any,
-    data: Encoded,
+    kind: Kind,
+    data: Rows,
     shape: tuple[int, int],
     pad_id: int,
     progress: Callable[[int], None] | None = None,
-) -> Logits:
-    """The logits of every example, by a model compiled for one shape: rows and tokens.
+) -> list[Output]:
+    """The outputs for every row, by a model compiled for one shape: rows and tokens.
 
-    No example may be longer.
+    No row may be longer.
     """
-    rows: list[Any] = []
+    rows: list[Output] = []
+    lengths = data.lengths
     for start in range(0, len(data), shape[0]):
         some = [data[n] for n in range(start, min(start + shape[0], len(data)))]
-        logits = compiled(**_padded(some, shape, pad_id)).logits.detach().numpy()
-        # The result of a run is gone with the next one.
-        rows += list(np.array(logits[: len(some)]))
+        given = compiled(**_padded(some, shape, pad_id))
+        rows += kind.outputs(given, lengths[start : start + len(some)])
         if progress:
             progress(len(rows))
-    return np.stack(rows).astype(np.float64)
+    return rows
 
 
 def _by_bucket(lengths: list[int], longest: int) -> dict[int, list[int]]:

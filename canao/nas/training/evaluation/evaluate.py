@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from canao.errors import CanaoError, InputFileError
-from canao.nas.models.sized_bert import architecture_of, load_classifier, read_config
-from canao.nas.training.data.encode import collator, encode, load_tokenizer
+from canao.nas.models.sized_bert import architecture_of, load_model, read_config
+from canao.nas.training.data.encode import collator, load_tokenizer
 from canao.nas.training.data.spec import TaskSpec
 from canao.nas.training.data.tasks import Task
-from canao.nas.training.evaluation.compiled import CompiledClassifier, Tune
+from canao.nas.training.evaluation.compiled import CompiledByLength, Tune
 from canao.nas.training.fit.fine_tune import head_for, knows
 from canao.nas.training.fit.runs import CONFIG, read_record
 from canao.nas.training.fit.trainer import Progress, silence
-from canao.nas.training.scoring.metrics import score
-from canao.nas.training.scoring.predict import predict
+from canao.nas.training.kinds.predict import predict
+from canao.nas.training.kinds.table import kind_of
 
 TOLERANCE = 0.001
 """How far a metric of the compiled model may be from PyTorch's: a tenth of a point."""
@@ -41,11 +41,16 @@ class SplitResult:
     compiled: Mapping[str, float]
     largest_difference: float
     """Between the logits."""
+    differing: int | None = None
+    """How many answers (classes, spans) are not the same; None for scores."""
+    exact: bool = False
+    """Whether none may differ."""
 
     @property
     def agrees(self) -> bool:
-        """Whether compiled metrics are PyTorch's, to a tenth of a point."""
-        return all(close(self.compiled[name], value) for name, value in self.pytorch.items())
+        """Whether compiled metrics are PyTorch's, to a tenth of a point, and spans the same."""
+        alike = all(close(self.compiled[name], value) for name, value in self.pytorch.items())
+        return alike and not (self.exact and self.differing)
 
 
 @dataclass(frozen=True)
@@ -100,23 +105,27 @@ def evaluate_task(
         raise InputFileError(f"{task.place} has no evaluation split of {spec.title}")
     config, tokenizer = read_config(model), load_tokenizer(model)
     notes = [*task.notes, *_check_head(model, config, spec)]
-    classifier = load_classifier(model).eval()
-    ours = CompiledClassifier(classifier, threads, tune, stage)
+    kind = kind_of(spec)
+    network = load_model(model, kind.head).eval()
+    ours = CompiledByLength(network, kind, threads, tune, stage)
     splits: list[SplitResult] = []
     for name, examples in task.evaluations.items():
-        data = encode(examples, tokenizer, spec)
+        data = kind.rows(examples, tokenizer, spec)
         told = _teller(progress, f"{spec.title} {name}, PyTorch", len(data))
-        theirs = predict(classifier, data, collator(tokenizer), told)
+        theirs = predict(network, kind, data, collator(tokenizer), told)
         told = _teller(progress, f"{spec.title} {name}, compiled", len(data))
         mine = ours.predict(data, tokenizer.pad_token_id, told)
+        answers, compiled_answers = kind.answers(data, theirs), kind.answers(data, mine)
         splits.append(
             SplitResult(
                 name,
-                len(data),
+                len(examples),
                 spec.official_rows.get(name),
-                score(spec.metrics, theirs, examples.labels),
-                score(spec.metrics, mine, examples.labels),
-                float(abs(mine - theirs).max()),
+                kind.score(spec, examples, answers),
+                kind.score(spec, examples, compiled_answers),
+                max(float(abs(a - b).max()) for a, b in zip(mine, theirs, strict=True)),
+                kind.differing(spec, answers, compiled_answers),
+                kind.exact,
             )
         )
     record = read_record(model)
@@ -125,7 +134,7 @@ def evaluate_task(
         spec.title,
         model.name,
         architecture_of(config).key,
-        classifier.num_parameters(),
+        network.num_parameters(),
         tuple(splits),
         ours.seconds,
         {name: record[name] for name in _OF_TRAINING if name in record},
@@ -144,20 +153,16 @@ def _check_head(model: Path, config: Any, spec: TaskSpec) -> list[str]:
     if knows(config, spec):
         return []
     tuned = getattr(config, "finetuning_task", None)
-    classes = head_for(spec)["num_labels"]
-    if tuned is not None or config.num_labels != classes or _has_no_head(config):
-        what = f"fine-tuned on {tuned}" if tuned else f"no classifier of {classes} outputs"
+    kind, count = kind_of(spec), head_for(spec)["num_labels"]
+    if tuned is not None or config.num_labels != count or not kind.head.within(config):
+        nothing = f"no {kind.head.what} of {count} outputs"
+        what = f"fine-tuned on {tuned}" if tuned else nothing
         raise CanaoError(
             f"{model} is {what}, and cannot be evaluated on {spec.title}; "
             f"train it first: canao train --task {spec.name}"
         )
-    order = ", ".join(spec.labels) or "a score"
+    order = kind.told(spec)
     return [f"{model} does not say what it was trained on; its outputs are read as {order}"]
-
-
-def _has_no_head(config: Any) -> bool:
-    kinds: Sequence[str] = config.architectures or ()
-    return not any(kind.endswith("ForSequenceClassification") for kind in kinds)
 
 
 def find_model(directory: Path, spec: TaskSpec) -> Path | None:

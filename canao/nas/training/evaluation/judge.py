@@ -10,13 +10,14 @@ from typing import Any
 
 from canao.nas.isolate import Told
 from canao.nas.measuring.compiling import compile_for
-from canao.nas.models.sized_bert import load_classifier
-from canao.nas.training.data.encode import collator, encode, load_tokenizer
+from canao.nas.measuring.device import on_this_machine
+from canao.nas.models.sized_bert import load_model
+from canao.nas.training.data.encode import collator, load_tokenizer
 from canao.nas.training.data.tasks import Task
 from canao.nas.training.evaluation.compiled import predict_compiled
 from canao.nas.training.fit.trainer import silence
-from canao.nas.training.scoring.metrics import score
-from canao.nas.training.scoring.predict import predict
+from canao.nas.training.kinds.predict import predict
+from canao.nas.training.kinds.table import kind_of
 
 
 def judge(
@@ -34,21 +35,24 @@ def judge(
     silence()
     length, batch = int(device["sequence"]), int(device["batch"])
     spec = replace(task.spec, max_length=min(task.spec.max_length, length))
-    tokenizer, classifier = load_tokenizer(model), load_classifier(model).eval()
+    kind, tokenizer = kind_of(spec), load_tokenizer(model)
+    network = load_model(model, kind.head).eval()
     found: dict[str, float] = {}
-    with closing(compile_for(classifier, device, cache_dir)) as compiled:
+    with closing(compile_for(network, on_this_machine(device), cache_dir)) as compiled:
         for name, examples in task.evaluations.items():
-            data = encode(examples, tokenizer, spec)
-            theirs = predict(classifier, data, collator(tokenizer), _teller(progress, name, data))
+            data = kind.rows(examples, tokenizer, spec)
+            told = _teller(progress, name, data)
+            theirs = predict(network, kind, data, collator(tokenizer), told)
             mine = predict_compiled(
                 compiled,
+                kind,
                 data,
                 (batch, length),
                 tokenizer.pad_token_id,
                 _teller(progress, f"{name}, compiled", data),
             )
-            for title, logits in ((name, theirs), (f"{name}, compiled", mine)):
-                scores = score(spec.metrics, logits, examples.labels)
+            for title, outputs in ((name, theirs), (f"{name}, compiled", mine)):
+                scores = kind.score(spec, examples, kind.answers(data, outputs))
                 found |= {f"{metric} ({title})": value for metric, value in scores.items()}
     return found
 

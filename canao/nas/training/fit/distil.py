@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from canao.nas.models.inherit import Lineage
+from canao.nas.models.kept_blocks import without_labels
 from canao.nas.training.fit.trainer import Recipe, ResumableTrainer
+from canao.nas.training.kinds.kind import Kind
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class DistilRecipe(Recipe):
 
 
 class Distiller(ResumableTrainer):
-    """Trains on labels, on a teacher's logits and on its hidden states.
+    """Trains on labels, on a teacher's outputs and on its hidden states.
 
     Hidden states are compared where the lineage says which block of the
     teacher a block stands for, on the dimensions that were inherited, and on
@@ -39,6 +40,7 @@ class Distiller(ResumableTrainer):
         self,
         model: Any,
         *args: Any,
+        kind: Kind,
         teacher: Any,
         lineage: Lineage,
         knows_task: bool,
@@ -46,6 +48,7 @@ class Distiller(ResumableTrainer):
         **rest: Any,
     ) -> None:
         super().__init__(model, *args, recipe=recipe, **rest)
+        self._kind = kind
         self._teacher = teacher.to(self.args.device).eval()
         self._lineage = lineage
         self._dimensions = lineage.dimensions.to(self.args.device)
@@ -55,17 +58,14 @@ class Distiller(ResumableTrainer):
     def loss(self, model: Any, inputs: dict[str, Any]) -> Tensor:
         mine = model(**inputs, output_hidden_states=True)
         with torch.no_grad():
-            theirs = self._teacher(
-                **{name: value for name, value in inputs.items() if name != "labels"},
-                output_hidden_states=True,
-            )
-        recipe = self._recipe
-        total = recipe.hidden * self._hidden_loss(mine, theirs, inputs["attention_mask"])
+            theirs = self._teacher(**without_labels(inputs), output_hidden_states=True)
+        recipe, mask = self._recipe, inputs["attention_mask"]
+        total = recipe.hidden * self._hidden_loss(mine, theirs, mask)
         if not self._knows_task:
             return total + mine.loss
         return (
             total
-            + recipe.logits * logits_loss(mine.logits, theirs.logits, recipe.temperature)
+            + recipe.logits * self._kind.divergence(mine, theirs, mask, recipe.temperature)
             + recipe.labels * mine.loss
         )
 
@@ -83,21 +83,3 @@ class Distiller(ResumableTrainer):
     def _difference(self, own: Tensor, whole: Tensor) -> Tensor:
         # Small differences of large numbers: not in bfloat16.
         return own.float() - whole[..., self._dimensions].float()
-
-
-def logits_loss(mine: Tensor, theirs: Tensor, temperature: float) -> Tensor:
-    """Kullback-Leibler divergence from the teacher's classes; for scores the squared error.
-
-    Multiplied by the square of the temperature, so that its gradients keep
-    their size (Hinton et al. 2015).
-    """
-    mine, theirs = mine.float(), theirs.float()
-    if mine.shape[-1] == 1:
-        return functional.mse_loss(mine, theirs)
-    divergence = functional.kl_div(
-        functional.log_softmax(mine / temperature, dim=-1),
-        functional.log_softmax(theirs / temperature, dim=-1),
-        log_target=True,
-        reduction="batchmean",
-    )
-    return divergence * temperature**2

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from canao.nas.models.sized_bert import load_classifier, read_config
-from canao.nas.training.data.columns import Examples
-from canao.nas.training.data.encode import (
-    Schedule,
-    collator,
-    encode,
-    load_tokenizer,
-    steps_in_epoch,
-)
+from canao.nas.models.sized_bert import load_model, read_config
+from canao.nas.training.data.encode import Schedule, collator, load_tokenizer, steps_in_epoch
 from canao.nas.training.data.spec import TaskSpec
 from canao.nas.training.data.tasks import Task
+from canao.nas.training.fit.recipes import recipe_for
 from canao.nas.training.fit.runs import fingerprint, open_run
 from canao.nas.training.fit.trainer import (
     Progress,
@@ -26,8 +20,8 @@ from canao.nas.training.fit.trainer import (
     private_randomness,
     silence,
 )
-from canao.nas.training.scoring.metrics import score
-from canao.nas.training.scoring.predict import predict
+from canao.nas.training.kinds.predict import predict
+from canao.nas.training.kinds.table import kind_of
 
 Scores = Mapping[str, Mapping[str, float]]
 """Metrics by the name of the evaluation split."""
@@ -55,7 +49,7 @@ def fine_tune(
     resume: bool = True,
     progress: Progress | None = None,
 ) -> FineTuned:
-    """Train a model with a classifier on a task; the result is a Hugging Face model in `directory`.
+    """Train a model with a head on a task; the result is a Hugging Face model in `directory`.
 
     A training that was stopped goes on from its last checkpoint; one that is
     finished is returned. It uses a GPU if there is one. With `everything` the
@@ -63,7 +57,7 @@ def fine_tune(
     without, the scores are those on them (split "heldout").
     """
     silence()
-    recipe = recipe or Recipe()
+    recipe = recipe or recipe_for(task.spec)
     examples = task.training_examples(everything=everything)
     purpose = {
         "task": task.spec.name,
@@ -82,12 +76,12 @@ def fine_tune(
         steps = max(1, round(epochs * steps_in_epoch(len(examples), recipe.batch_size)))
         with private_randomness(seed):
             trained = with_head(model, task.spec)
-            data = encode(examples, tokenizer, task.spec)
+            data = kind_of(task.spec).training_rows(examples, tokenizer, task.spec, seed)
             trainer = ResumableTrainer(
                 trained,
                 data,
                 collator(tokenizer),
-                Schedule(data.lengths, recipe.batch_size, steps, seed),
+                Schedule(data.lengths, recipe.batch_size, steps, seed, fresh=data.fresh),
                 recipe,
                 seed=seed,
                 directory=run.checkpoints,
@@ -113,19 +107,20 @@ def evaluate_splits(
     model: Any,
     tokenizer: Any,
     spec: TaskSpec,
-    splits: Mapping[str, Examples],
+    splits: Mapping[str, Any],
     progress: Progress | None = None,
 ) -> dict[str, dict[str, float]]:
     """The task's metrics of a model on each split, in PyTorch."""
     found: dict[str, dict[str, float]] = {}
+    kind = kind_of(spec)
     for name, examples in splits.items():
+        data = kind.rows(examples, tokenizer, spec)
         told = None
         if progress:
             title = f"evaluating on {spec.title} {name}"
-            told = _teller(progress, title, len(examples))
-        data = encode(examples, tokenizer, spec)
-        logits = predict(model, data, collator(tokenizer), told)
-        found[name] = score(spec.metrics, logits, examples.labels)
+            told = _teller(progress, title, len(data))
+        outputs = predict(model, kind, data, collator(tokenizer), told)
+        found[name] = kind.score(spec, examples, kind.answers(data, outputs))
     return found
 
 
@@ -134,24 +129,17 @@ def _teller(progress: Progress, title: str, total: int) -> Any:
 
 
 def head_for(spec: TaskSpec) -> dict[str, Any]:
-    """The settings of a classifier for a task."""
-    count = 1 if spec.is_score else len(spec.labels)
-    names = dict(enumerate(spec.labels)) or {0: "score"}
-    return {
-        "num_labels": count,
-        "id2label": names,
-        "label2id": {name: number for number, name in names.items()},
-        "problem_type": "regression" if spec.is_score else "single_label_classification",
-    }
+    """The settings of a model's head for a task."""
+    return kind_of(spec).settings(spec)
 
 
 def with_head(model: Path, spec: TaskSpec) -> Any:
-    """The model in a directory with a classifier for a task; a new one unless it has one."""
-    config = read_config(model)
+    """The model in a directory with a head for a task; a new one unless it has one."""
+    config, head = read_config(model), kind_of(spec).head
     if knows(config, spec):
-        return load_classifier(model)
+        return load_model(model, head)
     # A classifier for another task would only be in the way.
-    trained = load_classifier(model, **head_for(spec), ignore_mismatched_sizes=True)
+    trained = load_model(model, head, **head_for(spec), ignore_mismatched_sizes=True)
     trained.config.finetuning_task = spec.name
     return trained
 
@@ -161,4 +149,5 @@ def knows(config: Any, spec: TaskSpec) -> bool:
     return (
         getattr(config, "finetuning_task", None) == spec.name
         and config.num_labels == head_for(spec)["num_labels"]
+        and kind_of(spec).head.within(config)
     )

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from canao.errors import DivergedError
-from canao.nas.training.data.encode import Encoded, Schedule
+from canao.nas.training.data.encode import Rows, Schedule
 from canao.nas.training.fit.checkpoints import (
     Snapshot,
     last_checkpoint,
@@ -69,7 +69,7 @@ class ResumableTrainer(Trainer):
     def __init__(
         self,
         model: Any,
-        data: Encoded,
+        data: Rows,
         collate: Any,
         schedule: Schedule,
         recipe: Recipe,
@@ -102,7 +102,8 @@ class ResumableTrainer(Trainer):
             bf16=recipe.bf16,
             use_cpu=not torch.cuda.is_available(),
         )
-        super().__init__(model, arguments, train_dataset=data, data_collator=collate)
+        rows: Any = data
+        super().__init__(model, arguments, train_dataset=rows, data_collator=collate)
         self.pop_callback(_printer())
         if progress:
             self.add_callback(_Told(progress, title))

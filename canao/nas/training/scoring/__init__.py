@@ -1,4 +1,4 @@
-"""Predictions and official metrics.
+"""Official metrics.
 
-Takes a model and encoded examples; gives logits and scores.
+Takes predictions and labels; gives scores.
 """

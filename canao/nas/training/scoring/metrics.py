@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TITLES: Mapping[str, str] = {
     "accuracy": "accuracy",
     "f1": "F1",
+    "exact": "exact match",
     "matthews": "Matthews correlation",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
@@ -30,14 +31,27 @@ def score(metrics: Sequence[str], logits: Numbers, labels: Sequence[float]) -> d
     """The metrics of a model's outputs on examples with those labels.
 
     `logits` has a row an example: a column a class, or one column for a score.
-    The predicted class is that of the largest logit. A correlation with
-    predictions that are all equal is 0, as GLUE counts it.
+    The predicted class is that of the largest logit.
     """
-    truth = np.asarray(labels, np.float64)
-    predicted = logits[:, 0] if logits.shape[1] == 1 else logits.argmax(axis=1).astype(np.float64)
+    return score_predicted(metrics, predicted(logits).tolist(), labels)
+
+
+def predicted(logits: Numbers) -> Numbers:
+    """Scores, or the numbers of the classes with the largest logits."""
+    return logits[:, 0] if logits.shape[1] == 1 else logits.argmax(axis=1).astype(np.float64)
+
+
+def score_predicted(
+    metrics: Sequence[str], answers: Sequence[float], labels: Sequence[float]
+) -> dict[str, float]:
+    """The metrics of classes or scores that were predicted for examples with those labels.
+
+    A correlation with predictions that are all equal is 0, as GLUE counts it.
+    """
+    truth, found = np.asarray(labels, np.float64), np.asarray(answers, np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {name: _finite(_METRICS[name](truth, predicted)) for name in metrics}
+        return {name: _finite(_METRICS[name](truth, found)) for name in metrics}
 
 
 def _finite(value: Any) -> float:

@@ -1,0 +1,1 @@
+"""Commands of the applications: a question answered, a text written."""
