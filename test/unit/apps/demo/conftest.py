@@ -68,9 +68,12 @@ def url(made_tasks: Tasks) -> Generator[str]:
     assert not thread.is_alive()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """Debian's Chromium, which asks nothing of the network by itself."""
+    """Debian's Chromium, which asks nothing of the network by itself.
+
+    While it is open an event loop runs in the thread of the tests, so others have it closed.
+    """
     program = shutil.which("chromium")
     assert program is not None
     with sync_playwright() as playwright:
