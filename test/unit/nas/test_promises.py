@@ -38,6 +38,7 @@ class MovedMeter(TableMeter):
         found = super().measure(architecture, again=again)
         if not again:
             return found
+        assert found.latency_ms is not None
         other = 1.0 if architecture == TEACHER else self.others
         factor = self.machine * self.slower.get(architecture.key, other)
         return replace(found, latency_ms=factor * found.latency_ms)

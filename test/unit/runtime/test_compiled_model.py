@@ -144,6 +144,7 @@ def test_measure_and_report(model: CompiledModel) -> None:
     assert (report.layers_before, report.layers_after, report.fallbacks) == (3, 2, 0)
     assert report.peak_gflops > 0
     assert [row.calls for row in report.kernels] == [1, 1]
+    assert report.cpu_utilization is not None
     assert 0 < report.cpu_utilization <= 1
     assert "scale" in str(report)
 
