@@ -152,7 +152,7 @@ def test_weights_are_checked(exported: Path) -> None:
     other[40] ^= 1
     version = bytearray(whole)
     version[8] += 1
-    cases: list[tuple[bytes, str]] = [
+    cases: list[tuple[bytes | bytearray, str]] = [
         (b"", "no file of weights"),
         (whole[:7], "no file of weights"),
         (whole[:40], "cut off"),
