@@ -40,7 +40,7 @@ static void *canao_input(const canao_places *places, int input) {
 }
 
 /* The first of the earlier tokens stands where nothing was seen yet: it is masked, and 0. */
-static void canao_prepare(canao_model *model) {
+static void canao_prepare_rooms(canao_model *model) {
   canao_places places;
   canao_find_places(model, &places);
   float *mask = (float *)canao_input(&places, CANAO_MASK);

@@ -37,7 +37,7 @@ static size_t canao_whole_lines(size_t bytes) {
 
 /* What an instance has beside the arena, and how it begins. */
 static size_t canao_room_bytes(void);
-static void canao_prepare(canao_model *model);
+static void canao_prepare_rooms(canao_model *model);
 
 /* An instance with these weights, of which it becomes a user; without it they are left. */
 static canao_model *canao_start(canao_weights *weights, int threads, canao_model_status *status) {
@@ -54,7 +54,7 @@ static canao_model *canao_start(canao_weights *weights, int threads, canao_model
   if (model && model->arena && model->rooms) {
     for (int i = 0; i < CANAO_WEIGHTS; ++i)
       model->weight_data[i] = weights->data + canao_weight_offsets[i];
-    canao_prepare(model);
+    canao_prepare_rooms(model);
     int error = canao_open(threads, &model->handle);
     *status = !error            ? CANAO_MODEL_OK
               : error == ENOMEM ? CANAO_MODEL_NO_MEMORY

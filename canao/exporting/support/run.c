@@ -11,7 +11,7 @@ static size_t canao_room_bytes(void) {
   return bytes;
 }
 
-static void canao_prepare(canao_model *model) { (void)model; }
+static void canao_prepare_rooms(canao_model *model) { (void)model; }
 
 /* Whether all sizes are in their ranges. */
 static int canao_sizes_fit(const int64_t *sizes) {
