@@ -14,11 +14,11 @@ import typer
 from rich.table import Table
 
 from canao.cli.apps.ask import ask
+from canao.cli.apps.demo import demo
 from canao.cli.apps.write import write
 from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
-from canao.cli.demo import demo
 from canao.cli.distil import distil
 from canao.cli.models import (
     Attention,

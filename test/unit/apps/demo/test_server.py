@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,7 +97,7 @@ def test_text_is_that_of_pytorch(
     *pieces, (last, times) = _written(url, prompt="The quick", max_new_tokens=12, **options)
     asked = {name: value for name, value in options.items() if name != "backend"}
     stream = eager[1].stream("The quick", max_new_tokens=12, **asked)
-    assert [data["text"] for name, data in pieces] == [piece.text for piece in stream]
+    assert [data["text"] for _, data in pieces] == [piece.text for piece in stream]
     assert {name for name, _ in pieces} == {"piece"}
     assert last == "done"
     assert times["tokens"] == 12
@@ -223,7 +223,7 @@ def test_facts_and_kernels(url: str, made_tasks: Tasks) -> None:
 
 
 @contextmanager
-def _occupied(task: Any, room: int) -> Iterator[None]:
+def _occupied(task: Any, room: int) -> Generator[None]:
     """Fills a queue with calls that wait."""
     gate = threading.Event()
     held = [task.queue.submit(gate.wait) for _ in range(room)]
