@@ -1,1 +1,1 @@
-"""Commands of the applications: a question answered, a text written."""
+"""Commands of the applications: a question answered, a text written, both on a page."""
