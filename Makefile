@@ -29,9 +29,10 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 PYTEST = $(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 # What the tests run that PyPI does not have, by Debian's names: OpenCL's headers and loader, a
-# browser, emulators of other processors, servers of devices, a model of pipelines.
-PACKAGES := opencl-headers ocl-icd-opencl-dev chromium qemu-user openssh-server adb llvm
-PROGRAMS := chromium qemu-aarch64 qemu-riscv64 sshd adb llvm-mca
+# browser, emulators of other processors, what runs WebAssembly, servers of devices, a model of
+# pipelines.
+PACKAGES := opencl-headers ocl-icd-opencl-dev chromium qemu-user openssh-server adb llvm nodejs
+PROGRAMS := node chromium qemu-aarch64 qemu-riscv64 sshd adb llvm-mca
 APT := $(if $(filter 0,$(shell id -u)),,sudo --non-interactive) env DEBIAN_FRONTEND=noninteractive apt-get
 HAS_PACKAGES = echo '\#include <CL/cl.h>' | $(or $(COMPILER),$(BIN)/python -m ziglang cc) -E -x c - >/dev/null 2>&1 \
 	&& PATH="$$PATH:/usr/sbin" && for program in $(PROGRAMS); do command -v $$program >/dev/null || exit 1; done

@@ -61,6 +61,7 @@ Fusion = Annotated[FusionChoice, typer.Option(help="Which laws may fuse layers."
 Tune = Annotated[TuneChoice, typer.Option(help="How many schedules to measure.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where compiled code is kept.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Pytorch = Annotated[bool, typer.Option("--pytorch", help="Run the model by PyTorch, not compiled.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Show operations and schedules of kernels too.")
 ]

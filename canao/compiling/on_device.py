@@ -16,21 +16,11 @@ from canao.devices.measure_programs import DeviceProgram, Figure, Request, insta
 from canao.devices.specs import open_device
 from canao.errors import DeviceError
 from canao.machine.target import Target
+from canao.machine.targets import row_of_machine
 from canao.runtime.example_sizes import sizes_of
 
 if TYPE_CHECKING:
     from canao.compiled_model import CompiledModel
-
-_TARGETS = {
-    "aarch64": "aarch64-linux-musl",
-    "arm64": "aarch64-linux-musl",
-    "armv7l": "armv7-linux-musleabihf",
-    "armv8l": "armv7-linux-musleabihf",
-    "riscv64": "riscv64-linux-musl",
-    "x86_64": "x86_64-linux-musl",
-}
-"""By what a device calls its processor, the target whose programs any Linux on it runs."""
-_FAMILIES = {"armv7l": "armv7", "armv8l": "armv7", "arm64": "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -81,12 +71,13 @@ def target_for(device: Device) -> Target:
     architecture = device.architecture()
     if device.spec == "local":
         return Target.host()
-    if architecture not in _TARGETS:
+    row = row_of_machine(architecture)
+    if row is None:
         raise DeviceError(
             f"{device.title} has a processor ({architecture}) that no target is known for; name "
             "one, or build there"
         )
-    return Target(_TARGETS[architecture])
+    return Target(row.name)
 
 
 def _program(model: CompiledModel, device: Device, directory: Path, there: bool) -> DeviceProgram:
@@ -116,7 +107,8 @@ def _program(model: CompiledModel, device: Device, directory: Path, there: bool)
 def _built(model: CompiledModel, device: Device, directory: Path) -> Path:
     """The program, made here by the compiler of its target."""
     target, architecture = model.build.target, device.architecture()
-    if target.architecture != _FAMILIES.get(architecture, architecture):
+    known = row_of_machine(architecture)
+    if target.architecture != (Target(known.name).architecture if known else architecture):
         raise DeviceError(
             f"the model was compiled for {target.title} and {device.title} is {architecture}; "
             "compile for its canao.Target, or build there"

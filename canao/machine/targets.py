@@ -47,6 +47,8 @@ class TargetRow:
     """The name under which Android's NDK knows it; empty for what is not Android."""
     aliases: tuple[str, ...] = ()
     """Shorter names."""
+    machines: tuple[str, ...] = ()
+    """What `uname -m` prints on systems of which any runs its programs."""
     emulator: tuple[str, ...] = ()
     """The command of Linux that runs its static programs on other processors."""
     threads: int = 4
@@ -80,6 +82,7 @@ def _aarch64(system: str, note: str, *, ndk: str = "", static: bool = True) -> T
         flags=("-march=armv8-a",),
         ndk=ndk,
         aliases=("aarch64",) if system == "musl" else (),
+        machines=("aarch64", "arm64") if system == "musl" else (),
         emulator=("qemu-aarch64",),
         static=static,
     )
@@ -113,6 +116,7 @@ TARGETS: tuple[TargetRow, ...] = (
         zig=_zig("arm-linux-musleabihf", "cortex_a7"),
         flags=("-march=armv7-a", "-mfpu=neon-vfpv4", "-mfloat-abi=hard"),
         aliases=("armv7",),
+        machines=("armv7l", "armv8l"),
         emulator=("qemu-arm",),
         pointer_bytes=4,
     ),
@@ -124,6 +128,7 @@ TARGETS: tuple[TargetRow, ...] = (
         unit=SSE,
         zig=_zig("x86_64-linux-musl", "x86_64"),
         flags=("-march=x86-64",),
+        machines=("x86_64",),
         emulator=("qemu-x86_64",),
     ),
     _x86_64("v2", SSE, X86_64_V2),
@@ -138,6 +143,7 @@ TARGETS: tuple[TargetRow, ...] = (
         zig=_zig("riscv64-linux-musl", "baseline_rv64"),
         flags=("-march=rv64gc", "-mabi=lp64d"),
         aliases=("riscv64",),
+        machines=("riscv64",),
         emulator=("qemu-riscv64",),
     ),
     TargetRow(
@@ -169,6 +175,14 @@ def _by_name() -> dict[str, TargetRow]:
 def target_names() -> tuple[str, ...]:
     """All names of targets, shorter ones among them."""
     return NATIVE, *_by_name()
+
+
+def row_of_machine(machine: str) -> TargetRow | None:
+    """The target whose programs run on any system with such a processor; None if none is known.
+
+    `machine` is what `uname -m` prints there.
+    """
+    return next((row for row in TARGETS if machine in row.machines), None)
 
 
 def target_row(name: str) -> TargetRow:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from canao.cli.apps.plain_text import one_line
 from canao.cli.console import console
-from canao.cli.options import Json, Threads
+from canao.cli.options import Json, Pytorch, Threads
 from canao.cli.progress import shown_progress
 from canao.errors import InputFileError
 
@@ -40,9 +40,7 @@ def ask(
     window: Annotated[
         int | None, typer.Option(min=8, help="Tokens that the model reads at once.")
     ] = None,
-    pytorch: Annotated[
-        bool, typer.Option("--pytorch", help="Run the model by PyTorch, not compiled.")
-    ] = False,
+    pytorch: Pytorch = False,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:

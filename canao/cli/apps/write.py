@@ -12,7 +12,7 @@ from rich.text import Text
 
 from canao.cli.apps.plain_text import without_controls
 from canao.cli.console import console
-from canao.cli.options import Json, Threads
+from canao.cli.options import Json, Pytorch, Threads
 from canao.cli.progress import shown_progress
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def write(
     seed: Annotated[
         int | None, typer.Option(min=0, help="The same one draws the same tokens.")
     ] = None,
-    pytorch: Annotated[
-        bool, typer.Option("--pytorch", help="Run the model by PyTorch, not compiled.")
-    ] = False,
+    pytorch: Pytorch = False,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
