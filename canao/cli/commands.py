@@ -27,6 +27,7 @@ from canao.cli.models import (
     TuneChoice,
     TuneMode,
     is_saved,
+    open_generator,
     open_model,
 )
 from canao.cli.options import (
@@ -277,8 +278,26 @@ def cache_command(
 def export(
     model: Model,
     out: Annotated[Path, typer.Option(help="Directory to write the C program to.")],
+    name: Annotated[
+        str,
+        typer.Option(
+            help="What the names of its functions begin with: two models in one program have two."
+        ),
+    ] = "canao",
+    decoder: Annotated[
+        bool,
+        typer.Option(
+            "--decoder",
+            help="Export a causal model, a folder or a GGUF file, as a program that continues "
+            "texts: numbers of tokens in and out.",
+        ),
+    ] = False,
+    max_length: Annotated[
+        int | None, typer.Option(min=2, help="Tokens of a text at most, with --decoder.")
+    ] = None,
     seq: Seq = 128,
     batch: Batch = 1,
+    dynamic: Dynamic = False,
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
     target: TargetOption = "c",
@@ -288,8 +307,15 @@ def export(
     cache_dir: CacheDir = None,
 ) -> None:
     """Write a model as a C program that needs nothing of canao, with kernels for OpenCL."""
-    options = CompileOptions(seq, batch, threads, attn, target, device, dtype, tune, cache_dir)
-    path = open_model(model, options, quiet=False).compiled.export(out)
+    options = CompileOptions(
+        seq, batch, threads, attn, target, device, dtype, tune, cache_dir, dynamic=dynamic
+    )
+    if max_length is not None and not decoder:
+        raise typer.BadParameter("--max-length is for a decoder: give --decoder too")
+    if decoder:
+        path = open_generator(model, options, max_length).export(out, name=name)
+    else:
+        path = open_model(model, options, quiet=False).compiled.export(out, name=name)
     _out.print(f"wrote {path}; build it with: make -C {path}")
 
 

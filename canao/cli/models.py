@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from canao.compiled_model import CompiledModel
+    from canao.generation.generator import CompiledGenerator
 
 _SAVED = "canao.json"
 _HUGGING_FACE = "config.json"
@@ -136,6 +137,36 @@ def open_model(path: Path, options: CompileOptions, *, quiet: bool) -> Opened:
             return Opened(_compiled_onnx(path, options, progress))
         # A module in MLIR says itself what varies.
         return Opened(_compile(path, None, replace(options, dynamic=False), progress))
+
+
+def open_generator(
+    path: Path, options: CompileOptions, max_length: int | None
+) -> CompiledGenerator:
+    """Compile a causal model of a Hugging Face directory or a GGUF file, or load a saved one."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from canao.auto_models import is_saved
+    from canao.generation.causal_model import CanaoModelForCausalLM
+    from canao.generation.generator import CompiledGenerator
+    from canao.huggingface.pretrained import load_pretrained, quiet_transformers
+
+    if not path.exists():
+        raise InputFileError(f"{path} does not exist; name the folder or GGUF file of a model")
+    quiet_transformers()
+    # Tokens go in and out, so that a folder without a tokenizer will do.
+    if is_saved(path):
+        model = CanaoModelForCausalLM.from_pretrained(path, threads=options.threads)
+        return CompiledGenerator(model)
+    name = path.resolve().name
+    with shown_progress(f"compiling {name}", f"compiled {name}") as progress:
+        progress("loading")
+        return CompiledGenerator(
+            load_pretrained(path, auto_class=CanaoModelForCausalLM.auto_class),
+            max_length=max_length,
+            target=_target(options),
+            threads=options.threads,
+            tune=options.tune.value,
+            progress=progress,
+        )
 
 
 def _compiled_onnx(

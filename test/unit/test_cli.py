@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from unit.run_command import run_command
 
 import canao
 from canao.building.cache import Cache
-from canao.cli import main
 
 MLIR = """
 func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
@@ -35,30 +35,23 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    """Exit status of the command."""
-    monkeypatch.setattr(sys, "argv", ["canao", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
-
-
 def test_the_life_of_a_model(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = tmp_path / "saved"
-    assert run(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    assert (
+        run_command(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    )
     assert json.loads(capsys.readouterr().out)["fallbacks"] == 0
-    assert run(monkeypatch, "inspect", saved) == 0
+    assert run_command(monkeypatch, "inspect", saved) == 0
     assert "computations" in capsys.readouterr().out
-    assert run(monkeypatch, "inspect", saved, "--source") == 0
+    assert run_command(monkeypatch, "inspect", saved, "--source") == 0
     assert "canao_run" in capsys.readouterr().out
-    assert run(monkeypatch, "inspect", saved, "--ir", "simplified") == 0
+    assert run_command(monkeypatch, "inspect", saved, "--ir", "simplified") == 0
     assert "canao.add" in capsys.readouterr().out
-    assert run(monkeypatch, "bench", saved, "--runs", 3, "--json") == 0
+    assert run_command(monkeypatch, "bench", saved, "--runs", 3, "--json") == 0
     assert json.loads(capsys.readouterr().out)["latency_ms"]["canao"]["runs"] == 3
-    assert run(monkeypatch, "export", saved, "--out", tmp_path / "program") == 0
+    assert run_command(monkeypatch, "export", saved, "--out", tmp_path / "program") == 0
     assert (tmp_path / "program" / "model.c").is_file()
 
 
@@ -66,19 +59,26 @@ def test_files_of_an_inspection(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved, page, graph = tmp_path / "saved", tmp_path / "page.html", tmp_path / "graph.json"
-    assert run(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    assert (
+        run_command(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    )
     capsys.readouterr()
-    assert run(monkeypatch, "inspect", saved, "--html", page, "--graph", graph, "--json") == 0
+    assert (
+        run_command(monkeypatch, "inspect", saved, "--html", page, "--graph", graph, "--json") == 0
+    )
     written = json.loads(capsys.readouterr().out)["written"]
     assert written == [
         *map(str, (page, graph, tmp_path / "graph.ms.json", tmp_path / "graph.share.json"))
     ]
     assert "<h1>saved</h1>" in page.read_text(encoding="utf-8")
     assert json.loads(graph.read_text(encoding="utf-8"))["label"] == "saved"
-    assert run(monkeypatch, "inspect", saved, "--html", page, "--source") == 2
+    assert run_command(monkeypatch, "inspect", saved, "--html", page, "--source") == 2
     assert "print alone" in capsys.readouterr().err
     assert (
-        run(monkeypatch, "inspect", saved, "--html", tmp_path / "saved" / "canao.json" / "x") == 1
+        run_command(
+            monkeypatch, "inspect", saved, "--html", tmp_path / "saved" / "canao.json" / "x"
+        )
+        == 1
     )
     assert "cannot be written" in capsys.readouterr().err
 
@@ -87,22 +87,24 @@ def test_profile(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = tmp_path / "saved"
-    assert run(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    assert (
+        run_command(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    )
     name = json.loads(capsys.readouterr().out)["kernels"][0]["name"]
-    assert run(monkeypatch, "bench", saved, "--profile", "--runs", 3) == 0
+    assert run_command(monkeypatch, "bench", saved, "--profile", "--runs", 3) == 0
     assert name in capsys.readouterr().out
-    assert run(monkeypatch, "bench", saved, "--profile", "--runs", 3, "--json") == 0
+    assert run_command(monkeypatch, "bench", saved, "--profile", "--runs", 3, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["runs"] == 3
     assert [row["name"] for row in found["kernels"]] == [name]
-    assert run(monkeypatch, "bench", saved, "--profile", "--seq", 7) == 1
+    assert run_command(monkeypatch, "bench", saved, "--profile", "--seq", 7) == 1
     assert "'sequence' is no dimension that varies" in capsys.readouterr().err
 
 
 def test_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "devices", "--cache-dir", tmp_path, "--json") == 0
+    assert run_command(monkeypatch, "devices", "--cache-dir", tmp_path, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert list(found["peak_gflops"]) == list(found["bandwidth_gb_s"])
     assert min(found["peak_gflops"]["1"], found["bandwidth_gb_s"]["1"]) > 0
@@ -118,7 +120,7 @@ def test_device_without_opencl(
 ) -> None:
     model = tmp_path / "model.mlir"
     model.write_text("func.func @main() { func.return }")
-    assert run(monkeypatch, "compile", model, "--device", "gpu") == 1
+    assert run_command(monkeypatch, "compile", model, "--device", "gpu") == 1
     assert "give --target opencl too" in capsys.readouterr().err
 
 
@@ -126,12 +128,12 @@ def test_halves(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen = ("--dtype", "float16", "--tune", "off", "--json")
-    assert run(monkeypatch, "compile", model, *chosen) == 1
+    assert run_command(monkeypatch, "compile", model, *chosen) == 1
     assert "--target opencl" in capsys.readouterr().err
     device = ("--target", "opencl", "--device", "cpu")
-    assert run(monkeypatch, "compile", model, *device, *chosen) == 0
+    assert run_command(monkeypatch, "compile", model, *device, *chosen) == 0
     assert json.loads(capsys.readouterr().out)["dtype"] == "float16"
-    assert run(monkeypatch, "bench", model, *device, *chosen, "--runs", 2) == 0
+    assert run_command(monkeypatch, "bench", model, *device, *chosen, "--runs", 2) == 0
     assert json.loads(capsys.readouterr().out)["latency_ms"]["canao"]["dtype"] == "float16"
 
 
@@ -140,12 +142,12 @@ def test_cache(
 ) -> None:
     entry = Cache(tmp_path).store("key", {"data": bytes(3 << 20)}, {}).path
     os.utime(entry, (0, 0))
-    assert run(monkeypatch, "cache", "--cache-dir", tmp_path) == 0
+    assert run_command(monkeypatch, "cache", "--cache-dir", tmp_path) == 0
     assert "1 entry, 3.0 MiB" in capsys.readouterr().out
-    assert run(monkeypatch, "cache", "--cache-dir", tmp_path, "--max-mb", 1) == 2
+    assert run_command(monkeypatch, "cache", "--cache-dir", tmp_path, "--max-mb", 1) == 2
     assert entry.exists()
     arguments = ("cache", "prune", "--cache-dir", tmp_path, "--max-mb", 1, "--json")
-    assert run(monkeypatch, *arguments) == 0
+    assert run_command(monkeypatch, *arguments) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["removed"]["entries"], found["held"]["entries"]) == (1, 0)
     assert not entry.exists()
@@ -167,7 +169,7 @@ def test_failures_are_one_line(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(monkeypatch, *arguments) == 1
+    assert run_command(monkeypatch, *arguments) == 1
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
@@ -177,8 +179,10 @@ def test_an_unknown_stage(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved = tmp_path / "saved"
-    assert run(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
-    assert run(monkeypatch, "inspect", saved, "--ir", "nothing") == 1
+    assert (
+        run_command(monkeypatch, "compile", model, "--out", saved, "--tune", "off", "--json") == 0
+    )
+    assert run_command(monkeypatch, "inspect", saved, "--ir", "nothing") == 1
     assert "there is no stage 'nothing'; the stages are" in capsys.readouterr().err
 
 
@@ -193,7 +197,7 @@ def test_an_unknown_stage(
     ],
 )
 def test_wrong_use(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
-    assert run(monkeypatch, *arguments) == 2
+    assert run_command(monkeypatch, *arguments) == 2
 
 
 def test_help_is_quick_and_light() -> None:
@@ -223,5 +227,5 @@ def test_help_is_quick_and_light() -> None:
 def test_every_command_has_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    assert run(monkeypatch, command, "--help") == 0
+    assert run_command(monkeypatch, command, "--help") == 0
     assert command in capsys.readouterr().out

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from unit.run_command import run_command
 from unit.runtime.tuning.tuning_support import ELEMENTWISE, TINY
 
 import canao
 import canao.api
-from canao.cli import main
 
 
 def _compile(tune: canao.api.Tune, cache_dir: Path, text: str = ELEMENTWISE) -> canao.CompiledModel:
@@ -67,33 +66,25 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["canao", "tune", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
-
-
 def test_the_life_of_a_database(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _run(monkeypatch, "show", "--json") == 0
+    assert run_command(monkeypatch, "tune", "show", "--json") == 0
     assert json.loads(capsys.readouterr().out)["records"] == []
     mode = ("--mode", "default", "--threads", 1)
-    assert _run(monkeypatch, model, *mode, "--json") == 0
+    assert run_command(monkeypatch, "tune", model, *mode, "--json") == 0
     made = json.loads(capsys.readouterr().out)
     assert made["kernels"][0]["variant"] in made["kernels"][0]["variants_tried"]
-    assert _run(monkeypatch, model, *mode) == 0
+    assert run_command(monkeypatch, "tune", model, *mode) == 0
     assert "tuned in" in capsys.readouterr().out
-    assert _run(monkeypatch, "show") == 0
+    assert run_command(monkeypatch, "tune", "show") == 0
     assert "1 layers in" in capsys.readouterr().out
     file = tmp_path / "tuning.json"
-    assert _run(monkeypatch, "export", file) == 0
+    assert run_command(monkeypatch, "tune", "export", file) == 0
     assert "wrote 1 layers" in capsys.readouterr().out
-    assert _run(monkeypatch, "import", file, "--json") == 0
+    assert run_command(monkeypatch, "tune", "import", file, "--json") == 0
     assert json.loads(capsys.readouterr().out)["replaced"] == 1
-    status = _run(monkeypatch, "validate", "--json")
+    status = run_command(monkeypatch, "tune", "validate", "--json")
     standing = json.loads(capsys.readouterr().out)[0]["standing"]
     assert (standing, status) in {("sound", 0), ("drifted", 1)}
 
@@ -103,7 +94,7 @@ def test_an_imported_winner_is_used(
 ) -> None:
     _compile("default", tmp_path / "cache")
     file = tmp_path / "tuning.json"
-    assert _run(monkeypatch, "export", file) == 0
+    assert run_command(monkeypatch, "tune", "export", file) == 0
     content = json.loads(file.read_text())
     (record,) = content["records"]
     others = [
@@ -114,7 +105,7 @@ def test_an_imported_winner_is_used(
     others[0].update(outcome="ok")
     record["winner"] = others[0]["schedule"]
     file.write_text(json.dumps(content))
-    assert _run(monkeypatch, "import", file) == 0
+    assert run_command(monkeypatch, "tune", "import", file) == 0
     compiled = _compile("default", tmp_path / "cache")
     assert compiled.program.kernels[0].variant == others[0]["name"]
 
@@ -122,13 +113,13 @@ def test_an_imported_winner_is_used(
 def test_validate_forgets_what_does_not_hold(
     model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _run(monkeypatch, model, "--mode", "default", "--threads", 1) == 0
+    assert run_command(monkeypatch, "tune", model, "--mode", "default", "--threads", 1) == 0
     monkeypatch.setattr("canao.tuning.validate.DRIFT", 0.0)
-    assert _run(monkeypatch, "validate") == 1
+    assert run_command(monkeypatch, "tune", "validate") == 1
     assert "do not hold" in capsys.readouterr().err
-    assert _run(monkeypatch, "validate", "--repair") == 0
+    assert run_command(monkeypatch, "tune", "validate", "--repair") == 0
     capsys.readouterr()
-    assert _run(monkeypatch, "show", "--json") == 0
+    assert run_command(monkeypatch, "tune", "show", "--json") == 0
     assert json.loads(capsys.readouterr().out)["records"] == []
 
 
@@ -138,7 +129,7 @@ def test_validate_forgets_what_does_not_hold(
 def test_wrong_use(
     model: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    assert _run(monkeypatch, *arguments) == 2
+    assert run_command(monkeypatch, "tune", *arguments) == 2
 
 
 def test_failures_are_one_line(
@@ -146,11 +137,11 @@ def test_failures_are_one_line(
 ) -> None:
     bad = tmp_path / "bad.json"
     bad.write_text("{}")
-    assert _run(monkeypatch, "import", bad) == 1
+    assert run_command(monkeypatch, "tune", "import", bad) == 1
     said = capsys.readouterr().err
     assert "nothing was imported" in said
     assert said.count("\n") == 1
     saved = tmp_path / "saved"
     canao.compile(TINY, None, tune="off", threads=1).save(saved)
-    assert _run(monkeypatch, saved) == 1
+    assert run_command(monkeypatch, "tune", saved) == 1
     assert "is compiled already" in capsys.readouterr().err

@@ -13,9 +13,9 @@ from unit.answering.oracles import word_pieces
 from unit.apps.small_readers import random_reader
 from unit.generation.small_decoders import small_decoder
 from unit.generation.tokenizers_of_kinds import byte_level
+from unit.run_command import run_command
 
 from canao.apps.text_stream import TextStream
-from canao.cli import main
 from canao.cli.apps.ask import read_text
 from canao.cli.apps.plain_text import one_line, without_controls
 from canao.errors import InputFileError
@@ -48,11 +48,7 @@ def text(tmp_path: Path) -> Path:
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
     """Exit status of the command; models are run by PyTorch, which takes no compiling."""
-    monkeypatch.setattr(sys, "argv", ["canao", *map(str, arguments), "--pytorch"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
+    return run_command(monkeypatch, *arguments, "--pytorch")
 
 
 def test_ask_says_where_the_answer_is(

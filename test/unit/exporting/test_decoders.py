@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from unit.exporting.exported_models import STRICT, make, run
 from unit.generation.small_decoders import small_decoder
+from unit.run_command import run_command
 
 import canao
 
@@ -109,3 +111,23 @@ def test_a_damaged_file_is_refused(exported: Any) -> None:
     (path / "bad.bin").write_bytes(data)
     done = run(path, "--prompt-ids", "1", "--weights", "bad.bin")
     assert (done.returncode, "checksum is wrong" in done.stderr) == (1, True)
+
+
+def test_the_command_exports_generators(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder without a tokenizer, for short texts, with names of its own."""
+    model = small_decoder("gpt2")
+    model.save_pretrained(tmp_path / "small")
+    command = ("export", tmp_path / "small", "--out", tmp_path / "program", "--max-length", 40)
+    options = ("--decoder", "--name", "small", "--tune", "off")
+    assert run_command(monkeypatch, *command, *options) == 0
+    path = tmp_path / "program"
+    assert "small_decoder_open" in (path / "model.h").read_text()
+    assert json.loads((path / "metadata.json").read_text())["decoder"]["longest"] == 40
+    make(path, CFLAGS=STRICT)
+    prompt = torch.tensor([[5, 9, 200, 17]])
+    wanted = model.generate(prompt, max_new_tokens=8, do_sample=False)[0, 4:]
+    assert _tokens(path, prompt[0].tolist(), "--max-new-tokens", 8) == wanted.tolist()
+    assert run_command(monkeypatch, *command) == 2
+    assert "give --decoder too" in capsys.readouterr().err

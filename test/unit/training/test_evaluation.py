@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from unit.run_command import run_command
 from unit.training.training_support import (
     config,
     examples,
@@ -18,7 +18,6 @@ from unit.training.training_support import (
     task,
 )
 
-from canao.cli import main
 from canao.errors import CanaoError
 from canao.nas.models.sized_bert import build_model, load_model
 from canao.nas.space.architecture import Architecture
@@ -51,14 +50,6 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(place)
     save_tokenizer(place)
     return place
-
-
-def _run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["canao", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    code = ended.value.code
-    return code if isinstance(code, int) else 0
 
 
 def _folder(place: Path) -> Path:
@@ -118,16 +109,16 @@ def test_the_commands(
     out = tmp_path / "out"
     settings = ("--epochs", 16, "--batch", 8, "--learning-rate", 5e-3)
     arguments = ("--task", films, "--model", teacher, "--out", out, *settings)
-    assert _run(monkeypatch, "train", *arguments, "--json") == 0
+    assert run_command(monkeypatch, "train", *arguments, "--json") == 0
     record = json.loads(capsys.readouterr().out)
     assert record["scores"]["dev"]["accuracy"] >= 0.85
-    assert _run(monkeypatch, "train", *arguments) == 0
+    assert run_command(monkeypatch, "train", *arguments) == 0
     shown = capsys.readouterr()
     assert "accuracy" in shown.out
     assert "held out" in shown.err
     where = tmp_path / "results.json"
     evaluated = ("eval", films, "--model", out, "--threads", 1)
-    assert _run(monkeypatch, *evaluated, "--json", "--out", where) == 0
+    assert run_command(monkeypatch, *evaluated, "--json", "--out", where) == 0
     found = json.loads(capsys.readouterr().out)
     assert json.loads(where.read_text())["results"] == found["results"]
     split = found["results"][0]["splits"][0]
@@ -151,7 +142,7 @@ def test_wrong_arguments(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert _run(monkeypatch, *arguments) == 1
+    assert run_command(monkeypatch, *arguments) == 1
     *_, said = capsys.readouterr().err.splitlines()
     assert said.startswith("canao: ")
     assert message in said
@@ -190,7 +181,7 @@ def test_table_2(
     ]
     file = tmp_path / "small.json"
     file.write_text(json.dumps({"name": "Small", "results": results}))
-    assert _run(monkeypatch, "bench", "table2", file, "--out", tmp_path, "--json") == 0
+    assert run_command(monkeypatch, "bench", "table2", file, "--out", tmp_path, "--json") == 0
     row = json.loads(capsys.readouterr().out)["rows"][0]
     assert row["average"] == pytest.approx((75 + 40 + 85) / 3)
     text = (tmp_path / "table2.md").read_text()
