@@ -33,7 +33,10 @@ def released_model(name: str = QUESTIONS) -> Path:
     """
     if name not in released_models():
         known = ", ".join(released_models()) or "none"
-        raise CanaoError(f"no model {name!r} is released with canao; there is {known}")
+        raise CanaoError(
+            f"no model {name!r} is released with canao, there is {known}; name a model of Hugging "
+            "Face by its folder instead"
+        )
     folder = _ROOM / name
     check_files(folder)
     return folder
