@@ -13,7 +13,7 @@ from canao.errors import CanaoError
 from canao.exporting.tables import from_files
 from canao.extent import is_symbolic
 from canao.lowering.c.comments import comment
-from canao.lowering.c.names import unused_name
+from canao.lowering.unused_name import unused_name
 from canao.program import Program, TensorSpec
 
 USUAL_NAME = "canao"

@@ -39,7 +39,6 @@ from canao.errors import VerificationError
 from canao.extent import Symbol
 from canao.lowering.block_labels import block_labels
 from canao.lowering.c.describe import describe
-from canao.lowering.c.names import unused_name
 from canao.lowering.c.program import BLOCK
 from canao.lowering.choose.layer_task import (
     Chooser,
@@ -54,6 +53,7 @@ from canao.lowering.schedules.check_schedule import prove_schedule
 from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.stages.form_stages import form_stages
 from canao.lowering.stages.layout import Panels
+from canao.lowering.unused_name import unused_name
 from canao.machine.opencl_device import DeviceKind, DeviceModel
 from canao.machine.processor import VectorUnit
 from canao.machine.processors import vector_unit

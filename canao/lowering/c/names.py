@@ -7,8 +7,6 @@ libraries or of a macro is ever hidden, whatever the module's values are called.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from itertools import count
 
 from canao.lowering.stages.words import WORDS
 
@@ -16,13 +14,6 @@ _HINT = re.compile(r"(?P<word>[a-z]+(?:_[a-z]+)*)(?P<numbers>\d*(?:\.\d+)?)")
 LETTERS = {"input": "x", "indices": "n", "packed_weight": "w", "table": "e", "output": "y"}
 """What begins the names of what is loaded from a buffer, if not its first letter."""
 _TAKEN = frozenset({"call", "task", "scratch", "status"})
-
-
-def unused_name(name: str, used: Collection[str]) -> str:
-    """A name that is not used yet: itself, or with the first number after it that is free."""
-    if name not in used:
-        return name
-    return next(f"{name}_{n}" for n in count(2) if f"{name}_{n}" not in used)
 
 
 def readable(hint: str | None) -> str | None:

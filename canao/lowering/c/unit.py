@@ -18,8 +18,8 @@ from canao.lowering.c.describe import description
 from canao.lowering.c.errors import Unprintable
 from canao.lowering.c.expressions import arithmetic, conversions, functions, memory, vectors
 from canao.lowering.c.expressions.memory import STORES, buffer_shape
-from canao.lowering.c.names import unused_name
 from canao.lowering.c.unread import names_in, without_unread
+from canao.lowering.unused_name import unused_name
 
 PRINTERS: dict[type[Operation], OpPrinter] = {
     **arithmetic.PRINTERS,

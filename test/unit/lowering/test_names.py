@@ -12,9 +12,10 @@ from xdsl.dialects.builtin import StringAttr
 from canao.dialects.canao import LayerOp
 from canao.frontend.imported import parse_mlir
 from canao.lowering.c.comments import comment
-from canao.lowering.c.names import Names, readable, unused_name
+from canao.lowering.c.names import Names, readable
 from canao.lowering.pipeline import lower
 from canao.lowering.stages.words import dimension_names
+from canao.lowering.unused_name import unused_name
 from canao.machine.opencl_device import POCL, DeviceKind, DeviceModel
 from canao.machine.processors import vector_unit
 from canao.program import Program

@@ -81,7 +81,9 @@ def test_files_are_those_that_were_released(
     released_model.cache_clear()
     assert released_models() == ("minilm-squad",)
     assert released_model() == copy
-    with pytest.raises(CanaoError, match=r"no model 'x' is released .* there is minilm-squad; name a model"):
+    with pytest.raises(
+        CanaoError, match=r"no model 'x' is released .* there is minilm-squad; name a model"
+    ):
         released_model("x")
     config = copy / "config.json"
     config.write_text(config.read_text().replace("gelu", "relu"))
