@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_command import run_command
 from safetensors.numpy import save_file
-from unit.run_command import run_command
 
 import canao
 from canao.building.cache import Cache

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from unit.run_command import run_command
+from run_command import run_command
 from unit.runtime.tuning.tuning_support import ELEMENTWISE, TINY
 
 import canao

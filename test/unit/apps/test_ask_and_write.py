@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_command import run_command
 from unit.answering.oracles import word_pieces
 from unit.apps.small_readers import random_reader
 from unit.generation.small_decoders import small_decoder
 from unit.generation.tokenizers_of_kinds import byte_level
-from unit.run_command import run_command
 
 from canao.apps.text_stream import TextStream
 from canao.cli.apps.ask import read_text

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from run_command import run_command
 from safetensors.numpy import save_file
 from unit.devices.adb_server import Phone, adb_server
-from unit.run_command import run_command
 
 MLIR = """
 func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from run_command import run_command
 from unit.exporting.exported_models import STRICT, make, run
 from unit.generation.small_decoders import small_decoder
-from unit.run_command import run_command
 
 import canao
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from optuna.trial import TrialState
+from run_command import run_command
 from unit.nas.search_support import SPACE, TableEvaluator, TableMeter, accuracy_of, latency_of
-from unit.test_cli import run
 
 import canao
 from canao.errors import DeviceError, SearchError
@@ -52,7 +52,7 @@ def test_a_search_on_the_real_device(
     out = tmp_path / "out"
     arguments = ("--task", task, "--trials", 2, "--out", out, "--cache-dir", tmp_path / "cache")
     more = ("--seq", 16, "--finalists", 1, "--budget-ms", 10000, "--json")
-    assert run(monkeypatch, "search", *arguments, *more) == 0
+    assert run_command(monkeypatch, "search", *arguments, *more) == 0
     found = json.loads(capsys.readouterr().out)
     best = found["best"]
     assert best["values"]["latency_ms"] > 0
@@ -74,7 +74,7 @@ def test_the_page_is_whole_and_escaped(
     monkeypatch.setattr(search_module, "DeviceLatency", _meter)
     out = tmp_path / "out"
     arguments = ("--task", task, "--trials", 8, "--out", out, "--cache-dir", tmp_path / "cache")
-    assert run(monkeypatch, "search", *arguments) == 0
+    assert run_command(monkeypatch, "search", *arguments) == 0
     told = capsys.readouterr()
     assert "best: " in told.out
     page = (out / "report.html").read_text()
@@ -87,7 +87,7 @@ def test_the_page_is_whole_and_escaped(
         assert heading in body
     before = len(json.loads((out / "best" / "found.json").read_text()))
     # Once more with more trials: the study goes on.
-    assert run(monkeypatch, "search", *arguments[:3], 10, *arguments[4:], "--json") == 0
+    assert run_command(monkeypatch, "search", *arguments[:3], 10, *arguments[4:], "--json") == 0
     assert json.loads(capsys.readouterr().out)["study"] == "canao"
     assert len(json.loads((out / "best" / "found.json").read_text())) == before
     assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == []
@@ -110,7 +110,7 @@ def test_wrong_use(
     status: int,
     message: str,
 ) -> None:
-    assert run(monkeypatch, "search", *arguments, "--out", tmp_path / "out") == status
+    assert run_command(monkeypatch, "search", *arguments, "--out", tmp_path / "out") == status
     assert message in capsys.readouterr().err
 
 
@@ -122,7 +122,7 @@ def test_a_budget_that_nothing_meets(
 ) -> None:
     monkeypatch.setattr(search_module, "DeviceLatency", _meter)
     arguments = ("--task", task, "--trials", 3, "--out", tmp_path / "out", "--budget-ms", 0.01)
-    assert run(monkeypatch, "search", *arguments, "--cache-dir", tmp_path / "cache") == 1
+    assert run_command(monkeypatch, "search", *arguments, "--cache-dir", tmp_path / "cache") == 1
     assert "no candidate fits the budgets" in capsys.readouterr().err
     assert "No candidate fits" in (tmp_path / "out" / "report.html").read_text()
 

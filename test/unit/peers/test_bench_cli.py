@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from run_command import run_command
 from unit.peers.test_tables import comparison
-from unit.test_cli import run
 
 import canao.peers.compare as compare_module
 import canao.peers.lengths as lengths_module
@@ -23,9 +23,9 @@ from canao.peers.lengths import LengthsResult
 def test_help(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    assert run(monkeypatch, "bench", "--help") == 0
+    assert run_command(monkeypatch, "bench", "--help") == 0
     assert command in capsys.readouterr().out
-    assert run(monkeypatch, "bench", command, "--help") == 0
+    assert run_command(monkeypatch, "bench", command, "--help") == 0
     assert f"bench {command}" in capsys.readouterr().out
 
 
@@ -35,7 +35,7 @@ def test_a_model_needs_no_command(
     capsys: pytest.CaptureFixture[str],
     order: tuple[object, ...],
 ) -> None:
-    assert run(monkeypatch, "bench", *order) == 1
+    assert run_command(monkeypatch, "bench", *order) == 1
     assert "canao: model.mlir does not exist" in capsys.readouterr().err
 
 
@@ -61,7 +61,7 @@ def test_errors_say_what_to_do(
     status: int,
     message: str,
 ) -> None:
-    assert run(monkeypatch, "bench", *arguments, "--home", tmp_path) == status
+    assert run_command(monkeypatch, "bench", *arguments, "--home", tmp_path) == status
     told = " ".join(capsys.readouterr().err.replace("│", " ").split())
     assert message in told
 
@@ -85,16 +85,19 @@ def test_results_are_written(
 
     monkeypatch.setattr(lengths_module, "measure_lengths", lengths)
     arguments = ("--models", "minilm", "--peers", "canao,litert", "--threads", "2")
-    assert run(monkeypatch, "bench", "peers", *arguments, "--out", tmp_path, "--json") == 0
+    assert run_command(monkeypatch, "bench", "peers", *arguments, "--out", tmp_path, "--json") == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown == json.loads((tmp_path / "peers.json").read_text())
     assert (plans[0].models, plans[0].threads) == (["minilm"], (2,))
-    assert run(monkeypatch, "bench", "table1", "--runs", 10, "--out", tmp_path) == 0
+    assert run_command(monkeypatch, "bench", "table1", "--runs", 10, "--out", tmp_path) == 0
     assert "Table 1 of the paper" in capsys.readouterr().out
     assert plans[1].rounds * plans[1].burst >= 10
-    assert run(monkeypatch, "bench", "shapes", "--shapes", "1x16,8x128", "--out", tmp_path) == 0
+    assert (
+        run_command(monkeypatch, "bench", "shapes", "--shapes", "1x16,8x128", "--out", tmp_path)
+        == 0
+    )
     assert [(plan.batch, plan.sequence) for plan in plans[2:]] == [(1, 16), (8, 128)]
-    assert run(monkeypatch, "bench", "lengths", "--lengths", "3,17", "--out", tmp_path) == 0
+    assert run_command(monkeypatch, "bench", "lengths", "--lengths", "3,17", "--out", tmp_path) == 0
     assert [plan.sequence for plan in plans[4:]] == [3, 17]
     names = {
         "dynamic.json",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from unit.run_command import run_command
+from run_command import run_command
 from unit.training.training_support import (
     config,
     examples,

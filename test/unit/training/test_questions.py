@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from run_command import run_command
 from safetensors.torch import load_file
-from unit.test_cli import run
 from unit.training.question_support import (
     SIZES,
     broken,
@@ -282,17 +282,17 @@ def test_from_the_command_line(
 ) -> None:
     folder, out = write_questions(tmp_path / "squad"), tmp_path / "out"
     train = ("--data", folder, "--model", encoder, "--epochs", 0.5, "--out", out, "--json")
-    assert run(monkeypatch, "train", "qa", *train) == 0
+    assert run_command(monkeypatch, "train", "qa", *train) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["task"], record["recipe"]["batch_size"]) == ("squad", 8)
     assert record["recipe"]["learning_rate"] == 2e-4
     results = tmp_path / "results.json"
     judge = ("--model", out, "--data", folder, "--threads", 1, "--out", results)
-    assert run(monkeypatch, "eval", "squad", *judge) == 0
+    assert run_command(monkeypatch, "eval", "squad", *judge) == 0
     assert "0 answers" in capsys.readouterr().out
     (result,) = json.loads(results.read_text())["results"]
     assert result["splits"][0]["differing"] == 0
-    assert run(monkeypatch, "train", "qa", "--task", "qa", *train) == 2
+    assert run_command(monkeypatch, "train", "qa", "--task", "qa", *train) == 2
     assert "name one task" in capsys.readouterr().err
 
 
@@ -308,7 +308,7 @@ def test_a_search(
     out = tmp_path / "out"
     where = ("--task", task.place, "--teacher", encoder, "--teacher-epochs", 4, "--out", out)
     how = ("--trials", 2, "--steps", 2, "--final-steps", 4, "--seq", 32, "--finalists", 1)
-    assert run(monkeypatch, "search", *where, *how, "--json") == 0
+    assert run_command(monkeypatch, "search", *where, *how, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     for name in ("f1", "exact"):
         value = found["facts"][f"{name} (dev)"]

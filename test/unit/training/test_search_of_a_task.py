@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from optuna.trial import TrialState
+from run_command import run_command
 from unit.nas.search_support import TableMeter
-from unit.test_cli import run
 from unit.training.training_support import WHOLE, examples, save_teacher
 
 import canao
@@ -65,13 +65,13 @@ def test_from_data_to_a_compiled_model(
         _children(patch, CHILD="unit.training.crash_at_the_end")
         # The teacher will be measured in earnest; that is slow enough.
         patch.setattr(search_module, "DeviceLatency", lambda *_, **__: TableMeter())
-        assert run(monkeypatch, "search", *arguments) == 1
+        assert run_command(monkeypatch, "search", *arguments) == 1
     said = capsys.readouterr().err
     assert "could not be made to the end: training crashed (SIGSEGV)" in said
     assert (out / "report.html").is_file()
     assert not (out / "best").exists()
     # The same search tries that again, and nothing else.
-    assert run(monkeypatch, "search", *arguments) == 0
+    assert run_command(monkeypatch, "search", *arguments) == 0
     found = json.loads(capsys.readouterr().out)
     best, facts = Architecture.from_mapping(found["best"]["architecture"]), found["facts"]
     for name in ("accuracy (dev)", "teacher's accuracy (dev)"):
@@ -104,10 +104,10 @@ def _check_settings(
         ("--seed", 1, "another settings (seed 0, now 1)"),
     ):
         more = (option,) if value is None else (option, value)
-        assert run(monkeypatch, "search", *arguments, *more) == 1
+        assert run_command(monkeypatch, "search", *arguments, *more) == 1
         assert message in capsys.readouterr().err
     worker = (*arguments, "--worker", "--steps", "2,3", "--final-steps", 5)
-    assert run(monkeypatch, "search", *worker) == 0
+    assert run_command(monkeypatch, "search", *worker) == 0
 
 
 def _children(patch: pytest.MonkeyPatch, **children: str) -> None:
@@ -236,7 +236,9 @@ def test_a_found_architecture_is_distilled_elsewhere(
     arguments = ("distil", "--task", films, "--teacher", teacher, "--steps", 2, "--json")
     records: list[dict[str, object]] = []
     for name, sizes in (("a", SMALL.key), ("b", found)):
-        code = run(monkeypatch, *arguments, "--architecture", sizes, "--out", tmp_path / name)
+        code = run_command(
+            monkeypatch, *arguments, "--architecture", sizes, "--out", tmp_path / name
+        )
         assert code == 0
         assert architecture_of(read_config(tmp_path / name)) == SMALL
         records.append(json.loads(capsys.readouterr().out))
@@ -266,6 +268,9 @@ def test_what_is_no_architecture(
     if content is not None:
         (tmp_path / name).write_text(content)
     out = tmp_path / "out"
-    assert run(monkeypatch, "distil", "--task", films, "--architecture", sizes, "--out", out) == 1
+    assert (
+        run_command(monkeypatch, "distil", "--task", films, "--architecture", sizes, "--out", out)
+        == 1
+    )
     assert expected in " ".join(capsys.readouterr().err.split())
     assert not out.exists()
