@@ -55,9 +55,11 @@ def test_pipelines(task: str, with_head: Path, texts: list[str]) -> None:
     compiled: Any = canao.compile(plain, **_OPTIONS)
     if task == "fill-mask":
         texts = [f"{text} It was [MASK]." for text in texts]
+    # Hidden states are held to what the project promises of them; answers are nearer.
+    tolerance = 1e-4 if task == "feature-extraction" else 1e-5
     for text in texts:
-        check_same(compiled(text), plain(text))
-    check_same(compiled(texts, batch_size=8), plain(texts))
+        check_same(compiled(text), plain(text), tolerance)
+    check_same(compiled(texts, batch_size=8), plain(texts, batch_size=8), tolerance)
     assert len(compiled.model.forward.compiled) == 1
 
 
@@ -71,7 +73,7 @@ def test_embeddings(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("with_head", ["AutoModelForSequenceClassification"], indirect=True)
 def test_scores_of_pairs(with_head: Path, texts: list[str]) -> None:
-    plain = CrossEncoder(str(with_head), device="cpu", num_labels=1)
+    plain = CrossEncoder(str(with_head), device="cpu")
     compiled = canao.compile(plain, **_OPTIONS)
     pairs = list(zip(texts, reversed(texts), strict=True))
     np.testing.assert_allclose(compiled.predict(pairs), plain.predict(pairs), atol=1e-5)
