@@ -240,7 +240,7 @@ class CompiledModel:
             gpu_utilization=use.busy if use else None,
             transfer_ms=use.transfer_ms if use else None,
             transfer_bytes=use.transfer_bytes if use else 0,
-            peak_bytes=self._memory(),
+            peak_bytes=self.peak_bytes,
             compile_seconds=dict(build.seconds),
             kernels=kernel_rows(program, profiles, peaks),
             rewrites=program.rewrites,
@@ -276,7 +276,9 @@ class CompiledModel:
         outputs = self._new_outputs()
         return measure_use(self._module, _addresses(self.examples), _addresses(outputs))
 
-    def _memory(self) -> int:
+    @property
+    def peak_bytes(self) -> int:
+        """Memory of weights, working memory, inputs and results."""
         specs = (*self.program.inputs, *self.program.outputs, *self.program.weights)
         return self._module.arena_bytes + sum(spec.bytes for spec in specs)
 

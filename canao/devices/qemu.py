@@ -25,6 +25,7 @@ from canao.devices.state import State
 from canao.devices.workspace import ShellWorkspace
 from canao.errors import DeviceError, ExecutionError, ToolchainError
 from canao.machine.target import Target
+from canao.machine.targets import TARGETS
 
 _ARCHITECTURE = re.compile(r"[a-z0-9_]+")
 _VERSION = re.compile(r"version (\d+)\.(\d+)(\S*)")
@@ -34,6 +35,7 @@ _SECOND_INTERFACE = (8, 2)
 _FEW, _MANY_RUNS = 10_000_000, 100
 """Printing a latency takes some hundred instructions more or fewer, by its digits: programs that
 execute few are run more often, so that this does not show."""
+_PREFIX = "qemu-"
 _PLUGIN, _COUNT = "count.so", "instructions"
 _CPUS = {"aarch64": "max", "arm": "max", "x86_64": "max"}
 """Where all features can be had at once, what that is called."""
@@ -89,10 +91,10 @@ class Emulator:
 
 def installed_emulators() -> list[Emulator]:
     """The emulators that are on PATH for processors that code is made for."""
-    found = ((name, shutil.which(f"qemu-{name}")) for name in ("aarch64", "arm", "riscv64"))
-    native = Target.host().architecture
-    own = (native, shutil.which(f"qemu-{native}"))
-    return [Emulator(name, path) for name, path in dict([*found, own]).items() if path]
+    programs = {program for row in TARGETS for program in row.emulator[:1]}
+    programs.add(f"{_PREFIX}{Target.host().architecture}")
+    found = ((name.removeprefix(_PREFIX), shutil.which(name)) for name in sorted(programs))
+    return [Emulator(name, path) for name, path in found if path]
 
 
 @dataclass(frozen=True)

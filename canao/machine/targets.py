@@ -196,4 +196,4 @@ def target_row(name: str) -> TargetRow:
 
 def known_row(name: str) -> TargetRow | None:
     """The entry of a target by its name; None if there is none."""
-    return _by_name().get(name)
+    return _by_name().get(name) if name else None

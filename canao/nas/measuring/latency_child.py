@@ -16,7 +16,6 @@ from canao.devices.specs import open_device
 from canao.nas.isolate import Job, child_main
 from canao.nas.measuring.device import program_device
 from canao.nas.space.architecture import Architecture
-from canao.program import Program
 from canao.report.execution_report import fused_layers, total_flops
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def _on_device(models: Sequence[CompiledModel], spec: str, job: Job) -> list[dic
                 "fused_layers": fused_layers(model.program),
                 "layers": model.program.counts.layers_after,
                 "cpu_utilization": None,
-                "peak_bytes": _peak_bytes(model.program),
+                "peak_bytes": model.peak_bytes,
                 "flops": total_flops(model.program),
                 "threads": figure.threads,
                 "compile_seconds": sum(model.compile_seconds.values()),
@@ -81,12 +80,6 @@ def _on_device(models: Sequence[CompiledModel], spec: str, job: Job) -> list[dic
             }
         )
     return rows
-
-
-def _peak_bytes(program: Program) -> int:
-    """Memory of weights, working memory, inputs and results."""
-    specs = (*program.inputs, *program.outputs, *program.weights)
-    return program.arena_bytes + sum(spec.bytes for spec in specs)
 
 
 def _execution(compiled: CompiledModel, latencies: Sequence[Latency]) -> dict[str, Any]:
