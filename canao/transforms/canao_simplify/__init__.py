@@ -55,7 +55,7 @@ from canao.transforms.canao_simplify.recover_layer_norm import LAYER_NORM_PATTER
 from canao.transforms.canao_simplify.recover_softmax import SOFTMAX_PATTERNS
 from canao.transforms.canao_simplify.sink_broadcasts import BROADCAST_PATTERNS
 from canao.transforms.canao_simplify.sink_reshapes import RESHAPE_PATTERNS
-from canao.transforms.law_uses import Recorded, Uses, WhereNothingDecides
+from canao.transforms.law_uses import LastDecision, Recorded, Uses, WhereNothingDecides
 
 _RECOVERING: tuple[type[RewritePattern], ...] = (
     FoldConstants,
@@ -102,7 +102,12 @@ _RECORDED = (*LAWS_THAT_ROUND, *JOIN_PATTERNS, DropIdentities, DropDoubleInverse
 class _WhereDecided(GreedyRewritePatternApplier):
     """Rules whose conditions depend on what symbols are do not apply."""
 
+    def __init__(self, patterns: list[RewritePattern], decision: LastDecision) -> None:
+        super().__init__(patterns)
+        self.decision = decision
+
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter) -> None:
+        self.decision.forget()
         for pattern in self.rewrite_patterns:
             with suppress(UndecidedError):
                 pattern.match_and_rewrite(op, rewriter)
@@ -114,9 +119,11 @@ def _count(module: ModuleOp) -> int:
     return sum(1 for _ in module.walk())
 
 
-def _rewrite_to_fixpoint(module: ModuleOp, patterns: Sequence[RewritePattern]) -> None:
+def _rewrite_to_fixpoint(
+    module: ModuleOp, patterns: Sequence[RewritePattern], decision: LastDecision
+) -> None:
     """Applies patterns, and removes equal and dead operations, until nothing changes."""
-    walker = PatternRewriteWalker(_WhereDecided(list(patterns)))
+    walker = PatternRewriteWalker(_WhereDecided(list(patterns), decision))
     while True:
         before = _count(module)
         cse(module)
@@ -142,18 +149,20 @@ class CanaoSimplifyPass(ModulePass):
     """How often each law was used."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        decision = LastDecision()
         for patterns in _STAGES:
-            _rewrite_to_fixpoint(op, [self._make(p) for p in patterns if self._allows(p)])
+            allowed = [self._make(p, decision) for p in patterns if self._allows(p)]
+            _rewrite_to_fixpoint(op, allowed, decision)
 
     def _allows(self, pattern: type[RewritePattern]) -> bool:
         return not self.exact or pattern not in (*LAWS_THAT_ROUND, *_FORMS_THAT_ROUND)
 
-    def _make(self, pattern: type[RewritePattern]) -> RewritePattern:
+    def _make(self, pattern: type[RewritePattern], decision: LastDecision) -> RewritePattern:
         if pattern in _FORMS_THAT_ROUND:
-            return WhereNothingDecides(pattern())
+            return WhereNothingDecides(pattern(), decision)
         if pattern not in _RECORDED:
             return pattern()
-        return Recorded(pattern(), pattern in LAWS_THAT_ROUND, self.used)
+        return Recorded(pattern(), pattern in LAWS_THAT_ROUND, self.used, decision)
 
 
 __all__ = ["LAWS_THAT_ROUND", "CanaoSimplifyPass"]
