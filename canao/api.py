@@ -18,6 +18,7 @@ from canao.compiling.options import (
     checked_options,
     compiler_named,
 )
+from canao.devices.device import Device
 from canao.errors import UndecidedError, UnsupportedModelError
 from canao.frontend.auto_shapes import AUTO, DynamicShapes
 from canao.huggingface.doors import compiled_object
@@ -43,6 +44,7 @@ def compile(  # pyright: ignore[reportOverlappingOverload]
     example_inputs: None = None,
     *,
     target: str | Target = "c",
+    device: str | Device | None = None,
     threads: int | None = None,
     fusion: Fusion = True,
     tune: Tune = "default",
@@ -57,6 +59,7 @@ def compile(
     example_inputs: ExampleInputs | None = None,
     *,
     target: str | Target = "c",
+    device: str | Device | None = None,
     threads: int | None = None,
     fusion: Fusion = True,
     tune: Tune = "default",
@@ -70,6 +73,7 @@ def compile(
     example_inputs: ExampleInputs | None = None,
     *,
     target: str | Target = "c",
+    device: str | Device | None = None,
     threads: int | None = None,
     fusion: Fusion = True,
     tune: Tune = "default",
@@ -88,7 +92,9 @@ def compile(
     compiled for what their tokenizer gives, of every batch and length. A pipeline of transformers,
     a `SentenceTransformer` or a `CrossEncoder` comes back as one of the same kind, compiled inside.
     `target` is "c" for this machine, "opencl" for its first OpenCL device, or a
-    `Target`, such as `Target.opencl("gpu")`. `threads` is obeyed; if it is
+    `Target`, such as `Target.opencl("gpu")`. `device` is where the model will run and schedules
+    are measured, if that is not this process: "local", "qemu:aarch64", "ssh:user@host",
+    "adb:SERIAL", or a `Device`; code is then made for its processor. `threads` is obeyed; if it is
     left out, the fastest number of threads is found by measuring, or, with
     `tune="off"`, is that of the physical cores available. `fusion` is True,
     False, "exact" (laws that keep every rounding) or "fast" (also the law that
@@ -106,7 +112,7 @@ def compile(
     or CANAO_CACHE_DIR, or the user's cache directory; the variable CC names
     another compiler. `progress` is called with the name of each stage.
     """
-    options = checked_options(target, threads, fusion, tune, dtype, cache_dir)
+    options = checked_options(target, threads, fusion, tune, dtype, cache_dir, device)
 
     def compile_one(
         model: Model, inputs: ExampleInputs | None, shapes: DynamicShapes

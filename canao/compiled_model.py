@@ -8,31 +8,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from canao.building.ready import Module, open_program
 from canao.built import Build
-from canao.errors import (
-    CanaoError,
-    UnsupportedModelError,
-    VerificationError,
-)
+from canao.devices.device import Device
+from canao.devices.measure_programs import Request
+from canao.devices.state import ALL
+from canao.errors import CanaoError, UnsupportedModelError
+from canao.exporting.answering.answering_program import Asking
 from canao.exporting.decoder_program import DecoderStep
 from canao.exporting.export_model import export_model
 from canao.frontend.convention import CallConvention, split_example
 from canao.frontend.dtypes import computed_dtype
-from canao.machine.processors import VECTOR_FEATURES
 from canao.measuring.measure import Latency, time_calls
 from canao.program import Program
 from canao.report.execution_report import ExecutionReport, fused_layers, kernel_rows, total_flops
+from canao.report.on_device import OnDevice, measure_on
 from canao.report.product_errors import measure_errors
 from canao.report.profile import Profile, profile_of
 from canao.report.utilization import DeviceUse, cpu_seconds, measure_use
 from canao.runtime.example_sizes import resized, sizes_of
 from canao.runtime.memory import aligned, aligned_empty
-from canao.runtime.module import Array, Pointers, pointers
+from canao.runtime.module import Array, addresses
 from canao.runtime.rooms import RoomPool, Rooms, bind_sizes, in_rooms
 from canao.runtime.sized_call import SizedCall
 from canao.runtime.weights import prepare_weights
@@ -60,7 +60,7 @@ class CompiledModel:
         *,
         state: ModelState | None = None,
     ) -> None:
-        _check_same_inputs(program, convention)
+        convention.check_fits(program)
         self.program = program
         self.convention = convention
         self.build = build
@@ -77,7 +77,7 @@ class CompiledModel:
 
     def _run(self, inputs: Sequence[Array]) -> list[Array]:
         outputs = self._new_outputs()
-        self._module.run(_addresses(inputs), _addresses(outputs))
+        self._module.run(addresses(inputs), addresses(outputs))
         return outputs
 
     def _run_sized(self, inputs: Sequence[Array]) -> list[Array]:
@@ -85,7 +85,7 @@ class CompiledModel:
         names = [leaf.name for leaf in self.convention.inputs]
         sizes = bind_sizes(names, self._shapes, [array.shape for array in inputs])
         with self._rooms.taken() as rooms:
-            self._module.run(_addresses(rooms.place(inputs, sizes)), _addresses(rooms.results))
+            self._module.run(addresses(rooms.place(inputs, sizes)), addresses(rooms.results))
             return rooms.copied(sizes)
 
     def sized_call(self) -> SizedCall:
@@ -141,9 +141,7 @@ class CompiledModel:
     @property
     def cpu_flags(self) -> tuple[str, ...]:
         """The vector features that C may use; for an OpenCL device its driver decides."""
-        if self.build.target.device is not None:
-            return ()
-        return tuple(f for f in VECTOR_FEATURES if f in self.build.target.features)
+        return self.build.target.vector_features
 
     @property
     def compile_seconds(self) -> Mapping[str, float]:
@@ -168,13 +166,33 @@ class CompiledModel:
         """The names that `ir` takes, in order."""
         return tuple(dict.fromkeys((*self.build.ir, self.program.language)))
 
-    def measure(self, runs: int = 100, warmup: int = 10) -> Latency:
-        """Time `runs` calls of the compiled code on the example inputs."""
-        return self._measure(self.examples, runs, warmup)
+    @overload
+    def measure(self, runs: int = 100, warmup: int = 10) -> Latency: ...
+    @overload
+    def measure(
+        self, runs: int = 100, warmup: int = 10, *, device: str | Device, cores: str = ALL
+    ) -> OnDevice: ...
+    def measure(
+        self,
+        runs: int = 100,
+        warmup: int = 10,
+        *,
+        device: str | Device | None = None,
+        cores: str = ALL,
+    ) -> Latency | OnDevice:
+        """Time `runs` calls of the compiled code on the example inputs.
+
+        On a `device` that is the exported program, on `cores` of it, in a few rounds of `runs`
+        calls: see `canao.report.on_device.measure_on`.
+        """
+        if device is None:
+            return self._measure(self.examples, runs, warmup)
+        request = Request(runs=runs, warmup=warmup, cores=cores)
+        return measure_on({"": self}, device, request)[""]
 
     def _measure(self, inputs: Sequence[Array], runs: int, warmup: int) -> Latency:
         outputs = self._new_outputs()
-        places = _addresses(inputs), _addresses(outputs)
+        places = addresses(inputs), addresses(outputs)
         self._module.run(*places)  # a failed check is an error here, not a time
         call = self._module.bind(*places)
         with self._module.in_use.call():
@@ -268,13 +286,13 @@ class CompiledModel:
         self, inputs: Sequence[Array], runs: int
     ) -> np.ndarray[Any, np.dtype[np.float64]]:
         outputs = self._new_outputs()
-        places = _addresses(inputs), _addresses(outputs)
+        places = addresses(inputs), addresses(outputs)
         return np.stack([self._module.profile(*places) for _ in range(runs)])
 
     def _use(self) -> DeviceUse | None:
         """How an OpenCL device was used; None for C."""
         outputs = self._new_outputs()
-        return measure_use(self._module, _addresses(self.examples), _addresses(outputs))
+        return measure_use(self._module, addresses(self.examples), addresses(outputs))
 
     @property
     def peak_bytes(self) -> int:
@@ -289,16 +307,15 @@ class CompiledModel:
         model.c, kernels.c (for an OpenCL target kernels.cl), main.c, weights.bin, metadata.json
         and what builds them.
         """
-        return self._exported(Path(directory), name)
+        return self.export_for(Path(directory), name=name)
 
-    def export_decoder(self, directory: Path, step: DecoderStep, *, name: str) -> Path:
-        """Write a step of a decoder as C; see `canao.decoding.decoder.Decoder.export`."""
-        return self._exported(directory, name, step)
-
-    def _exported(self, directory: Path, name: str, step: DecoderStep | None = None) -> Path:
+    def export_for(
+        self, directory: Path, use: DecoderStep | Asking | None = None, *, name: str
+    ) -> Path:
+        """Write C for a use of its own; see `Decoder.export` and `QuestionAnswerer.export`."""
         weights, target = self._module.weights, self.build.target
         return export_model(
-            self.program, weights, directory, target, threads=self.threads, name=name, step=step
+            self.program, weights, directory, target, threads=self.threads, name=name, use=use
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -381,18 +398,3 @@ class CompiledModel:
 def _unpickled(files: Mapping[str, bytes]) -> CompiledModel:
     with unpacked(files) as parts:
         return CompiledModel.opened(parts)
-
-
-def _check_same_inputs(program: Program, convention: CallConvention) -> None:
-    """Compiled code reads what the convention hands it: both must mean the same arrays."""
-    specs = program.inputs[:-1] if program.symbols else program.inputs
-    taken = [(spec.lengths or spec.shape, spec.dtype) for spec in specs]
-    given = [(leaf.shape, computed_dtype(leaf.dtype)) for leaf in convention.inputs]
-    if taken != given:
-        raise VerificationError(
-            f"the program takes the inputs {taken} and is called with {given}; compile again"
-        )
-
-
-def _addresses(arrays: Sequence[Array]) -> Pointers:
-    return pointers([array.ctypes.data for array in arrays])

@@ -63,6 +63,10 @@ class ExecutionError(CanaoError):
     """Compiled code crashed, hung, or ended with an error."""
 
 
+class HungError(ExecutionError):
+    """Compiled code did not end in time and was stopped."""
+
+
 class FailedCheckError(ExecutionError):
     """A check in compiled code failed: an index out of range, an integer division by zero."""
 

@@ -40,6 +40,8 @@ GCC_OPTIONS = ("-fno-tree-coalesce-vars",)
 
 Where all registers are in use, variables that it makes one leave another without a register.
 """
+ZIG_OPTIONS = ("-fno-sanitize=undefined",)
+"""Options without which zig's clang has code end where C leaves a value undefined."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Compiler:
         if self.kind == "gcc":
             flags += (*GCC_OPTIONS, *target.vector_unit.gcc_options)
         if self.kind == "zig":
-            flags += ("-fno-sanitize=undefined",)
+            flags += ZIG_OPTIONS
         return flags
 
     def _processor(self, target: Target) -> tuple[str, ...]:

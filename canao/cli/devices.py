@@ -13,7 +13,7 @@ import typer
 from canao.building.cache import Cache
 from canao.building.toolchain import find_compiler
 from canao.cli.console import console
-from canao.cli.models import CompileOptions, TargetChoice, is_saved, open_model
+from canao.cli.models import CompileOptions, open_model
 from canao.cli.progress import shown_progress
 from canao.errors import CanaoError, DeviceError
 from canao.machine.device_record import OpenCLDevice
@@ -132,15 +132,14 @@ def bench_on_device(
     as_json: bool,
 ) -> None:
     """Compile a model for a device, measure it there and print what was found."""
-    from canao.compiling.on_device import measure_on, target_for
     from canao.devices.device import INSTRUCTIONS
     from canao.devices.specs import open_device
+    from canao.report.on_device import measure_on
 
     device = open_device(spec, Cache(options.cache_dir or os.environ.get("CANAO_CACHE_DIR")))
-    if options.target == TargetChoice.c and not there and not is_saved(path):
-        target = target_for(device)
-        options = replace(options, target=target.name or TargetChoice.c)
-    if options.threads is None and device.most_threads is not None:
+    if not there:
+        options = replace(options, device=spec)
+    elif options.threads is None:
         options = replace(options, threads=device.most_threads)
     opened = open_model(path, options, quiet=as_json)
     with shown_progress(f"measuring on {spec}", f"measured on {spec}", quiet=as_json):

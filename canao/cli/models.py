@@ -88,7 +88,7 @@ class CompileOptions:
     attention: Attention = Attention.sdpa
     target: str = TargetChoice.c
     device: str | None = None
-    """The OpenCL device; the first one if None."""
+    """The OpenCL device, the first one if None; or the text of one that runs programs in C."""
     dtype: str = "float32"
     tune: TuneChoice = TuneChoice.default
     cache_dir: Path | None = None
@@ -151,6 +151,7 @@ def open_generator(
 
     if not path.exists():
         raise InputFileError(f"{path} does not exist; name the folder or GGUF file of a model")
+    refuse_device(options, "generators")
     quiet_transformers()
     # Tokens go in and out, so that a folder without a tokenizer will do.
     if is_saved(path):
@@ -162,7 +163,7 @@ def open_generator(
         return CompiledGenerator(
             load_pretrained(path, auto_class=CanaoModelForCausalLM.auto_class),
             max_length=max_length,
-            target=_target(options),
+            target=compile_target(options),
             threads=options.threads,
             tune=options.tune.value,
             progress=progress,
@@ -192,7 +193,8 @@ def _compile(
     return compile_model(
         model,
         inputs,
-        target=_target(options),
+        target=compile_target(options),
+        device=_program_device(options),
         threads=options.threads,
         fusion=fusion,
         tune=options.tune.value,
@@ -203,15 +205,36 @@ def _compile(
     )
 
 
-def _target(options: CompileOptions) -> Any:
+def compile_target(options: CompileOptions) -> Any:
     """The argument `target` of `canao.compile`."""
+    from canao.devices.specs import FORMS
     from canao.machine.target import Target
 
     if options.target == TargetChoice.opencl:
         return Target.opencl(options.device)
-    if options.device is not None:
-        raise CanaoError("--device chooses an OpenCL device; give --target opencl too")
+    if options.device is not None and _program_device(options) is None:
+        raise CanaoError(
+            f"--device {options.device} is an OpenCL device: give --target opencl too; what runs "
+            f"programs in C is {FORMS}"
+        )
     return options.target
+
+
+def refuse_device(options: CompileOptions, what: str) -> None:
+    """`CanaoError` where a device that runs programs was named for what is not tuned on one."""
+    if _program_device(options) is not None:
+        raise CanaoError(
+            f"--device {options.device}: {what} are not tuned on devices; leave it out and "
+            "name the --target"
+        )
+
+
+def _program_device(options: CompileOptions) -> str | None:
+    """The argument `device` of `canao.compile`."""
+    from canao.devices.specs import names_device
+
+    named = options.device is not None and options.target != TargetChoice.opencl
+    return options.device if named and names_device(options.device or "") else None
 
 
 def _hugging_face_model(path: Path, attention: Attention) -> nn.Module:

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from canao.building.cache import Cache
-from canao.building.toolchain import find_compiler
+from canao.building.toolchain import compiler_for
 from canao.cli.progress import shown_progress
 from canao.compiled_model import CompiledModel
+from canao.devices.device import cost_text
 from canao.machine.target import Target
 from canao.tuning.database import Database, Record
 from canao.tuning.tuning_file import read_records, write_records
@@ -32,6 +33,8 @@ class Request:
     repair: bool
     as_json: bool
     out: Console
+    device: str | None = None
+    """What measures winners again; this machine if None."""
 
     @property
     def cache(self) -> Cache:
@@ -60,18 +63,20 @@ def show(request: Request) -> None:
         typer.echo(json.dumps({"database": str(path), "records": [asdict(r) for r in records]}))
         return
     table = Table("layer", "ops", "winner", box=None, padding=(0, 1))
-    for heading in ("ms", "tried", "threads"):
+    for heading in ("cost", "tried", "threads"):
         table.add_column(heading, justify="right")
     table.add_column("searched")
+    table.add_column("device")
     for record in records:
         table.add_row(
             record.key.layer[:8],
             record.ops,
             record.best.name if record.best else "none yet",
-            f"{record.best.ms:.4f}" if record.best and record.best.ms else "",
+            cost_text(record.best and record.best.cost, record.key.unit),
             _counts(record),
             str(record.key.threads),
             record.searched or "not to the end",
+            record.key.device or "this machine",
         )
     request.out.print(table)
     request.out.print(f"{len(records)} layers in {path}", soft_wrap=True)
@@ -114,17 +119,21 @@ def import_file(request: Request) -> None:
 
 def validate(request: Request) -> None:
     """Build and measure the winners again; the status is 1 if one does not hold."""
+    from canao.devices.fit import target_for
+    from canao.devices.specs import open_device
     from canao.tuning.tuner import Tuner
     from canao.tuning.validate import Standing
     from canao.tuning.validate import validate as judge_all
 
-    compiler = find_compiler(os.environ.get("CC"))
+    device = open_device(request.device, request.cache) if request.device else None
+    target = Target.host() if device is None else target_for(device)
+    compiler = compiler_for(target, os.environ.get("CC"))
     bad = (Standing.drifted, Standing.failed)
     with (
         shown_progress(
             "measuring winners again", "measured winners again", quiet=request.as_json
         ) as progress,
-        closing(Tuner(compiler, Target.host(), request.cache)) as tuner,
+        closing(Tuner(compiler, target, request.cache, device=device)) as tuner,
     ):
         verdicts = judge_all(tuner, progress)
         fallen = [v.record.key for v in verdicts if v.standing in bad]

@@ -23,6 +23,7 @@ from canao.runtime.weights import prepare_weights
 from canao.tuning.choose_threads import (
     ASKED,
     CORES,
+    MOST,
     TABLE,
     UNITS,
     Candidate,
@@ -111,7 +112,10 @@ def _choose(
         return make(units), ThreadChoice(units, UNITS)
     if options.threads is not None:
         return make(options.threads), ThreadChoice(options.threads, ASKED)
-    if options.target.is_foreign:
+    if options.device is not None and options.device.most_threads is not None:
+        count = options.device.most_threads
+        return make(count), ThreadChoice(count, MOST)
+    if options.is_measured_elsewhere:
         count = target_threads(options.target)
         return make(count), ThreadChoice(count, TABLE)
     cores = available_cores()

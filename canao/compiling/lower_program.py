@@ -30,8 +30,9 @@ def lower_program(imported: Imported, options: Options, threads: int, watch: Sto
         "tune": options.tune,
         "dtype": options.dtype,
     }
-    # Nothing can be measured for another machine: the cost model chooses.
-    if options.tune == "off" or options.target.is_foreign:
+    device = options.device
+    # Without a device nothing can be measured for another machine: the cost model chooses.
+    if options.tune == "off" or (options.target.is_foreign and device is None):
         return _lower_by(
             choose_by_model, prepare_nothing, imported, options, chosen, threads, watch
         )
@@ -43,10 +44,13 @@ def lower_program(imported: Imported, options: Options, threads: int, watch: Sto
             options.tune,
             watch.progress,
             dtype=options.dtype,
+            device=device,
         )
     ) as tuner:
         # Programs made before a winner was replaced are made again.
         chosen["winners"] = tuner.database.changes()
+        if device is not None:
+            chosen["device"] = [device.spec, device.processor()]
         lowered = _lower_by(
             tuner.chooser, tuner.prepare_tasks, imported, options, chosen, threads, watch
         )

@@ -10,6 +10,10 @@ from typing import Literal, TypedDict
 
 from canao.building.cache import Cache
 from canao.building.toolchain import Compiler, compiler_for
+from canao.devices.device import Device
+from canao.devices.fit import LOCAL, check_fits, target_for
+from canao.devices.fit import check_threads as check_device_threads
+from canao.devices.specs import open_device
 from canao.errors import CanaoError, ToolchainError
 from canao.machine.target import Target
 from canao.machine.targets import target_names
@@ -28,6 +32,13 @@ class CompileOptions(TypedDict, total=False):
     fusion: Fusion
     tune: Tune
     progress: Progress | None
+
+
+class StorageOptions(CompileOptions, total=False):
+    """The same with what says where numbers and code are kept."""
+
+    dtype: str
+    cache_dir: str | os.PathLike[str] | None
 
 
 _FUSIONS = (True, False, "exact", "fast")
@@ -49,6 +60,14 @@ class Options:
     dtype: str
     compiler: Compiler
     cache: Cache
+    device: Device | None = None
+    """Where schedules are measured; this machine if None."""
+
+    @property
+    def is_measured_elsewhere(self) -> bool:
+        """Whether what is measured here says nothing of where the code will run."""
+        away = self.device is not None and self.device.spec != LOCAL
+        return away or self.target.is_foreign
 
 
 def compiler_named() -> str | None:
@@ -69,14 +88,21 @@ def checked_options(
     tune: Tune,
     dtype: str,
     cache_dir: str | os.PathLike[str] | None,
+    device: str | Device | None = None,
 ) -> Options:
-    """The options, with what they default to; an error for one that makes no sense."""
+    """The options, with what they default to; an error for one that makes no sense.
+
+    With a device and no target, code is made for the processor of the device.
+    """
     _check_choice("fusion", fusion, _FUSIONS)
     _check_choice("tune", tune, _TUNES)
     _check_choice("dtype", dtype, DTYPES)
     if threads is not None:
         check_threads(threads)
-    chosen = _target(target)
+    cache = Cache(cache_dir or cache_directory())
+    if isinstance(device, str):
+        device = open_device(device, cache)
+    chosen = _target(target) if device is None else _target_on(device, target, threads)
     if dtype in STORAGE_TYPES:
         _check_storage(dtype, chosen, fusion)
     if chosen.device is not None and threads is not None:
@@ -85,7 +111,7 @@ def checked_options(
             "threads; leave `threads` out (POCL_MAX_PTHREAD_COUNT limits those of PoCL)"
         )
     if chosen.is_foreign:
-        _check_foreign(chosen, threads, tune)
+        _check_foreign(chosen, threads, tune, device)
     return Options(
         target=chosen,
         threads=threads,
@@ -93,7 +119,8 @@ def checked_options(
         tune=tune,
         dtype=dtype,
         compiler=compiler_for(chosen, compiler_named()),
-        cache=Cache(cache_dir or cache_directory()),
+        cache=cache,
+        device=device,
     )
 
 
@@ -109,9 +136,19 @@ def _target(given: str | Target) -> Target:
     return Target(given)
 
 
-def _check_foreign(target: Target, threads: int | None, tune: Tune) -> None:
+def _target_on(device: Device, given: str | Target, threads: int | None) -> Target:
+    """What code is made for that a device runs; `DeviceError` for what it does not run."""
+    target = target_for(device) if given == "c" else _target(given)
+    check_fits(target, device)
+    check_device_threads(device, threads or 1)
+    return target
+
+
+def _check_foreign(target: Target, threads: int | None, tune: Tune, device: Device | None) -> None:
     """An error for what cannot be done for a machine that is not this one."""
     host, row = Target.host(), target.row
+    if row is None and device is not None:
+        return
     if row is None:
         missing = sorted(set(target.features) - set(host.features))
         lacking = f"it lacks {' '.join(missing)}" if missing else f"it is {host.architecture}"
@@ -120,10 +157,10 @@ def _check_foreign(target: Target, threads: int | None, tune: Tune) -> None:
             "compile for features that this machine has, or for another machine by its name: "
             f"{', '.join(target_names())}"
         )
-    if tune == "full":
+    if tune == "full" and device is None:
         raise CanaoError(
-            f'tune="full" measures on the device itself, and this machine is no {row.name}; give '
-            'tune="off", by which a cost model chooses'
+            f'tune="full" measures on the device itself, and this machine is no {row.name}; name '
+            'the `device`, or give tune="off", by which a cost model chooses'
         )
     if threads is not None and threads > 1 and not row.has_threads:
         raise CanaoError(f"threads={threads}: {row.name} has no threads; leave `threads` out")

@@ -27,14 +27,7 @@ def build_here(
     A static one needs no library of the device that runs it.
     """
     sources = source_files(directory)
-    flags = tuple(flag for flag in compiler.flags(target) if flag != "-fPIC")
-    words = (
-        "make",
-        PROGRAM,
-        f"CC={shlex.join(compiler.command)}",
-        f"CFLAGS={shlex.join(flags)}",
-        f"LDFLAGS={'-static -s' if static else '-s'}",
-    )
+    words = make_words(compiler, target, static=static)
     parts = (part for path in sources for part in (path.name, path.read_bytes()))
     key = digest("exported program", *words, compiler.version, *parts)
     with cache.lock(key):
@@ -46,9 +39,21 @@ def build_here(
                 shutil.copyfile(path, room / path.name)
             result = run_compiler(list(words), room)
             if result.returncode or not (room / PROGRAM).exists():
-                raise ToolchainError(explain_refusal(compiler, flags, result, room))
+                raise ToolchainError(explain_refusal(compiler, words[2:], result, room))
             made = cache.store(key, {PROGRAM: room / PROGRAM}, {"target": target.triple})
     return made.file(PROGRAM)
+
+
+def make_words(compiler: Compiler, target: Target, *, static: bool) -> tuple[str, ...]:
+    """What makes the program in an exported directory."""
+    flags = (flag for flag in compiler.flags(target) if flag != "-fPIC")
+    return (
+        "make",
+        PROGRAM,
+        f"CC={shlex.join(compiler.command)}",
+        f"CFLAGS={shlex.join(flags)}",
+        f"LDFLAGS={'-static -s' if static else '-s'}",
+    )
 
 
 def source_files(directory: Path) -> list[Path]:

@@ -15,6 +15,13 @@ MILLISECONDS, INSTRUCTIONS = "ms", "instructions"
 """Units of a cost."""
 
 
+def cost_text(cost: float | None, unit: str) -> str:
+    """A cost with its unit, for people; empty if there is none."""
+    if cost is None:
+        return ""
+    return f"{cost:.4f} ms" if unit == MILLISECONDS else f"{cost:,.0f} {unit}"
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a program on a device may take."""
@@ -118,6 +125,10 @@ class Device(Protocol):
 
     def architecture(self) -> str:
         """What it calls its processor, as `uname -m` has it."""
+        ...
+
+    def processor(self) -> str:
+        """What tells its processors from others: what was measured holds for these."""
         ...
 
     def opened(self) -> AbstractContextManager[Workspace]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from canao.devices.build_here import PROGRAM, data_files, source_files
 from canao.devices.device import INSTRUCTIONS, Device, Sample, Workspace
+from canao.devices.fit import check_threads
 from canao.devices.state import ALL, State, choose_cores
 from canao.errors import DeviceError, ExecutionError
 from canao.program import TensorSpec
@@ -101,7 +102,7 @@ def measure_in(
     """As `measure_programs`, on a device that is open."""
     if min(request.runs, request.rounds) < 1 or request.warmup < 0:
         raise DeviceError(f"measuring takes at least one run and one round, not {request}")
-    _check_threads(device, programs)
+    check_threads(device, max((program.threads for program in programs.values()), default=1))
     if device.unit == INSTRUCTIONS:
         request = Request(runs=1, rounds=1, warmup=0, cores=request.cores)
     before = space.state()
@@ -133,16 +134,6 @@ def measure_in(
         )
         for name, found in samples.items()
     }
-
-
-def _check_threads(device: Device, programs: Mapping[str, DeviceProgram]) -> None:
-    most = device.most_threads
-    asked = max((program.threads for program in programs.values()), default=1)
-    if most is not None and asked > most:
-        raise DeviceError(
-            f"{device.title} measures {most} thread, not {asked}: threads that wait for each other "
-            f"execute instructions too; give threads={most}"
-        )
 
 
 @dataclass(frozen=True)

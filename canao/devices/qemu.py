@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.resources import files
+from math import ceil
 from pathlib import Path
 
 from canao.building.cache import Cache, digest
@@ -32,9 +33,9 @@ _VERSION = re.compile(r"version (\d+)\.(\d+)(\S*)")
 _FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden")
 _SECOND_INTERFACE = (8, 2)
 """The version of QEMU from which on plugins have to say 2 as theirs."""
-_FEW, _MANY_RUNS = 10_000_000, 100
-"""Printing a latency takes some hundred instructions more or fewer, by its digits: programs that
-execute few are run more often, so that this does not show."""
+_ENOUGH, _MOST_RUNS = 10_000_000, 100
+"""Printing a latency takes some hundred instructions more or fewer, by its digits: programs are
+run until they executed so many, or so often, so that this does not show."""
 _PREFIX = "qemu-"
 _PLUGIN, _COUNT = "count.so", "instructions"
 _CPUS = {"aarch64": "max", "arm": "max", "x86_64": "max"}
@@ -117,8 +118,8 @@ class QemuWorkspace(ShellWorkspace):
         """
         once = self._counted(folder, words, 1)
         more = self._counted(folder, words, 1 + runs)
-        if 0 < more - once < _FEW:
-            runs = _MANY_RUNS
+        if 0 < more - once < _ENOUGH:
+            runs = min(ceil(_ENOUGH * runs / (more - once)), _MOST_RUNS)
             more = self._counted(folder, words, 1 + runs)
         if more <= once:
             raise ExecutionError(
@@ -180,6 +181,10 @@ class QemuDevice(ShellDevice):
         """See `Device`."""
         name = self.emulator.architecture
         return _NAMES.get(name, name)
+
+    def processor(self) -> str:
+        """See `Device`: that which is emulated."""
+        return self.title
 
     def _workspace(self, shell: Shell, path: str) -> ShellWorkspace:
         command = (self.emulator.path, *(("-cpu", self.cpu) if self.cpu else ()))

@@ -14,6 +14,12 @@ from canao.devices.shell import LocalShell, Shell
 from canao.devices.workspace import ShellWorkspace, ask, is_plain
 from canao.errors import DeviceError
 
+_DESIGN = "model name|Hardware|CPU implementer|CPU part|CPU variant|uarch|isa"
+"""What /proc/cpuinfo has for the design of a processor: on x86, on ARM, on RISC-V."""
+_PROCESSORS = f"grep -E '^({_DESIGN})[[:space:]]*:' /proc/cpuinfo 2>/dev/null | sort -u; exit_as 0"
+_MOST_TOLD = 400
+"""Characters that are kept of that."""
+
 
 @dataclass(frozen=True)
 class ShellDevice:
@@ -51,6 +57,16 @@ class ShellDevice:
         if ran.status or not name.replace("_", "").isalnum():
             raise DeviceError(f"{self.title} does not tell its processor (uname -m): '{name[:80]}'")
         return name
+
+    def processor(self) -> str:
+        """See `Device`: what Linux tells of the design of its cores, each kind once."""
+        return self._processor
+
+    @cached_property
+    def _processor(self) -> str:
+        ran = ask(self.shell, _PROCESSORS, self.limits)
+        kinds = (" ".join(line.split()) for line in ran.stdout.splitlines())
+        return "; ".join(kinds)[:_MOST_TOLD] or self.architecture()
 
     @contextmanager
     def opened(self) -> Generator[ShellWorkspace]:

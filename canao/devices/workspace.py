@@ -14,7 +14,7 @@ from canao.devices.device import Limits, Ran, Sample
 from canao.devices.processes import last_words
 from canao.devices.shell import Shell
 from canao.devices.state import State, parse_state, state_script
-from canao.errors import DeviceError, ExecutionError, ToolchainError
+from canao.errors import DeviceError, ExecutionError, HungError, ToolchainError
 
 _PLAIN = re.compile(r"(?!.*\.\.)/[A-Za-z0-9._/-]+")
 """Paths that need no quoting anywhere: those of the directories made here."""
@@ -144,7 +144,7 @@ class ShellWorkspace:
     def _check(self, program: str, ran: Ran) -> None:
         name, where = program.rpartition("/")[2], self.shell.title
         if ran.late:
-            raise ExecutionError(
+            raise HungError(
                 f"{name} on {where} did not end within {self.limits.seconds:g} s and was stopped; "
                 "allow more time, or ask for fewer runs"
             )

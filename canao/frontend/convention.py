@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from canao.errors import ShapeMismatchError
+from canao.errors import ShapeMismatchError, VerificationError
 from canao.extent import Symbol, from_plain, plain, symbols_in
 from canao.frontend.dtypes import (
     Array,
@@ -19,6 +19,7 @@ from canao.frontend.dtypes import (
     storage_problem,
 )
 from canao.frontend.structure import Structure
+from canao.program import Program
 
 if TYPE_CHECKING:
     import torch
@@ -101,6 +102,16 @@ class CallConvention:
     def symbols(self) -> tuple[Symbol, ...]:
         """The dimensions that are known only when the model runs."""
         return symbols_in(extent for leaf in self.inputs for extent in leaf.shape)
+
+    def check_fits(self, program: Program) -> None:
+        """`VerificationError` unless a program reads what it is handed: the same arrays."""
+        specs = program.inputs[:-1] if program.symbols else program.inputs
+        taken = [(spec.lengths or spec.shape, spec.dtype) for spec in specs]
+        given = [(leaf.shape, computed_dtype(leaf.dtype)) for leaf in self.inputs]
+        if taken != given:
+            raise VerificationError(
+                f"the program takes the inputs {taken} and is called with {given}; compile again"
+            )
 
     def flatten(self, args: Sequence[object], kwargs: Mapping[str, object]) -> list[Array]:
         """The arrays for the program, sharing memory with the tensors where layout allows.

@@ -13,7 +13,7 @@ from canao.errors import ToolchainError
 from canao.machine.device_record import OpenCLDevice
 from canao.machine.opencl_device import DeviceModel
 from canao.machine.processor import CpuModel, VectorUnit
-from canao.machine.processors import LEVELS, vector_unit
+from canao.machine.processors import LEVELS, VECTOR_FEATURES, vector_unit
 from canao.machine.targets import NATIVE, TargetRow, known_row, target_row
 
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -98,6 +98,13 @@ class Target:
         if self.row is not None:
             return self.row.unit
         return vector_unit(self.features, self.design)
+
+    @property
+    def vector_features(self) -> tuple[str, ...]:
+        """The vector features that C may use; none for an OpenCL device, whose driver decides."""
+        if self.device is not None:
+            return ()
+        return tuple(feature for feature in VECTOR_FEATURES if feature in self.features)
 
     @property
     def row(self) -> TargetRow | None:

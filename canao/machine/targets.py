@@ -45,6 +45,8 @@ class TargetRow:
     """Options by which a gcc or a clang that makes code for its architecture knows it."""
     ndk: str = ""
     """The name under which Android's NDK knows it; empty for what is not Android."""
+    abi: str = ""
+    """The name of its kind of libraries in Android's apps; empty for what is not Android."""
     aliases: tuple[str, ...] = ()
     """Shorter names."""
     machines: tuple[str, ...] = ()
@@ -60,6 +62,10 @@ class TargetRow:
     static: bool = True
     """Whether programs for it can be linked with all that they need."""
 
+    page: tuple[str, ...] = ()
+    """Options by which zig's clang links functions that a page calls, without a program around
+    them; empty for what browsers do not run."""
+
     @property
     def has_threads(self) -> bool:
         """Whether the system has threads."""
@@ -70,7 +76,9 @@ def _zig(triple: str, cpu: str) -> tuple[str, ...]:
     return "-target", triple, f"-mcpu={cpu}"
 
 
-def _aarch64(system: str, note: str, *, ndk: str = "", static: bool = True) -> TargetRow:
+def _aarch64(
+    system: str, note: str, *, ndk: str = "", abi: str = "", static: bool = True
+) -> TargetRow:
     return TargetRow(
         name=f"aarch64-linux-{system}",
         note=note,
@@ -81,6 +89,7 @@ def _aarch64(system: str, note: str, *, ndk: str = "", static: bool = True) -> T
         zig=_zig("aarch64-linux-musl" if ndk else f"aarch64-linux-{system}", "generic"),
         flags=("-march=armv8-a",),
         ndk=ndk,
+        abi=abi,
         aliases=("aarch64",) if system == "musl" else (),
         machines=("aarch64", "arm64") if system == "musl" else (),
         emulator=("qemu-aarch64",),
@@ -106,7 +115,7 @@ def _x86_64(level: str, unit: VectorUnit, features: frozenset[str]) -> TargetRow
 TARGETS: tuple[TargetRow, ...] = (
     _aarch64("musl", "64-bit ARM with Linux of any kind, phones among it: static programs"),
     _aarch64("gnu", "64-bit ARM with Linux and glibc", static=False),
-    _aarch64("android", "64-bit Android", ndk="aarch64-linux-android26"),
+    _aarch64("android", "64-bit Android", ndk="aarch64-linux-android26", abi="arm64-v8a"),
     TargetRow(
         name="armv7-linux-musleabihf",
         note="32-bit ARM with NEON and fused multiply-adds (Cortex-A7 and later), Linux",
@@ -163,6 +172,7 @@ TARGETS: tuple[TargetRow, ...] = (
         threads=1,
         pointer_bytes=4,
         shared=False,
+        page=("-mexec-model=reactor", "-Wl,-z,stack-size=1048576"),
     ),
 )
 """All targets that have a name."""
@@ -183,6 +193,16 @@ def row_of_machine(machine: str) -> TargetRow | None:
     `machine` is what `uname -m` prints there.
     """
     return next((row for row in TARGETS if machine in row.machines), None)
+
+
+def app_row() -> TargetRow:
+    """The target of what runs inside Android's apps."""
+    return next(row for row in TARGETS if row.abi)
+
+
+def browser_row() -> TargetRow:
+    """The target whose code browsers run."""
+    return next(row for row in TARGETS if row.page)
 
 
 def target_row(name: str) -> TargetRow:

@@ -24,7 +24,8 @@ from canao.measuring.quiet import QuietProbe
 from canao.peers.models import prepare_case
 from canao.peers.table import VECTOR_FLAGS, count, markdown_table, number
 from canao.program import Program
-from canao.tuning.runner import Entry, Result, RunnerProcess, run_entries
+from canao.tuning.race import Result
+from canao.tuning.runner import Entry, RunnerProcess, run_entries
 
 if TYPE_CHECKING:
     from canao.peers.compare import Progress
@@ -298,16 +299,16 @@ def _measure(
 
 
 def _timed(row: KernelRow, kernel: Kernel, result: Result) -> KernelRow:
-    if result.ms is None:
+    if result.cost is None:
         return replace(row, failure=f"{result.outcome}: {result.reason}")
-    gflops = kernel.product_flops / result.ms / 1e6
+    gflops = kernel.product_flops / result.cost / 1e6
     return replace(
         row,
-        ms=result.ms,
-        median_ms=result.median_ms,
-        min_ms=result.least_ms,
+        ms=result.cost,
+        median_ms=result.median,
+        min_ms=result.least,
         quiet=result.quiet,
         gflops=gflops,
         pace_fraction=gflops / result.pace_gflops if result.pace_gflops else 0.0,
-        bandwidth_fraction=kernel.weight_bytes / result.ms / 1e6,
+        bandwidth_fraction=kernel.weight_bytes / result.cost / 1e6,
     )

@@ -26,9 +26,14 @@ _RUN_ARGUMENTS = (ctypes.c_void_p, _POINTERS, _POINTERS, _POINTERS, ctypes.c_voi
 _DOUBLES = ctypes.POINTER(ctypes.c_double)
 
 
-def pointers(addresses: Sequence[int]) -> Pointers:
+def pointers(places: Sequence[int]) -> Pointers:
     """A C array of pointers; never of length 0, which C does not have."""
-    return (ctypes.c_void_p * max(1, len(addresses)))(*addresses)
+    return (ctypes.c_void_p * max(1, len(places)))(*places)
+
+
+def addresses(arrays: Sequence[Array]) -> Pointers:
+    """Where arrays begin; the caller keeps them alive."""
+    return pointers([array.ctypes.data for array in arrays])
 
 
 class NativeModule:

@@ -16,12 +16,13 @@ from canao.machine.target import Target
 from canao.measuring.measure import interleave
 from canao.program import Program
 from canao.runtime.memory import aligned_empty
-from canao.runtime.module import Array, Pointers, pointers
+from canao.runtime.module import Array, addresses
 
 ASKED = "asked for"
 CORES = "physical cores"
 UNITS = "compute units of the device"
 TABLE = "usual for the target"
+MOST = "what the device measures"
 MEASURED = "measured"
 REMEMBERED = "measured before"
 
@@ -44,7 +45,8 @@ class ThreadChoice:
     threads: int
     reason: str = ASKED
     """"asked for", "physical cores", "measured", "measured before"; where the driver has the
-    threads, "compute units of the device"; for another machine, "usual for the target"."""
+    threads, "compute units of the device"; for another machine, "usual for the target" or
+    "what the device measures"."""
     ms: Mapping[str, float] = field(default_factory=dict[str, float])
     """What was measured: the best time in milliseconds by number of threads, and of
     "1 (made for 1)" where code made for another number was tried too."""
@@ -148,7 +150,7 @@ def best_times(examples: Sequence[Array]) -> Timer:
 
     def timer(candidate: Candidate, counts: Sequence[int]) -> Mapping[int, float]:
         outputs = [aligned_empty(spec.shape, spec.dtype) for spec in candidate.program.outputs]
-        places = _addresses(examples), _addresses(outputs)
+        places = addresses(examples), addresses(outputs)
         modules = {count: candidate.module(count) for count in counts}
         try:
             modules[counts[0]].run(*places)  # a failed check is an error here, not a time
@@ -163,7 +165,3 @@ def best_times(examples: Sequence[Array]) -> Timer:
         return {count: float(np.min(samples[str(count)])) for count in counts}
 
     return timer
-
-
-def _addresses(arrays: Sequence[Array]) -> Pointers:
-    return pointers([array.ctypes.data for array in arrays])

@@ -1,7 +1,7 @@
 """The tuning database: what was measured for which layer on which machine.
 
 One SQLite file in the cache directory. A record stands for a distinct layer on
-one processor, with one number of threads, one C compiler and one state of the
+one processor of one device, with one number of threads, one C compiler and one state of the
 lowering: another one of these is another record, so that a measurement is
 never taken for what it is not.
 """
@@ -20,7 +20,7 @@ from canao.building.cache import Cache, digest
 from canao.errors import CacheError
 from canao.package import ROOT
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FILE_NAME = "tuning.sqlite"
 
 _BUSY_SECONDS = 60.0
@@ -58,6 +58,10 @@ class TuningKey:
     toolchain: str
     lowering: str
     """Hash of the lowering's own code: another one may emit other loops."""
+    device: str = ""
+    """The text of the device on which it was measured; empty for this process's machine."""
+    unit: str = "ms"
+    """What costs are counted in: "ms" or "instructions"."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,16 @@ class Measurement:
     """`Schedule.to_json`."""
     name: str
     outcome: Outcome
-    ms: float | None = None
-    """Median of one call, in milliseconds."""
+    cost: float | None = None
+    """Median of one call, in the unit of the record's key."""
     runs: int = 0
     binary: str = ""
     """SHA-256 of the library."""
     reason: str = ""
     measured_at: str = ""
     """When, in UTC, as ISO 8601 has it."""
-    error_ms: float = 0.0
-    """The standard error of `ms`."""
+    error: float = 0.0
+    """The standard error of `cost`."""
 
 
 @dataclass(frozen=True)
@@ -119,20 +123,21 @@ def lowering_digest() -> str:
 _KEY = tuple(field.name for field in fields(TuningKey))
 _MEASURED = tuple(field.name for field in fields(Measurement))
 
-_SCHEMA = (
-    """CREATE TABLE layers (
+_LAYERS = """(
         id INTEGER PRIMARY KEY,
         layer TEXT NOT NULL, triple TEXT NOT NULL, cpu TEXT NOT NULL, features TEXT NOT NULL,
         threads INTEGER NOT NULL, dtype TEXT NOT NULL, toolchain TEXT NOT NULL,
-        lowering TEXT NOT NULL,
+        lowering TEXT NOT NULL, device TEXT NOT NULL, unit TEXT NOT NULL,
         ops TEXT NOT NULL, module TEXT NOT NULL, searched TEXT NOT NULL, winner TEXT NOT NULL,
-        UNIQUE (layer, triple, cpu, features, threads, dtype, toolchain, lowering)
-    )""",
+        UNIQUE (layer, triple, cpu, features, threads, dtype, toolchain, lowering, device, unit)
+    )"""
+_SCHEMA = (
+    f"CREATE TABLE layers {_LAYERS}",
     """CREATE TABLE measurements (
         layer_id INTEGER NOT NULL REFERENCES layers (id) ON DELETE CASCADE,
-        schedule TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, ms REAL,
+        schedule TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, cost REAL,
         runs INTEGER NOT NULL, binary TEXT NOT NULL, reason TEXT NOT NULL,
-        measured_at TEXT NOT NULL, error_ms REAL NOT NULL,
+        measured_at TEXT NOT NULL, error REAL NOT NULL,
         PRIMARY KEY (layer_id, schedule)
     )""",
     "CREATE TABLE changes (count INTEGER NOT NULL)",
@@ -142,6 +147,16 @@ _SCHEMA = (
 # By the version that a file has, what makes it one of the next.
 _MIGRATIONS = {
     1: ("ALTER TABLE measurements ADD COLUMN error_ms REAL NOT NULL DEFAULT 0",),
+    2: (
+        "ALTER TABLE measurements RENAME COLUMN ms TO cost",
+        "ALTER TABLE measurements RENAME COLUMN error_ms TO error",
+        # What makes a row unique cannot be changed in place.
+        f"CREATE TABLE layers_anew {_LAYERS}",
+        "INSERT INTO layers_anew SELECT id, layer, triple, cpu, features, threads, dtype, "
+        "toolchain, lowering, '', 'ms', ops, module, searched, winner FROM layers",
+        "DROP TABLE layers",
+        "ALTER TABLE layers_anew RENAME TO layers",
+    ),
 }
 # The names of columns are those of the dataclasses above: no text from outside.
 _WHERE = " AND ".join(f"{name} = ?" for name in _KEY)
@@ -182,7 +197,6 @@ class Database:
             )
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = NORMAL")
-        run("PRAGMA foreign_keys = ON")
         if version == 0:
             with self._transaction():
                 for statement in _SCHEMA:
@@ -193,6 +207,8 @@ class Database:
                     for statement in _MIGRATIONS[step]:
                         run(statement)
                 run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        # Not before: a table that is made anew would take its measurements along.
+        run("PRAGMA foreign_keys = ON")
 
     @contextmanager
     def _explained(self) -> Generator[None]:

@@ -29,6 +29,7 @@ from canao.measuring.quiet import QuietProbe
 from canao.program import Program
 from canao.runtime.opencl.job import Job
 from canao.tuning.database import Outcome
+from canao.tuning.race import Failure, OnResult, Result
 
 TIME_LIMIT = 30.0
 """Seconds that one sample may take, the making of its inputs included."""
@@ -50,29 +51,12 @@ class Entry:
     sizes: tuple[int, ...] = ()
     """The values of the program's symbols with which it is measured, if it has some."""
 
-
-@dataclass(frozen=True)
-class Result:
-    """How an entry did; `ms` is None unless it was measured."""
-
-    name: str
-    outcome: Outcome
-    ms: float | None = None
-    """Median of the samples taken while the cores ran nothing else; of all if those are few."""
-    runs: int = 0
-    reason: str = ""
-    error_ms: float = 0.0
-    """The standard error of `ms`."""
-    median_ms: float | None = None
-    """Median of all samples, those on shared cores too."""
-    least_ms: float | None = None
-    quiet: float = 0.0
-    """The part of the samples taken while the cores ran nothing else."""
-    pace_gflops: float = 0.0
-    """Median rate of multiply-adds alone in the same rounds, if it was asked for."""
-
-
-OnResult = Callable[[Result], None]
+    @property
+    def shapes(self) -> list[list[int]]:
+        """The shapes of its outputs with these sizes."""
+        names = (symbol.name for symbol in self.program.symbols)
+        sizes = dict(zip(names, self.sizes, strict=True))
+        return [list(spec.shape_at(sizes)) for spec in self.program.outputs]
 
 
 class RunnerProcess:
@@ -218,7 +202,7 @@ def run_entries(
                 if entry is None:
                     return
                 if result.outcome is Outcome.ok:
-                    rivals = [incumbent, (entry, result.ms or 0.0)]
+                    rivals = [incumbent, (entry, result.cost or 0.0)]
                     incumbent = min(filter(None, rivals), key=lambda rival: rival[1])
                 on_result(result)
 
@@ -237,7 +221,7 @@ def run_entries(
             known = [e for e in (standard, incumbent and incumbent[0]) if e is not None]
             if running in left:
                 outcome = Outcome.timeout if reason == _HUNG else Outcome.crashed
-                took(Result(running, outcome, reason=reason))
+                took(Failure(outcome, reason).of(running))
             elif all(running != entry.name for entry in known):
                 raise ExecutionError(
                     f"the process that measures schedules ended early ({reason}); "
@@ -271,11 +255,9 @@ def _job_probe(probe: QuietProbe | None) -> dict[str, Any] | None:
 
 def _job_entry(entry: Entry) -> dict[str, Any]:
     program = entry.program
-    names = (symbol.name for symbol in program.symbols)
-    sizes = dict(zip(names, entry.sizes, strict=True))
     return {
         "sizes": list(entry.sizes),
-        "shapes": [list(spec.shape_at(sizes)) for spec in program.outputs],
+        "shapes": entry.shapes,
         "name": entry.name,
         "library": str(entry.library),
         "threads": program.threads,

@@ -13,47 +13,30 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 import numpy as np
 
-from canao.dialects.canao import WeightOp
 from canao.errors import CanaoError, FailedCheckError
-from canao.lowering.specs import tensor_specs
 from canao.measuring.quiet import QuietProbe
 from canao.program import TensorSpec
 from canao.runtime.memory import lasting_empty
-from canao.runtime.module import Array, NativeModule, pointers
+from canao.runtime.module import Array, NativeModule, addresses
 from canao.runtime.opencl.job import Job
-from canao.runtime.parse import parse_module
-from canao.runtime.weights import prepare_arrays
-from canao.tuning.agreement import disagreement
+from canao.tuning.arguments import Arguments, copies_of
 from canao.tuning.database import Outcome
+from canao.tuning.race import Contestant, Failure, Race, Result, Sample
 
-EARLY_STOP = 1.5
-"""A program this many times slower than the best one is stopped early."""
-_TRIAL_ROUNDS = 3
-"""Rounds after which programs that cannot win are stopped."""
-_FEW_QUIET = 5
-"""Quiet samples of each program that suffice; with fewer there are up to twice as many rounds."""
 _BATCH = 4
 """Programs that are loaded and run in turn at once, besides the best so far."""
 _SAMPLE_SECONDS = 1e-3
 """A sample repeats the call for about this long."""
 _MOST_CALLS = 64
-_WEIGHT_BYTES = 24 << 20
-"""Weights are copied up to this size and used in turn: in a model, too, other
-layers' weights push them out of the caches between two calls."""
-_MOST_COPIES = 16
 _START_SECONDS = 120.0
 """Time that the process may take to start."""
-_NORMAL = 1.4826 * 1.2533
-"""Standard deviation over median deviation, times error of a median over that of a mean."""
-_UNWRITTEN = 0xFF
-"""Outputs are filled with this byte before a program's first run: NaN, -1, no bool."""
 
 
 class Module(Protocol):
@@ -68,68 +51,44 @@ class Module(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """The time of one call."""
-
-    ms: float
-    quiet: bool
-    """Whether the cores ran nothing else, before and after."""
-
-
-@dataclass
-class _Loaded:
+@dataclass(eq=False)
+class _Loaded(Contestant):
     """A loaded program with its arguments."""
 
-    name: str
     threads: int
     module: Module
-    calls: list[Callable[[], int]]
-    """One for each copy of the weights."""
+    bound: list[Callable[[], int]]
+    """A call for each copy of the weights."""
     clock: Callable[[], int]
     """Nanoseconds that passed, or in which a device ran kernels."""
     kept: list[list[Array]]
     """The arrays that the calls read and write."""
+    announce: Callable[[str], None]
+    """Called with its name before it runs."""
+    is_quiet: Callable[[int], bool]
+    """Whether nothing else runs where so many threads do."""
     repeats: int = 1
-    samples: list[_Sample] = field(default_factory=list[_Sample])
 
     @property
-    def quiet(self) -> list[float]:
-        """Times of calls while the cores ran nothing else."""
-        return [sample.ms for sample in self.samples if sample.quiet]
+    def calls(self) -> int:
+        return self.repeats * len(self.bound)
 
-    @property
-    def counted(self) -> list[float]:
-        """The times that decide: the quiet ones if there are a few, else all."""
-        quiet = self.quiet
-        return quiet if len(quiet) >= _TRIAL_ROUNDS else [sample.ms for sample in self.samples]
+    def sample(self) -> Sample:
+        self.announce(self.name)
+        quiet = self.is_quiet(self.threads)
+        ms = self.milliseconds()
+        return Sample(ms, self.is_quiet(self.threads) and quiet)
 
-    @property
-    def median(self) -> float:
-        return statistics.median(self.counted)
-
-    @property
-    def error(self) -> float:
-        """The standard error of the median, from the median deviation: of normal noise."""
-        middle, times = self.median, self.counted
-        deviation = statistics.median(abs(ms - middle) for ms in times)
-        return _NORMAL * deviation / len(times) ** 0.5
-
-    @property
-    def least(self) -> float:
-        return min(sample.ms for sample in self.samples)
-
-    @property
-    def runs(self) -> int:
-        return len(self.samples) * self.repeats * len(self.calls)
-
-    def sample(self) -> float:
-        """Milliseconds of one call, without copies between host and device."""
+    def milliseconds(self) -> float:
+        """The time of one call, without copies between host and device."""
         start = self.clock()
         for _ in range(self.repeats):
-            for call in self.calls:
+            for call in self.bound:
                 call()
-        return (self.clock() - start) / 1e6 / (self.repeats * len(self.calls))
+        return (self.clock() - start) / 1e6 / self.calls
+
+    def close(self) -> None:
+        self.module.close()
 
 
 class _Runner:
@@ -138,11 +97,9 @@ class _Runner:
     def __init__(self, job: dict[str, Any], out: TextIO) -> None:
         self.job = job
         self.out = out
-        self.arrays: dict[tuple[Any, ...], Array] = {}
-        self.prepared: dict[str, list[list[Array]]] = {}
-        """Weights in the layout of a program, by the text that makes them."""
-        self.expected: list[Array] | None = None
-        self.random = np.random.default_rng(0)
+        self.arguments = Arguments()
+        self.sets: dict[str, list[list[Array]]] = {}
+        """Copies of the weights, by the text that makes them."""
         self.paces: list[float] = []
         told = job["probe"]
         self.probe = (
@@ -162,89 +119,35 @@ class _Runner:
         if self.job["reference"]:
             reference = self.load(self.job["reference"])
             if reference is not None:
-                reference.module.close()
-        best_ms: float | None = self.job["best_ms"]
-        best = self.load(self.job["best"]) if best_ms is not None else None
+                reference.close()
+        race = Race(self.job["rounds"], self.tell, each_round=self.measure_pace)
+        if self.job["best_ms"] is not None:
+            race.best = self.load(self.job["best"])
+            race.best_cost = self.job["best_ms"]
         entries: list[dict[str, Any]] = self.job["entries"]
         for start in range(0, len(entries), _BATCH):
             loaded = [self.load(entry) for entry in entries[start : start + _BATCH]]
             batch = [program for program in loaded if program is not None]
             if batch:
-                best, best_ms = self.run_batch(batch, best, best_ms)
-        if best is not None:
-            best.module.close()
+                race.run(batch)
+        if race.best is not None:
+            race.best.close()
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         self.say(finished=True)
 
-    def run_batch(
-        self, batch: list[_Loaded], best: _Loaded | None, best_ms: float | None
-    ) -> tuple[_Loaded, float]:
-        """Measure some programs and the best so far; the best of all of them."""
-        live = [best, *batch] if best else list(batch)
-        for program in live:
-            program.samples.clear()
-        rounds: int = self.job["rounds"]
-        for number in range(2 * rounds):
-            if number >= rounds and all(len(r.quiet) >= _FEW_QUIET for r in live):
-                break
-            if self.job["pace"]:
-                self.paces.append(self.pace(live[0].threads))
-            turn = number % len(live)
-            for program in (*live[turn:], *live[:turn]):
-                self.announce(program.name)
-                program.samples.append(self.sample(program))
-            if number + 1 == _TRIAL_ROUNDS:
-                live = self.stop_early(live, best, best_ms)
-        scale = best_ms / best.median if best and best_ms else 1.0
-        for program in live:
-            if program is not best:
-                self.tell(program, Outcome.ok, scale)
-        winner = min(live, key=lambda program: program.median)
-        for program in {id(r): r for r in live}.values():
-            if program is not winner:
-                program.module.close()
-        return winner, winner.median * scale
-
-    def pace(self, threads: int) -> float:
-        """The rate of multiply-adds alone, in GFLOP/s."""
-        return 0.0 if self.probe is None else self.probe.gflops(threads)
-
-    def sample(self, program: _Loaded) -> _Sample:
-        quiet = self.is_quiet(program.threads)
-        ms = program.sample()
-        return _Sample(ms, self.is_quiet(program.threads) and quiet)
+    def measure_pace(self, live: Sequence[_Loaded]) -> None:
+        """Note the rate of multiply-adds alone, in GFLOP/s, if it was asked for."""
+        if self.job["pace"]:
+            threads = live[0].threads
+            self.paces.append(0.0 if self.probe is None else self.probe.gflops(threads))
 
     def is_quiet(self, threads: int) -> bool:
         """Whether nothing else runs where a program does; taken for granted without a probe."""
         return self.probe is None or self.probe.is_quiet(threads)
 
-    def stop_early(
-        self, live: list[_Loaded], best: _Loaded | None, best_ms: float | None
-    ) -> list[_Loaded]:
-        limit = EARLY_STOP * min(program.least for program in live)
-        scale = best_ms / best.median if best and best_ms else 1.0
-        kept: list[_Loaded] = []
-        for program in live:
-            if program is best or program.least <= limit:
-                kept.append(program)
-                continue
-            self.tell(program, Outcome.slow, scale)
-            program.module.close()
-        return kept
-
-    def tell(self, program: _Loaded, outcome: Outcome, scale: float) -> None:
-        ms = max(program.median * scale, 1e-6)
-        self.say(
-            name=program.name,
-            outcome=outcome.value,
-            ms=ms,
-            error_ms=program.error * scale,
-            median_ms=statistics.median(sample.ms for sample in program.samples),
-            least_ms=program.least,
-            quiet=len(program.quiet) / len(program.samples),
-            pace_gflops=statistics.median(self.paces) if self.paces else 0.0,
-            runs=program.runs,
-        )
+    def tell(self, result: Result) -> None:
+        pace = statistics.median(self.paces) if self.paces else 0.0
+        self.say(**asdict(replace(result, pace_gflops=pace)))
 
     def load(self, entry: dict[str, Any]) -> _Loaded | None:
         """Load a program, run it once, and find how many calls make a sample.
@@ -253,32 +156,30 @@ class _Runner:
         """
         self.announce(entry["name"])
         sets = self.weights(entry)
-        inputs = [self.array("input", n, _spec(row)) for n, row in enumerate(entry["inputs"])]
-        if entry["sizes"]:
-            # All programs of a job are measured with the same sizes.
-            inputs[-1][:] = entry["sizes"]
-        outputs = [self.array("output", n, _spec(row)) for n, row in enumerate(entry["outputs"])]
-        for array in outputs:
-            array.view(np.uint8).fill(_UNWRITTEN)
-        inputs_at, outputs_at = _addresses(inputs), _addresses(outputs)
+        inputs = self.arguments.inputs(_specs(entry["inputs"]), entry["sizes"])
+        outputs = self.arguments.outputs(_specs(entry["outputs"]))
+        inputs_at, outputs_at = addresses(inputs), addresses(outputs)
         module, calls, clock = _open(entry, sets, inputs_at, outputs_at)
         # the numbers here are no inputs of the model: a check may fail, and all is computed
         with suppress(FailedCheckError):
             module.run(inputs_at, outputs_at)
-        # What lies behind the last point means nothing.
-        made = [
-            array[tuple(map(slice, shape))]
-            for array, shape in zip(outputs, entry["shapes"], strict=True)
-        ]
-        if self.expected is None:
-            self.expected = [array.copy() for array in made]
-        elif wrong := disagreement(made, self.expected):
+        wrong = self.arguments.wrong(outputs, entry["shapes"])
+        if wrong:
             module.close()
-            self.say(name=entry["name"], outcome=Outcome.wrong.value, reason=wrong)
+            self.tell(Failure(Outcome.wrong, wrong).of(entry["name"]))
             return None
         kept = [inputs, outputs, *sets]
-        program = _Loaded(entry["name"], entry["threads"], module, calls, clock, kept)
-        seconds = min(program.sample(), program.sample()) / 1e3 * len(sets)
+        program = _Loaded(
+            entry["name"],
+            entry["threads"],
+            module,
+            calls,
+            clock,
+            kept,
+            self.announce,
+            self.is_quiet,
+        )
+        seconds = min(program.milliseconds(), program.milliseconds()) / 1e3 * len(sets)
         wanted = ceil(_SAMPLE_SECONDS / max(seconds, 1e-9))
         program.repeats = max(1, min(wanted, _MOST_CALLS // len(sets)))
         return program
@@ -286,36 +187,12 @@ class _Runner:
     def weights(self, entry: dict[str, Any]) -> list[list[Array]]:
         """Copies of the weights, the same numbers for every program, each in its layout."""
         text: str = entry["prepare"]
-        if text in self.prepared:
-            return self.prepared[text]
-        specs = [_spec(row) for row in entry["weights"]]
-        plain: dict[str, Array] = {}
-        for op in parse_module(text).walk():
-            if isinstance(op, WeightOp):
-                (spec,) = tensor_specs("", [op.result.type])
-                plain[op.sym.data] = self.array(op.sym.data, 0, spec)
-        first = prepare_arrays(specs, text, plain)
-        size = sum(array.nbytes for array in first)
-        copies = min(_MOST_COPIES, max(1, ceil(_WEIGHT_BYTES / size))) if size else 1
-        sets = [first, *([_copy(array) for array in first] for _ in range(copies - 1))]
-        self.prepared[text] = sets
-        return sets
-
-    def array(self, role: str, number: int, spec: TensorSpec) -> Array:
-        """An argument; programs that take the same one share it."""
-        key = (role, number, spec.dtype, spec.shape)
-        if key not in self.arrays:
-            self.arrays[key] = self.made(spec)
-        return self.arrays[key]
-
-    def made(self, spec: TensorSpec) -> Array:
-        """Random numbers away from zero; zeros for indices, which any table has."""
-        array = lasting_empty(spec.shape, spec.dtype)
-        if array.dtype.kind == "f":
-            array[...] = self.random.random(spec.shape, np.float32) + 0.125
-        else:
-            array.fill(spec.dtype == "bool")
-        return array
+        if text not in self.sets:
+            first = self.arguments.weights(_specs(entry["weights"]), text)
+            copies = copies_of(sum(array.nbytes for array in first))
+            others = ([_copy(array) for array in first] for _ in range(copies - 1))
+            self.sets[text] = [first, *others]
+        return self.sets[text]
 
 
 def _open(
@@ -330,7 +207,7 @@ def _open(
         program = OpenCLRunner(Job.from_json(entry["opencl"]), text, sets)
         return program, program.calls(inputs, outputs), program.clock
     module = NativeModule(path, sets[0], entry["arena_bytes"], entry["threads"], entry["calls"])
-    calls = [module.bind(inputs, outputs, weights=_addresses(arrays)) for arrays in sets]
+    calls = [module.bind(inputs, outputs, weights=addresses(arrays)) for arrays in sets]
     return module, calls, time.perf_counter_ns
 
 
@@ -340,12 +217,8 @@ def _copy(array: Array) -> Array:
     return copy
 
 
-def _addresses(arrays: Sequence[Array]) -> Any:
-    return pointers([array.ctypes.data for array in arrays])
-
-
-def _spec(row: dict[str, Any]) -> TensorSpec:
-    return TensorSpec(row["name"], row["dtype"], tuple(row["shape"]))
+def _specs(rows: Sequence[dict[str, Any]]) -> list[TensorSpec]:
+    return [TensorSpec(row["name"], row["dtype"], tuple(row["shape"])) for row in rows]
 
 
 def main() -> int:

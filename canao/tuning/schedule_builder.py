@@ -1,21 +1,20 @@
-"""Schedules of layers made into libraries of their own, compiled while others are lowered."""
+"""Schedules of layers made into programs of their own, compiled while others are lowered."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
-from canao.building.cache import Cache, hash_of_file
-from canao.building.library import Library, build_library
-from canao.building.opencl.binary import store_source
-from canao.building.toolchain import Compiler
+from canao.building.cache import hash_of_file
 from canao.errors import ToolchainError, VerificationError
 from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.schedules.schedule import Schedule
 from canao.lowering.standalone import standalone_program
 from canao.machine.target import Target
 from canao.program import Program
+from canao.tuning.places.place import Place
 from canao.tuning.runner import Entry
 
 _BUILDERS = 2
@@ -24,9 +23,9 @@ _BUILDERS = 2
 
 @dataclass(frozen=True)
 class Built:
-    """A schedule with its library, ready to be measured.
+    """A schedule with what runs it, ready to be measured.
 
-    The name of the entry is the hash of its library: compilers note nothing
+    The name of the entry is the hash of that: compilers note nothing
     in it that differs between two texts with the same code.
     """
 
@@ -45,18 +44,15 @@ class Refused:
 @dataclass(frozen=True)
 class _Job:
     program: Program
-    library: Future[Library]
+    file: Future[Path]
 
 
 class ScheduleBuilder:
     """Builds schedules in the background; `progress` is told of each that is begun."""
 
-    def __init__(
-        self, compiler: Compiler, target: Target, cache: Cache, progress: Callable[[str], None]
-    ) -> None:
-        self.compiler = compiler
+    def __init__(self, place: Place, target: Target, progress: Callable[[str], None]) -> None:
+        self.place = place
         self.target = target
-        self.cache = cache
         self._progress = progress
         self._pool = ThreadPoolExecutor(_BUILDERS)
         self._jobs: dict[tuple[str, Schedule], _Job | Refused] = {}
@@ -78,19 +74,13 @@ class ScheduleBuilder:
             program = standalone_program(task, schedule)
         except VerificationError as error:
             return Refused(schedule, str(error))
-        return _Job(program, self._pool.submit(self._library, program))
-
-    def _library(self, program: Program) -> Library:
-        """What the process that measures loads: of OpenCL the text, which it builds itself."""
-        if self.target.device is None:
-            return build_library(program.source, self.compiler, self.target, self.cache)
-        return store_source(program.source, self.cache)
+        return _Job(program, self._pool.submit(self.place.build, program))
 
     def wait(self) -> None:
         """Return when nothing is being compiled: measuring needs a quiet machine."""
         for job in self._jobs.values():
             if isinstance(job, _Job):
-                job.library.exception()
+                job.file.exception()
 
     def finish(
         self, task: LayerTask, schedules: Sequence[Schedule], name: str
@@ -103,7 +93,7 @@ class ScheduleBuilder:
 
     def _built(self, schedule: Schedule, job: _Job) -> Built | Refused:
         try:
-            path = job.library.result().path
+            path = job.file.result()
         except ToolchainError as error:
             return Refused(schedule, str(error))
         return Built(schedule, Entry(hash_of_file(path), job.program, path, self.target.device))

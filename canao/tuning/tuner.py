@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from itertools import chain
 from math import hypot
 from typing import Literal
 
 from canao.building.cache import Cache, digest
 from canao.building.toolchain import Compiler
+from canao.devices.device import INSTRUCTIONS, MILLISECONDS, Device
 from canao.lowering.choose.layer_task import LayerTask, choose_by_model
 from canao.lowering.choose.lengths import joined, probes
 from canao.lowering.schedules.schedule import Schedule
 from canao.machine.target import Target
-from canao.measuring.quiet import QuietProbe
 from canao.tuning.database import (
     Database,
     Measurement,
@@ -26,8 +25,12 @@ from canao.tuning.database import (
     TuningKey,
     lowering_digest,
 )
+from canao.tuning.places.here import Here
+from canao.tuning.places.on_device import OnDevice
+from canao.tuning.places.place import Place
 from canao.tuning.question import Question, candidates_of, name_of
-from canao.tuning.runner import TIME_LIMIT, Entry, Result, RunnerProcess, run_entries
+from canao.tuning.race import Result
+from canao.tuning.runner import TIME_LIMIT, Entry
 from canao.tuning.schedule_builder import Built, Refused, ScheduleBuilder
 from canao.tuning.transfer import Relatives, nearest
 from canao.tuning.tuning_file import parse_schedule
@@ -43,10 +46,11 @@ _FEW, _LONG_SECONDS = 3, 100e-6
 A layer of which less was measured says nothing about layers of other sizes."""
 _WORTH_SECONDS = 20e-6
 """A layer that runs shorter than this is not worth measuring."""
-TIE = 1.02
-"""Times whose ratio is below this are the same."""
+TIES = {MILLISECONDS: (1.02, 0.0), INSTRUCTIONS: (1.0, 500.0)}
+"""Costs are the same whose ratio and whose difference are below these, by what is counted: times
+are never exact, counts of instructions are but for some hundred."""
 _ERRORS = 2.0
-"""Times that differ by fewer standard errors than this, beside that, are the same too."""
+"""Costs that differ by fewer standard errors than this, beside that, are the same too."""
 
 
 class Tuner:
@@ -54,7 +58,8 @@ class Tuner:
 
     `candidates` gives the schedules that a layer may have, the likeliest
     first; only the first few are measured unless `mode` is "full". `dtype` is
-    that of the weights and of what lies between layers.
+    that of the weights and of what lies between layers. With a `device`, code for
+    `target` is measured there; without one, here.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Tuner:
         dtype: str = "float32",
         candidates: Candidates = candidates_of,
         time_limit: float = TIME_LIMIT,
+        device: Device | None = None,
     ) -> None:
         self.compiler = compiler
         self.target = target
@@ -81,40 +87,33 @@ class Tuner:
         """Schedules measured, those of earlier runs not counted."""
         self._progress = progress or (lambda text: None)
         self.candidates = candidates
-        self._time_limit = time_limit
-        self._process = RunnerProcess(cache)
+        self._place: Place = (
+            Here(compiler, target, cache, time_limit)
+            if device is None
+            else OnDevice(device, compiler, target, cache)
+        )
         self._found: dict[LayerTask, dict[str, Schedule]] = {}
         self._plans: dict[Question, list[Schedule]] = {}
         self._related: dict[int, Relatives] = {}
-        self._builder = ScheduleBuilder(compiler, target, cache, self._progress)
-
-    @cached_property
-    def _probe(self) -> QuietProbe | None:
-        """What tells when the processor runs something else too; a device has none."""
-        if self.target.device is not None:
-            return None
-        return QuietProbe.of(self.compiler, self.target, self.cache)
+        self._builder = ScheduleBuilder(self._place, target, self._progress)
 
     def close(self) -> None:
         """Release the database and end what runs in the background."""
         self._builder.close()
-        self._process.close()
+        self._place.close()
         self.database.close()
 
     def environment(self, threads: int) -> TuningKey:
-        """What measurements on this machine hold for, without the layer."""
-        device = self.target.device
+        """What measurements of this tuner hold for, without the layer."""
         flags = " ".join((*self.compiler.command, *self.compiler.flags(self.target)))
         return TuningKey(
             layer="",
-            triple=self.target.triple if device is None else f"opencl {device.platform}",
-            # Code for a narrower processor is measured on this one.
-            cpu=Target.host().cpu if device is None else device.name,
             features=" ".join(self.target.features),
             threads=threads,
             dtype=self.dtype,
             toolchain=f"{self.compiler.version} ({flags})",
             lowering=lowering_digest(),
+            **asdict(self._place.identity()),
         )
 
     def prepare_tasks(self, tasks: Sequence[LayerTask]) -> None:
@@ -126,7 +125,7 @@ class Tuner:
             key, candidates = self._key(question), self._candidates(question.task)
             record = self.database.find(key)
             if record is None or not self._settled(record, candidates):
-                self._process.start()
+                self._place.get_ready()
                 known = self._known(key)
                 wanted = self._wanted(question, candidates)
                 missing = [s for s in wanted if s.to_json() not in known]
@@ -215,7 +214,7 @@ class Tuner:
             legal = [m for text, m in known.items() if text in candidates]
             self.race(question, rest, lambda m: self.database.put(key, m), legal)
         finished = {text: m for text, m in self._known(key).items() if text in candidates}
-        winner = _winner(finished, next(iter(candidates)))
+        winner = _winner(finished, next(iter(candidates)), key.unit)
         if winner is not None:
             self.database.finish(key, winner.schedule, self.mode)
 
@@ -284,8 +283,8 @@ class Tuner:
             made = replace(
                 _measurement(entries[result.name]),
                 outcome=result.outcome,
-                ms=result.ms,
-                error_ms=result.error_ms,
+                cost=result.cost,
+                error=result.error,
                 runs=result.runs,
                 reason=result.reason,
             )
@@ -296,18 +295,15 @@ class Tuner:
 
         if not entries:
             return
-        best = _fastest(known)
+        best = _cheapest(known)
         champion = self._again(question, parse_schedule(best.schedule)) if best else None
         reference = self._again(question, choose_by_model(task)[0])
         self._progress(f"measuring {len(entries)} schedules of {ops}")
-        run_entries(
+        self._place.measure(
             [_at_sizes(question, built) for built in entries.values()],
-            self._process,
             on_result,
-            best=(champion, best.ms) if champion and best and best.ms else None,
+            best=(champion, best.cost) if champion and best and best.cost else None,
             reference=reference,
-            probe=self._probe,
-            time_limit=self._time_limit,
         )
 
     def _again(self, question: Question, schedule: Schedule) -> Entry | None:
@@ -335,35 +331,36 @@ def _refusal(refused: Refused) -> Measurement:
 
 def _duplicate(one: Measurement, other: Measurement) -> Measurement:
     """A measurement that is that of a schedule with the same machine code."""
-    if other.ms is None:
+    if other.cost is None:
         return replace(one, outcome=other.outcome, reason=other.reason)
     return replace(
         one,
         outcome=Outcome.duplicate,
-        ms=other.ms,
-        error_ms=other.error_ms,
+        cost=other.cost,
+        error=other.error,
         reason=f"same as {other.name}",
     )
 
 
-def _fastest(measurements: Iterable[Measurement]) -> Measurement | None:
-    finished = [(m.ms, m) for m in measurements if m.outcome is Outcome.ok and m.ms is not None]
+def _cheapest(measurements: Iterable[Measurement]) -> Measurement | None:
+    finished = [(m.cost, m) for m in measurements if m.outcome is Outcome.ok and m.cost is not None]
     return min(finished, key=lambda pair: pair[0])[1] if finished else None
 
 
-def _winner(measurements: Mapping[str, Measurement], default: str) -> Measurement | None:
-    """The fastest schedule, or the cost model's choice where that is as fast but for noise.
+def _winner(measurements: Mapping[str, Measurement], default: str, unit: str) -> Measurement | None:
+    """The cheapest schedule, or the cost model's choice where that is as cheap but for noise.
 
     Else every run would choose another one of those that are alike.
     """
-    fastest = _fastest(measurements.values())
+    cheapest = _cheapest(measurements.values())
     usual = measurements.get(default)
-    if fastest is None or usual is None or usual.outcome is not Outcome.ok:
-        return fastest
-    return usual if are_alike(usual, fastest) else fastest
+    if cheapest is None or usual is None or usual.outcome is not Outcome.ok:
+        return cheapest
+    return usual if are_alike(usual, cheapest, unit) else cheapest
 
 
-def are_alike(usual: Measurement, fastest: Measurement) -> bool:
-    """Whether the cost model's choice is as fast as the fastest schedule, but for noise."""
-    noise = _ERRORS * hypot(usual.error_ms, fastest.error_ms)
-    return (usual.ms or 0.0) <= TIE * (fastest.ms or 0.0) + noise
+def are_alike(usual: Measurement, cheapest: Measurement, unit: str) -> bool:
+    """Whether the cost model's choice is as cheap as the cheapest schedule, but for noise."""
+    ratio, difference = TIES[unit]
+    noise = difference + _ERRORS * hypot(usual.error, cheapest.error)
+    return (usual.cost or 0.0) <= ratio * (cheapest.cost or 0.0) + noise

@@ -11,16 +11,18 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from canao.devices.device import INSTRUCTIONS, MILLISECONDS
 from canao.errors import InputFileError
 from canao.files import replace_text
 from canao.lowering.schedules.schedule import Schedule
 from canao.tuning.database import Measurement, Outcome, Record, TuningKey
 
-_FORMAT, _VERSION = "canao tuning", 2
+_FORMAT, _VERSION = "canao tuning", 3
 _HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 _MAX_BYTES = 1 << 28
+_UNITS = (MILLISECONDS, INSTRUCTIONS)
 _SEARCHED = ("", "default", "full")
-_TIMED = (Outcome.ok, Outcome.slow, Outcome.duplicate)
+_MEASURED = (Outcome.ok, Outcome.slow, Outcome.duplicate)
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
@@ -99,20 +101,22 @@ def _key(row: Any, where: str) -> TuningKey:
     for name in ("layer", "lowering"):
         if not _HEXADECIMAL.fullmatch(texts[name]):
             raise ValueError(f"{where}.{name} is not a hash")
+    if texts["unit"] not in _UNITS:
+        raise ValueError(f"{where}.unit is {texts['unit']!r}")
     return TuningKey(threads=threads, **texts)
 
 
 def _measurement(row: Any, where: str) -> Measurement:
     values = _object(row, Measurement, where)
-    outcome, ms, runs = values["outcome"], values["ms"], values["runs"]
+    outcome, cost, runs = values["outcome"], values["cost"], values["runs"]
     if outcome not in set(Outcome):
         raise ValueError(f"{where}.outcome is {outcome!r}")
-    timed = type(ms) in (int, float) and isfinite(ms) and ms > 0
-    if timed != (Outcome(outcome) in _TIMED) or not (timed or ms is None):
-        raise ValueError(f"{where}.ms does not fit its outcome")
-    error = values["error_ms"]
+    measured = type(cost) in (int, float) and isfinite(cost) and cost > 0
+    if measured != (Outcome(outcome) in _MEASURED) or not (measured or cost is None):
+        raise ValueError(f"{where}.cost does not fit its outcome")
+    error = values["error"]
     if type(error) not in (int, float) or not isfinite(error) or error < 0:
-        raise ValueError(f"{where}.error_ms is not a time")
+        raise ValueError(f"{where}.error is not a cost")
     if type(runs) is not int or runs < 0:
         raise ValueError(f"{where}.runs is not a count")
     schedule = parse_schedule(_text(values["schedule"], f"{where}.schedule"), f"{where}.schedule")
@@ -120,12 +124,12 @@ def _measurement(row: Any, where: str) -> Measurement:
         schedule=schedule.to_json(),
         name=schedule.name,
         outcome=Outcome(outcome),
-        ms=ms,
+        cost=cost,
         runs=runs,
         binary=_text(values["binary"], f"{where}.binary"),
         reason=_text(values["reason"], f"{where}.reason"),
         measured_at=_text(values["measured_at"], f"{where}.measured_at"),
-        error_ms=error,
+        error=error,
     )
     if values["name"] != schedule.name:
         raise ValueError(f"{where}.name is not that of its schedule")

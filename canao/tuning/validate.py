@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from xdsl.context import Context
 
+from canao.devices.device import cost_text
 from canao.lowering.choose.layer_task import LayerTask, choose_by_model
 from canao.lowering.choose.lengths import Probe
 from canao.lowering.lower_canao_to_affine import ModuleLowering
@@ -25,7 +26,7 @@ DRIFT = 1.15
 _RIVALS = 2
 """Schedules that a winner is measured against."""
 _FAILED = (Outcome.crashed, Outcome.timeout, Outcome.wrong, Outcome.illegal)
-_SAME_MACHINE = ("triple", "cpu", "features")
+_SAME_MACHINE = ("triple", "cpu", "features", "device", "unit")
 _SAME_CODE = ("toolchain", "lowering")
 
 
@@ -40,7 +41,7 @@ class Standing(StrEnum):
     stale = "stale"
     """Another compiler or another canao made it: it is not used."""
     elsewhere = "elsewhere"
-    """It is of another processor and was not checked."""
+    """It is of another processor or device and was not checked."""
     unfinished = "unfinished"
     """The search was stopped; the next one goes on from there."""
 
@@ -114,18 +115,20 @@ def _race(tuner: Tuner, record: Record, question: Question) -> Verdict:
     winner = measured[record.winner]
     if winner.outcome in _FAILED:
         return Verdict(record, Standing.failed, f"{winner.outcome}: {winner.reason}")
-    timed = [m for m in measured.values() if m.ms is not None]
-    fastest = min(timed, key=lambda m: m.ms or 0.0)
-    if winner.ms and fastest.ms and winner.ms > DRIFT * fastest.ms:
-        times = f"{winner.ms:.4f} ms, {fastest.name} {fastest.ms:.4f} ms"
-        return Verdict(record, Standing.drifted, f"{winner.name} {times}")
-    return Verdict(record, Standing.sound, f"{winner.ms or 0.0:.4f} ms")
+    timed = [m for m in measured.values() if m.cost is not None]
+    fastest = min(timed, key=lambda m: m.cost or 0.0)
+    unit = record.key.unit
+    found = cost_text(winner.cost, unit)
+    if winner.cost and fastest.cost and winner.cost > DRIFT * fastest.cost:
+        rival = f"{fastest.name} {cost_text(fastest.cost, unit)}"
+        return Verdict(record, Standing.drifted, f"{winner.name} {found}, {rival}")
+    return Verdict(record, Standing.sound, found)
 
 
 def _field(record: Record, task: LayerTask) -> list[Schedule]:
     """The winner, the cost model's choice and the runners-up."""
     finished = [m for m in record.measurements if m.outcome is Outcome.ok]
-    finished.sort(key=lambda m: m.ms or 0.0)
+    finished.sort(key=lambda m: m.cost or 0.0)
     rivals = [m.schedule for m in finished if m.schedule != record.winner][:_RIVALS]
     texts = [record.winner, choose_by_model(task)[0].to_json(), *rivals]
     return [parse_schedule(text) for text in dict.fromkeys(texts)]

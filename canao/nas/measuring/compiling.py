@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from canao.nas.measuring.device import target_of
+from canao.nas.measuring.device import program_device, target_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -28,6 +28,7 @@ def compile_for(
         model.eval(),
         example_inputs(int(device["sequence"]), int(device["batch"]), _vocabulary(model)),
         target=target_of(device),
+        device=program_device(device),
         threads=device["threads"],
         tune=device["tune"],
         cache_dir=cache_dir,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from canao.building.cache import Cache
-from canao.compiling.on_device import target_for
 from canao.devices.device import INSTRUCTIONS as COUNTED
+from canao.devices.fit import target_for
 from canao.devices.specs import names_device, open_device, unit_of
 from canao.errors import SearchError
 from canao.machine.target import Target

@@ -9,7 +9,6 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from canao.building.cache import Cache
-from canao.compiling.on_device import measure_on
 from canao.devices.device import INSTRUCTIONS, Limits
 from canao.devices.measure_programs import Request
 from canao.devices.specs import open_device
@@ -17,6 +16,7 @@ from canao.nas.isolate import Job, child_main
 from canao.nas.measuring.device import program_device
 from canao.nas.space.architecture import Architecture
 from canao.report.execution_report import fused_layers, total_flops
+from canao.report.on_device import measure_on
 
 if TYPE_CHECKING:
     from canao.compiled_model import CompiledModel

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -154,6 +156,20 @@ Subsystem sftp {subsystem}
         server.terminate()
         server.wait()
         log.close()
+
+
+def cut_when(true: Callable[[], bool], server: int, *, whole: bool = False) -> None:
+    """End the connections of a server of ssh once something is true, and the `whole` of it."""
+    wait_until(true, seconds=150)  # what is true when a program runs may wait for compilers
+    serving = _descendants(server)
+    mine = [pid for pid in serving if b"sshd" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    for pid in [server, *mine] if whole else mine:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [found for child in map(int, children) for found in (child, *_descendants(child))]
 
 
 def _answers(port: int) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import threading
 from collections.abc import Generator
@@ -11,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from unit.devices.conftest import SshServer, free_port, is_running, ssh_server, wait_until
+from unit.devices.conftest import SshServer, cut_when, free_port, is_running, ssh_server, wait_until
 
 from canao.building.cache import Cache
 from canao.devices.device import Limits
@@ -112,14 +110,11 @@ def test_a_connection_that_is_lost(
     device = _device(own_server, cache, tmp_path)
     device = replace(device, limits=replace(device.limits, seconds=3))
 
-    def cut() -> None:
-        wait_until((tmp_path / "pid").exists)
-        serving = _descendants(own_server.pid)
-        mine = [pid for pid in serving if b"sshd" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        for pid in mine if ended == "one connection" else [own_server.pid, *mine]:
-            os.kill(pid, signal.SIGKILL)
-
-    cutter = threading.Thread(target=cut)
+    cutter = threading.Thread(
+        target=cut_when,
+        args=((tmp_path / "pid").exists, own_server.pid),
+        kwargs={"whole": ended == "the server"},
+    )
     lost = pytest.raises(DeviceError, match=r"the connection to phone \(ssh\) was lost")
     with lost, device.opened() as space:
         space.push({"one/hang": programs["hang"]})
@@ -127,11 +122,6 @@ def test_a_connection_that_is_lost(
         space.run("one", ["./hang", str(tmp_path / "pid")])
     cutter.join()
     wait_until(lambda: not is_running(int((tmp_path / "pid").read_text())))
-
-
-def _descendants(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [found for child in map(int, children) for found in (child, *_descendants(child))]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from transformers import BertConfig, BertModel
 
 import canao
 from canao.building.toolchain import compiler_for
+from canao.devices.build_here import make_words
 
 _LONGEST = 24
 _NODE = ("node", "--no-warnings", str(Path(__file__).with_name("run_wasi.mjs")))
@@ -51,18 +51,10 @@ def built_program(compiled: canao.CompiledModel | canao.CompiledGenerator, room:
     """The directory of an exported program, with the program."""
     model = compiled if isinstance(compiled, canao.CompiledModel) else compiled.model
     target = model.build.target
-    compiler = compiler_for(target)
-    compiled.export(room)
-    flags = [flag for flag in compiler.flags(target) if flag != "-fPIC"]
     assert target.row is not None
-    words = [
-        f"CC={shlex.join(compiler.command)}",
-        f"CFLAGS={shlex.join(flags)}",
-        f"LDFLAGS={'-static -s' if target.row.static else '-s'}",
-    ]
-    done = subprocess.run(
-        ["make", "-C", str(room), *words, "model"], capture_output=True, text=True, check=False
-    )
+    compiled.export(room)
+    words = make_words(compiler_for(target), target, static=target.row.static)
+    done = subprocess.run(words, cwd=room, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return room
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -66,3 +70,23 @@ def test_what_was_saved_runs_here_after_all(
 def test_its_weights_can_be_replaced(foreign: CompiledModel, network: nn.Module) -> None:
     foreign.update_weights(network)
     foreign.close()
+
+
+def test_what_was_exported_is_made_for_its_target(
+    foreign: CompiledModel, network: nn.Module, tmp_path: Path
+) -> None:
+    """`make` alone takes zig's clang; a compiler that is named is taken instead."""
+    foreign.export(tmp_path)
+    environment = {name: value for name, value in os.environ.items() if name != "CC"}
+    environment["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    subprocess.run(["make", "-s"], cwd=tmp_path, env=environment, check=True)
+    (tmp_path / "in0.bin").write_bytes(X.numpy().tobytes())
+    row = foreign.build.target.row
+    assert row is not None
+    subprocess.run([*row.emulator, "./model", "in0.bin", "out0.bin"], cwd=tmp_path, check=True)
+    found = np.fromfile(tmp_path / "out0.bin", np.float32).reshape(3, 4)
+    np.testing.assert_allclose(found, network(X).detach().numpy(), rtol=0, atol=1e-5)
+    dry = ["make", "-B", "-n", "CC=some-gcc"]
+    said = subprocess.run(dry, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "zig" not in said
+    assert "some-gcc -std=gnu11 -pthread  -O3 -march=armv8-a" in said

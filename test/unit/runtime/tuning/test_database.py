@@ -16,6 +16,7 @@ from canao.building.cache import Cache, digest
 from canao.errors import CacheError, InputFileError
 from canao.lowering.schedules.schedule import Packed, Schedule, StageSchedule
 from canao.tuning.database import (
+    FILE_NAME,
     Database,
     Measurement,
     Outcome,
@@ -111,20 +112,55 @@ def test_the_lowering_is_hashed() -> None:
     assert len(lowering_digest()) == 64
 
 
-def test_a_database_of_the_first_layout_is_taken_over(cache: Cache) -> None:
-    with closing(Database(cache)) as database:
-        _fill(database)
-        path = database.path
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("ALTER TABLE measurements DROP COLUMN error_ms")
-        connection.execute("PRAGMA user_version = 1")
+_OLDER = (
+    "CREATE TABLE layers (id INTEGER PRIMARY KEY, layer TEXT NOT NULL, triple TEXT NOT NULL, "
+    "cpu TEXT NOT NULL, features TEXT NOT NULL, threads INTEGER NOT NULL, dtype TEXT NOT NULL, "
+    "toolchain TEXT NOT NULL, lowering TEXT NOT NULL, ops TEXT NOT NULL, module TEXT NOT NULL, "
+    "searched TEXT NOT NULL, winner TEXT NOT NULL, "
+    "UNIQUE (layer, triple, cpu, features, threads, dtype, toolchain, lowering))",
+    "CREATE TABLE measurements (layer_id INTEGER NOT NULL REFERENCES layers (id) ON DELETE CASCADE,"
+    " schedule TEXT NOT NULL, name TEXT NOT NULL, outcome TEXT NOT NULL, ms REAL, "
+    "runs INTEGER NOT NULL, binary TEXT NOT NULL, reason TEXT NOT NULL, measured_at TEXT NOT NULL,"
+    " PRIMARY KEY (layer_id, schedule))",
+    "CREATE TABLE changes (count INTEGER NOT NULL)",
+    "INSERT INTO changes VALUES (7)",
+)
+"""The first layout; the second has what a measurement may be wrong by too."""
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_older_layout_is_taken_over(cache: Cache, version: int) -> None:
+    with closing(sqlite3.connect(cache.root / FILE_NAME)) as connection, connection:
+        for statement in _OLDER:
+            connection.execute(statement)
+        if version == 2:
+            added = "ADD COLUMN error_ms REAL NOT NULL DEFAULT 0"
+            connection.execute(f"ALTER TABLE measurements {added}")
+        connection.execute(f"PRAGMA user_version = {version}")
+        older = [v for name, v in asdict(KEY).items() if name not in ("device", "unit")]
+        winner = _schedule(2).to_json()
+        layer = (5, *older, "add -> 4x8", MODULE, "default", winner)
+        connection.execute(f"INSERT INTO layers VALUES ({', '.join('?' * len(layer))})", layer)
+        for found in (_measured(1), _measured(2, 0.5)):
+            values = (5, *asdict(found).values())
+            row = values if version == 2 else values[:-1]
+            connection.execute(
+                f"INSERT INTO measurements VALUES ({', '.join('?' * len(row))})", row
+            )
     with closing(Database(cache)) as database:
         (record,) = database.records()
-        assert [m.error_ms for m in record.measurements] == [0.0, 0.0, 0.0]
-        database.put(KEY, replace(_measured(1), error_ms=0.25))
+        assert record.key == KEY
+        assert record.measurements == (_measured(1), _measured(2, 0.5))
+        assert record.best == _measured(2, 0.5)
+        assert database.changes() == 7
+        database.put(KEY, replace(_measured(1), error=0.25))
     with closing(Database(cache)) as database:
         (record,) = database.records()
-    assert max(m.error_ms for m in record.measurements) == 0.25
+        assert max(m.error for m in record.measurements) == 0.25
+        database.remove([KEY])
+        kept = "SELECT count(*) FROM measurements"
+        with closing(sqlite3.connect(database.path)) as connection:
+            assert connection.execute(kept).fetchone() == (0,)
 
 
 def test_another_layout_is_an_error(cache: Cache) -> None:
@@ -214,11 +250,12 @@ _SPOILED: dict[str, tuple[Change, str]] = {
     "no winner": (lambda c: _first(c).update(winner=""), "do not agree"),
     "winner": (lambda c: _first(c).update(winner="{}"), "winner was not measured"),
     "outcome": (lambda c: _measurement(c).update(outcome="fine"), "outcome is 'fine'"),
-    "ms": (lambda c: _measurement(c).update(ms=None), "ms does not fit"),
-    "negative": (lambda c: _measurement(c).update(ms=-1.0), "ms does not fit"),
-    "infinite": (lambda c: _measurement(c).update(ms=float("inf")), "ms does not fit"),
+    "cost": (lambda c: _measurement(c).update(cost=None), "cost does not fit"),
+    "negative": (lambda c: _measurement(c).update(cost=-1.0), "cost does not fit"),
+    "infinite": (lambda c: _measurement(c).update(cost=float("inf")), "cost does not fit"),
     "runs": (lambda c: _measurement(c).update(runs=1.5), "runs is not a count"),
-    "error": (lambda c: _measurement(c).update(error_ms=-1), "error_ms is not a time"),
+    "error": (lambda c: _measurement(c).update(error=-1), "error is not a cost"),
+    "unit": (lambda c: _first(c)["key"].update(unit="s"), "key.unit is 's'"),
     "schedule": (lambda c: _measurement(c).update(schedule="[]"), "is not a schedule"),
     "name": (lambda c: _measurement(c).update(name="best"), "name is not that of its schedule"),
     "binary": (lambda c: _measurement(c).update(binary="x"), "binary is not a hash"),

@@ -13,7 +13,8 @@ from canao.measuring.peak import find_probe
 from canao.measuring.quiet import QuietProbe
 from canao.program import Program
 from canao.tuning.database import Outcome
-from canao.tuning.runner import Entry, Result, RunnerProcess, run_entries
+from canao.tuning.race import Result
+from canao.tuning.runner import Entry, RunnerProcess, run_entries
 
 _SLEEP = "for (long long t = canao_nanoseconds(); canao_nanoseconds() - t < 20000000;);"
 
@@ -57,7 +58,7 @@ def test_all_ends(cache: Cache, entry: MakeEntry) -> None:
     assert results["hang"].outcome is Outcome.timeout
     assert results["slow"].outcome is Outcome.slow
     assert results["exit"].outcome is Outcome.crashed
-    measured = [r for r in results.values() if r.ms is not None]
+    measured = [r for r in results.values() if r.cost is not None]
     assert {r.name for r in measured} >= {"one", "two", "three", "slow"}
     assert all(r.runs > 0 for r in measured)
 
@@ -74,10 +75,10 @@ def test_samples_on_quiet_cores_are_told_apart(
     (result,) = results
     # The best known rate rises with what is seen, so that a quiet core need not stay so.
     assert result.quiet <= quiet
-    assert result.ms
-    assert result.least_ms
-    assert result.median_ms
-    assert result.least_ms <= result.median_ms
+    assert result.cost
+    assert result.least
+    assert result.median
+    assert result.least <= result.median
     assert result.pace_gflops > 0.1
 
 
@@ -92,7 +93,7 @@ def test_times_are_relative_to_the_best_so_far(cache: Cache, entry: MakeEntry) -
     # The champion was measured at a thousand seconds: the newcomer's time is told on that scale.
     results = _hold(cache, [entry("new")], (entry("old"), 1e6))
     assert set(results) == {"new"}
-    assert (results["new"].ms or 0.0) > 1e4
+    assert (results["new"].cost or 0.0) > 1e4
 
 
 def test_a_champion_that_crashes_is_left_out(cache: Cache, entry: MakeEntry) -> None:

@@ -51,7 +51,7 @@ def test_the_winner_is_measured_and_remembered(tuner: Tuner, cache: Cache, text:
     assert program.kernels[0].variant == record.best.name
     assert record.searched == "default"
     assert tuner.measured == sum(m.outcome in _MEASURED for m in record.measurements)
-    assert all(m.ms and m.measured_at for m in record.measurements if m.outcome in _MEASURED)
+    assert all(m.cost and m.measured_at for m in record.measurements if m.outcome in _MEASURED)
     with closing(new_tuner(cache)) as again:
         assert tune(again, text).source == program.source
         assert again.measured == 0
@@ -150,7 +150,7 @@ def test_the_same_code_is_measured_once(cache: Cache) -> None:
         record = only_record(tuner)
     assert {m.outcome for m in record.measurements} == {Outcome.ok, Outcome.duplicate}
     assert len({m.binary for m in record.measurements}) == 1
-    assert len({m.ms for m in record.measurements}) == 1
+    assert len({m.cost for m in record.measurements}) == 1
     assert tuner.measured == 1
 
 

@@ -19,7 +19,7 @@ from canao.building.cache import Cache
 from canao.lowering.choose.variants import variants
 from canao.tuning import validate as validate_module
 from canao.tuning.database import Outcome, Record
-from canao.tuning.runner import Result
+from canao.tuning.race import Result
 from canao.tuning.tuner import Tuner
 from canao.tuning.validate import Standing, validate
 
@@ -117,14 +117,14 @@ def test_the_model_wins_a_tie(tuner: Tuner, monkeypatch: pytest.MonkeyPatch) -> 
         for n, entry in enumerate(entries):
             on_result(Result(entry.name, Outcome.ok, 1.0 - n / 1000, 1))
 
-    monkeypatch.setattr("canao.tuning.tuner.run_entries", even)
+    monkeypatch.setattr("canao.tuning.places.here.run_entries", even)
     program = tune(tuner, ELEMENTWISE)
     assert program.kernels[0].variant == program.kernels[0].variants_tried[0]
 
 
-@pytest.mark.parametrize(("error_ms", "usual_wins"), [(0.1, True), (0.01, False)])
+@pytest.mark.parametrize(("error", "usual_wins"), [(0.1, True), (0.01, False)])
 def test_the_model_wins_where_noise_could_explain_the_difference(
-    tuner: Tuner, monkeypatch: pytest.MonkeyPatch, error_ms: float, usual_wins: bool
+    tuner: Tuner, monkeypatch: pytest.MonkeyPatch, error: float, usual_wins: bool
 ) -> None:
     def uneven(*args: object, **kwargs: object) -> None:
         entries, _, on_result = args
@@ -132,8 +132,8 @@ def test_the_model_wins_where_noise_could_explain_the_difference(
         assert callable(on_result)
         for n, entry in enumerate(entries):
             ms = 1.0 if n == 1 else 1.2
-            on_result(Result(entry.name, Outcome.ok, ms, 1, error_ms=error_ms))
+            on_result(Result(entry.name, Outcome.ok, ms, 1, error=error))
 
-    monkeypatch.setattr("canao.tuning.tuner.run_entries", uneven)
+    monkeypatch.setattr("canao.tuning.places.here.run_entries", uneven)
     (kernel,) = tune(tuner, ELEMENTWISE).kernels
     assert (kernel.variant == kernel.variants_tried[0]) is usual_wins

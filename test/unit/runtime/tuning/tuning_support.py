@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from canao.building.cache import Cache
-from canao.building.toolchain import find_compiler
+from canao.building.toolchain import compiler_for
+from canao.devices.device import Device
+from canao.devices.fit import target_for
 from canao.lowering.choose.layer_task import LayerTask
 from canao.lowering.pipeline import lower
 from canao.lowering.schedules.schedule import Schedule
@@ -76,16 +78,19 @@ def new_tuner(
     mode: Mode = "default",
     candidates: Callable[[LayerTask], Sequence[Schedule]] | None = None,
     time_limit: float = 60.0,
+    device: Device | None = None,
 ) -> Tuner:
-    """A tuner for this machine."""
+    """A tuner of code for this machine, or for a device that measures."""
     given = candidates or candidates_of
+    target = Target.host() if device is None else target_for(device)
     return Tuner(
-        find_compiler(),
-        Target.host(),
+        compiler_for(target),
+        target,
         cache,
         mode,
         candidates=given,
         time_limit=time_limit,
+        device=device,
     )
 
 

@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from canao.building.cache import Cache
 from canao.building.toolchain import compiler_for
 from canao.devices.build_here import build_here
 from canao.devices.device import Device
+from canao.devices.fit import check_fits, check_language, check_threads, is_static
 from canao.devices.measure_programs import DeviceProgram, Figure, Request, install, measure_in
 from canao.devices.specs import open_device
-from canao.errors import DeviceError
+from canao.frontend.convention import CallConvention
 from canao.machine.target import Target
-from canao.machine.targets import row_of_machine
+from canao.program import Program
 from canao.runtime.example_sizes import sizes_of
+from canao.runtime.module import Array
 
-if TYPE_CHECKING:
-    from canao.compiled_model import CompiledModel
+
+class Made(Protocol):
+    """How a model was built."""
+
+    @property
+    def target(self) -> Target:
+        """What it was compiled for."""
+        ...
+
+    @property
+    def cc(self) -> str | None:
+        """The compiler that was named."""
+        ...
+
+    @property
+    def cache_dir(self) -> str | os.PathLike[str] | None:
+        """Where compiled code is kept."""
+        ...
+
+
+class Exportable(Protocol):
+    """What is asked of a compiled model."""
+
+    program: Program
+    convention: CallConvention
+    examples: tuple[Array, ...]
+
+    @property
+    def build(self) -> Made:
+        """How it was built."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """Threads that a run uses."""
+        ...
+
+    def export(self, directory: Path) -> Path:
+        """Write it as a program in C."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,7 +74,7 @@ class OnDevice:
 
 
 def measure_on(
-    models: Mapping[str, CompiledModel],
+    models: Mapping[str, Exportable],
     device: str | Device,
     request: Request | None = None,
     *,
@@ -66,27 +107,9 @@ def measure_on(
     }
 
 
-def target_for(device: Device) -> Target:
-    """What to compile for where nobody says it: this machine, or what any Linux there runs."""
-    architecture = device.architecture()
-    if device.spec == "local":
-        return Target.host()
-    row = row_of_machine(architecture)
-    if row is None:
-        raise DeviceError(
-            f"{device.title} has a processor ({architecture}) that no target is known for; name "
-            "one, or build there"
-        )
-    return Target(row.name)
-
-
-def _program(model: CompiledModel, device: Device, directory: Path, there: bool) -> DeviceProgram:
-    target = model.build.target
-    if target.device is not None:
-        raise DeviceError(
-            f"the model was compiled for {target.title}; only programs in C go to {device.title}: "
-            "leave the target out"
-        )
+def _program(model: Exportable, device: Device, directory: Path, there: bool) -> DeviceProgram:
+    check_language(model.build.target, device)
+    check_threads(device, model.threads)
     model.export(directory)
     sizes = sizes_of(model.program.symbols, model.examples)
     specs = model.program.inputs[:-1] if sizes else model.program.inputs
@@ -104,16 +127,9 @@ def _program(model: CompiledModel, device: Device, directory: Path, there: bool)
     )
 
 
-def _built(model: CompiledModel, device: Device, directory: Path) -> Path:
+def _built(model: Exportable, device: Device, directory: Path) -> Path:
     """The program, made here by the compiler of its target."""
-    target, architecture = model.build.target, device.architecture()
-    known = row_of_machine(architecture)
-    if target.architecture != (Target(known.name).architecture if known else architecture):
-        raise DeviceError(
-            f"the model was compiled for {target.title} and {device.title} is {architecture}; "
-            "compile for its canao.Target, or build there"
-        )
-    row = target.row
-    static = row.static if row else device.spec != "local"
+    target, static = model.build.target, is_static(model.build.target, device)
+    check_fits(target, device)
     compiler = compiler_for(target, model.build.cc)
     return build_here(directory, compiler, target, Cache(model.build.cache_dir), static=static)
