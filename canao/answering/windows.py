@@ -71,6 +71,18 @@ class Windows:
         return np.where(whole, span + self.first, self.nulls[:, None])
 
 
+@dataclass(frozen=True)
+class Frame:
+    """What stands around question and text in every window: tokens with their types."""
+
+    first: tuple[tuple[int, int], ...]
+    """Before the question."""
+    between: tuple[tuple[int, int], ...]
+    last: tuple[tuple[int, int], ...]
+    types: tuple[int, int]
+    """Of the tokens of the question, and of those of the text."""
+
+
 class WindowMaker:
     """Cuts texts into windows of at most `window` tokens that share `stride` tokens of the text.
 
@@ -96,7 +108,7 @@ class WindowMaker:
         self._backend.no_padding()
         self._backend.encode_special_tokens = True
         self._names = [name for name in _COLUMNS if name in tokenizer.model_input_names]
-        self._null = tokenizer.cls_token_id
+        self.null: int | None = tokenizer.cls_token_id
         self._pads = {
             "input_ids": tokenizer.pad_token_id or 0,
             "token_type_ids": getattr(tokenizer, "pad_token_type_id", 0),
@@ -138,6 +150,30 @@ class WindowMaker:
             np.array([self._place_of_null(row["input_ids"]) for row in rows]),
         )
 
+    @property
+    def tokenizer_json(self) -> str:
+        """The tokenizer, as `tokenizer.json` has it."""
+        return str(self._backend.to_str())
+
+    def frame(self) -> Frame:
+        """What the tokenizer puts around a question and a text.
+
+        `UnsupportedModelError` for one that puts the text first, or twice.
+        """
+        encoding = self._backend.encode("a", "b")
+        parts, rows = encoding.sequence_ids, list(zip(encoding.ids, encoding.type_ids, strict=True))
+        if [part for part in parts if part is not None] != [0, 1]:
+            raise UnsupportedModelError(
+                "the tokenizer does not put a question before a text, once each; give one that does"
+            )
+        asked, text = parts.index(0), parts.index(1)
+        return Frame(
+            tuple(rows[:asked]),
+            tuple(rows[asked + 1 : text]),
+            tuple(rows[text + 1 :]),
+            (rows[asked][1], rows[text][1]),
+        )
+
     def batch(self, rows: Sequence[Mapping[str, Numbers]]) -> dict[str, Numbers]:
         """Windows, also those of several texts, padded to the longest: (windows, tokens) each."""
         length = max(len(row["input_ids"]) for row in rows)
@@ -150,7 +186,7 @@ class WindowMaker:
         return made
 
     def _place_of_null(self, ids: Numbers) -> int:
-        (found,) = np.nonzero(ids == self._null)
+        (found,) = np.nonzero(ids == self.null)
         return int(found[0]) if len(found) else 0
 
 

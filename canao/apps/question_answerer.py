@@ -15,10 +15,11 @@ from canao.answering.windows import WindowMaker, Windows
 from canao.apps.answer import Answer, Candidate
 from canao.apps.backend import Backend, check_backend
 from canao.apps.default_models import default_reader
+from canao.apps.exported import asking_of
 from canao.apps.readers import CompiledReader, Reader, TorchReader
 from canao.auto_models import is_saved
 from canao.compiled_model import CompiledModel
-from canao.compiling.options import CompileOptions
+from canao.compiling.options import StorageOptions
 from canao.errors import CanaoError, UnsupportedModelError
 from canao.frontend.tracing.dynamic_shapes import position_limit
 from canao.huggingface.pretrained import load_pretrained, load_tokenizer
@@ -35,8 +36,8 @@ class QuestionAnswerer:
     tokens, the question among them, that share `stride` tokens (384, or the model's limit, and a
     third of that, if left out); at most `batch` windows in a run of the model. An answer has at
     most `answer_tokens` tokens. `backend="pytorch"` runs the model uncompiled, with `threads`.
-    The other options, `target`, `threads`, `fusion`, `tune` and `progress`, are those of
-    `canao.compile`. Threads may share an answerer: their runs take turns.
+    The other options, `target`, `threads`, `fusion`, `tune`, `dtype`, `cache_dir` and `progress`,
+    are those of `canao.compile`. Threads may share an answerer: their runs take turns.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class QuestionAnswerer:
         answer_tokens: int = 30,
         threshold: float = 0.0,
         backend: Backend = "canao",
-        **options: Unpack[CompileOptions],
+        **options: Unpack[StorageOptions],
     ) -> None:
         if batch < 1 or answer_tokens < 1:
             raise CanaoError(
@@ -84,6 +85,22 @@ class QuestionAnswerer:
         if self._model is None:
             raise CanaoError("a model that PyTorch runs is not compiled; leave `backend` out")
         return self._model
+
+    def export(self, directory: str | Path, *, name: str = "canao", no_answer: bool = True) -> Path:
+        """Write it as a C program that needs nothing of canao: texts in, answers out.
+
+        `answering.h` says what to call from C or C++: `{name}_answerer_open` and so on. Answers are
+        those of `answer`, with or without `no_answer`. `UnsupportedModelError` for a model or a
+        tokenizer that such a program would not follow.
+        """
+        asking = asking_of(
+            self.windows,
+            self.model,
+            answer_tokens=self.answer_tokens,
+            threshold=self.threshold,
+            no_answer=no_answer,
+        )
+        return self.model.export_for(Path(directory), asking, name=name)
 
     def answer(
         self,
@@ -165,7 +182,7 @@ def _named(model: Any) -> str:
     return str(model) if isinstance(model, str | Path) else f"a {type(model).__name__}"
 
 
-def _saved(path: str | Path, backend: Backend, options: CompileOptions) -> CompiledReader:
+def _saved(path: str | Path, backend: Backend, options: StorageOptions) -> CompiledReader:
     if backend != "canao":
         raise CanaoError(
             f"{path} holds compiled code alone, which PyTorch does not run; name the model that "
@@ -175,7 +192,7 @@ def _saved(path: str | Path, backend: Backend, options: CompileOptions) -> Compi
 
 
 def _reader(
-    module: Any, maker: WindowMaker, batch: int, backend: Backend, options: CompileOptions
+    module: Any, maker: WindowMaker, batch: int, backend: Backend, options: StorageOptions
 ) -> tuple[Reader, CompiledModel | None]:
     if backend == "canao":
         reader = CompiledReader.of(module, maker, batch, options)

@@ -15,7 +15,7 @@ from canao.api import compile
 from canao.apps.pytorch import torch_threads
 from canao.auto_models import CanaoModelForQuestionAnswering
 from canao.compiled_model import CompiledModel
-from canao.compiling.options import CompileOptions
+from canao.compiling.options import StorageOptions
 from canao.errors import UnsupportedModelError
 from canao.frontend.auto_shapes import AutoShapes
 from canao.frontend.module import inference_model
@@ -60,7 +60,7 @@ class CompiledReader:
 
     @staticmethod
     def of(
-        model: torch.nn.Module, maker: WindowMaker, batch: int, options: CompileOptions
+        model: torch.nn.Module, maker: WindowMaker, batch: int, options: StorageOptions
     ) -> CompiledReader:
         """A module, compiled for windows of every number and length up to the largest."""
         example = maker.batch(maker.cut("Which one?", "This one.").rows)

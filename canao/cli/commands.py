@@ -20,6 +20,7 @@ from canao.cli.bench import bench_model
 from canao.cli.bench_commands import bench_app
 from canao.cli.console import console
 from canao.cli.distil import distil
+from canao.cli.exporting.export import export
 from canao.cli.models import (
     Attention,
     CompileOptions,
@@ -27,14 +28,13 @@ from canao.cli.models import (
     TuneChoice,
     TuneMode,
     is_saved,
-    open_generator,
     open_model,
 )
 from canao.cli.options import (
+    AnyDevice,
     Attn,
     Batch,
     CacheDir,
-    Device,
     Dtype,
     Dynamic,
     Fusion,
@@ -77,6 +77,7 @@ app.command(name="demo")(demo)
 app.command(name="eval")(evaluate)
 app.command(name="ask")(ask)
 app.command(name="write")(write)
+app.command(name="export")(export)
 bench_app.command(name="model")(bench_model)
 bench_app.command(name="table2")(table2)
 _out = console()
@@ -108,7 +109,7 @@ def compile_command(
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
     target: TargetOption = "c",
-    device: Device = None,
+    device: AnyDevice = None,
     dtype: Dtype = "float32",
     fusion: Fusion = FusionChoice.on,
     tune: Tune = TuneChoice.default,
@@ -275,51 +276,6 @@ def cache_command(
 
 
 @app.command()
-def export(
-    model: Model,
-    out: Annotated[Path, typer.Option(help="Directory to write the C program to.")],
-    name: Annotated[
-        str,
-        typer.Option(
-            help="What the names of its functions begin with: two models in one program have two."
-        ),
-    ] = "canao",
-    decoder: Annotated[
-        bool,
-        typer.Option(
-            "--decoder",
-            help="Export a causal model, a folder or a GGUF file, as a program that continues "
-            "texts: numbers of tokens in and out.",
-        ),
-    ] = False,
-    max_length: Annotated[
-        int | None, typer.Option(min=2, help="Tokens of a text at most, with --decoder.")
-    ] = None,
-    seq: Seq = 128,
-    batch: Batch = 1,
-    dynamic: Dynamic = False,
-    threads: Threads = None,
-    attn: Attn = Attention.sdpa,
-    target: TargetOption = "c",
-    device: Device = None,
-    dtype: Dtype = "float32",
-    tune: Tune = TuneChoice.default,
-    cache_dir: CacheDir = None,
-) -> None:
-    """Write a model as a C program that needs nothing of canao, with kernels for OpenCL."""
-    options = CompileOptions(
-        seq, batch, threads, attn, target, device, dtype, tune, cache_dir, dynamic=dynamic
-    )
-    if max_length is not None and not decoder:
-        raise typer.BadParameter("--max-length is for a decoder: give --decoder too")
-    if decoder:
-        path = open_generator(model, options, max_length).export(out, name=name)
-    else:
-        path = open_model(model, options, quiet=False).compiled.export(out, name=name)
-    _out.print(f"wrote {path}; build it with: make -C {path}")
-
-
-@app.command()
 def tune(
     what: Annotated[
         str, typer.Argument(metavar="MODEL|show|export|import|validate", help="What to do.")
@@ -332,7 +288,7 @@ def tune(
     threads: Threads = None,
     attn: Attn = Attention.sdpa,
     target: TargetOption = "c",
-    device: Device = None,
+    device: AnyDevice = None,
     dtype: Dtype = "float32",
     fusion: Fusion = FusionChoice.on,
     mode: Annotated[TuneMode, typer.Option(help="How many schedules to measure.")] = (
@@ -356,7 +312,7 @@ def tune(
         takes = "takes a FILE" if what in actions.WITH_FILE else "takes no FILE"
         raise typer.BadParameter(f"{what} {takes}")
     if what in actions.ACTIONS:
-        actions.ACTIONS[what](actions.Request(file, cache_dir, repair, as_json, _out))
+        actions.ACTIONS[what](actions.Request(file, cache_dir, repair, as_json, _out, device))
         return
     if is_saved(Path(what)):
         raise InputFileError(

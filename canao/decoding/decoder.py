@@ -87,7 +87,7 @@ class Decoder:
             chunk=self.chunk,
             ends=tuple(sorted(ends)),
         )
-        return self.model.export_decoder(Path(directory), step, name=name)
+        return self.model.export_for(Path(directory), step, name=name)
 
     @cached_property
     def _largest(self) -> dict[str, int]:

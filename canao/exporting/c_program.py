@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from canao.building.toolchain import GCC_OPTIONS
-from canao.exporting.build_files import filled, sizes_note, usual_arguments
+from canao.exporting.build_files import (
+    compiler_needed,
+    compiler_text,
+    filled,
+    sizes_note,
+    usual_arguments,
+)
 from canao.exporting.features import asked_text, needs_text
 from canao.exporting.header import MODEL as KIND
 from canao.exporting.header import USUAL_NAME, check_name, exporting_text, model_header, renamed
@@ -15,9 +21,16 @@ from canao.exporting.metadata import metadata_text
 from canao.exporting.tables import sizes_text, tables_text
 from canao.exporting.weight_file import NAME, write_weights
 from canao.files import replace_text
-from canao.machine.processor import VectorUnit
+from canao.machine.target import Target
 from canao.program import Program
 from canao.runtime.module import Array
+
+_ASKING = {
+    "parts": " answering tokenizer",
+    "sources": " answering.c tokenizer.c",
+    "data": " tokenizer.bin",
+}
+"""What is built beside the model of a program that answers questions."""
 
 
 def export_program(
@@ -26,13 +39,15 @@ def export_program(
     directory: Path,
     *,
     threads: int,
-    unit: VectorUnit,
+    target: Target,
     name: str = USUAL_NAME,
+    asks: bool = False,
 ) -> Path:
     """Write model.h, model.c, kernels.c, main.c, weights.bin, metadata.json and what builds them.
 
-    The code was made for the vectors of `unit`, and runs with `threads` threads unless it is told
-    otherwise. Functions are called `{name}_model_open` and so on.
+    The code was made for `target`, and runs with `threads` threads unless it is told
+    otherwise. Functions are called `{name}_model_open` and so on. One that `asks` is built with
+    what answers questions, which the caller lays beside it with a `main.c` of its own.
     """
     check_name(name)
     written = write_weights(directory / NAME, program, weights)
@@ -49,16 +64,16 @@ def export_program(
             parts=["run.c"],
         ),
         "kernels.c": kernels_text(program),
-        "main.c": main_text("main.c"),
+        **({} if asks else {"main.c": main_text("main.c")}),
     }
     for file, text in texts.items():
         replace_text(directory / file, renamed(text, name))
     replace_text(directory / "metadata.json", metadata_text(program, written, threads))
-    values = {
-        "arguments": usual_arguments(program),
-        "sizes": sizes_note(program),
-    }
-    write_build(directory, unit, f"{name}_{KIND}", values, readme="README.c.in")
+    if asks:
+        write_build(directory, target, f"{name}_{KIND}", _ASKING, readme="README.ask.in")
+        return directory
+    values = {"arguments": usual_arguments(program), "sizes": sizes_note(program)}
+    write_build(directory, target, f"{name}_{KIND}", values, readme="README.c.in")
     return directory
 
 
@@ -68,13 +83,17 @@ def kernels_text(program: Program) -> str:
 
 
 def write_build(
-    directory: Path, unit: VectorUnit, library: str, values: dict[str, str], *, readme: str
+    directory: Path, target: Target, library: str, values: Mapping[str, str], *, readme: str
 ) -> None:
     """Write the Makefile, CMakeLists.txt and README.md."""
+    unit = target.vector_unit
     values = {
+        "compiler": compiler_text(target),
+        "needs": compiler_needed(target),
         "options": " ".join((*GCC_OPTIONS, *unit.gcc_options)),
         "lanes": str(unit.lanes_f32),
         "library": library,
+        **dict.fromkeys(_ASKING, ""),
         **values,
     }
     replace_text(directory / "Makefile", filled("Makefile.c.in", values))

@@ -21,7 +21,7 @@ from canao.exporting.metadata import metadata_text
 from canao.exporting.tables import tables_text
 from canao.exporting.weight_file import NAME, write_weights
 from canao.files import replace_text
-from canao.machine.processor import VectorUnit
+from canao.machine.target import Target
 from canao.program import Program
 from canao.runtime.module import Array
 
@@ -59,7 +59,7 @@ def export_decoder(
     step: DecoderStep,
     *,
     threads: int,
-    unit: VectorUnit,
+    target: Target,
     name: str = USUAL_NAME,
 ) -> Path:
     """Write the files of `export_program`, for a step with keys and values of earlier tokens.
@@ -105,7 +105,7 @@ def export_decoder(
     }
     more = {"decoder": about}
     replace_text(directory / "metadata.json", metadata_text(program, written, threads, more))
-    write_build(directory, unit, f"{name}_{_KIND}", {}, readme="README.decoder.in")
+    write_build(directory, target, f"{name}_{_KIND}", {}, readme="README.decoder.in")
     return directory
 
 

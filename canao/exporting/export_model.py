@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from canao.errors import UnsupportedModelError
+from canao.exporting.answering.answering_program import Asking, export_answering
 from canao.exporting.c_program import export_program
 from canao.exporting.decoder_program import DecoderStep, export_decoder
 from canao.exporting.opencl_program import export_opencl
@@ -22,20 +23,28 @@ def export_model(
     *,
     threads: int,
     name: str,
-    step: DecoderStep | None = None,
+    use: DecoderStep | Asking | None = None,
 ) -> Path:
     """Write a program in C, or for OpenCL; the directory.
 
-    `step` says which inputs and outputs are those of a decoder: then the program
-    writes tokens. `UnsupportedModelError` for a decoder on an OpenCL device.
+    `use` says which inputs and outputs are those of a decoder, whose program writes tokens, or of
+    a model that answers questions. `UnsupportedModelError` for these on an OpenCL device.
     """
     if target.device is not None:
-        if step is not None:
+        if use is not None:
+            kind = "generator" if isinstance(use, DecoderStep) else "model that answers questions"
             raise UnsupportedModelError(
-                "a generator for an OpenCL device cannot be exported; compile it with target='c'"
+                f"a {kind} for an OpenCL device cannot be exported; compile it with target='c'"
             )
         return export_opencl(program, weights, directory, target.device, name=name)
-    unit = target.vector_unit
-    if step is None:
-        return export_program(program, weights, directory, threads=threads, unit=unit, name=name)
-    return export_decoder(program, weights, directory, step, threads=threads, unit=unit, name=name)
+    if use is None:
+        return export_program(
+            program, weights, directory, threads=threads, target=target, name=name
+        )
+    if isinstance(use, Asking):
+        return export_answering(
+            program, weights, directory, use, threads=threads, target=target, name=name
+        )
+    return export_decoder(
+        program, weights, directory, use, threads=threads, target=target, name=name
+    )

@@ -19,6 +19,8 @@ from canao.program import Program, TensorSpec
 USUAL_NAME = "canao"
 MODEL = "model"
 """What begins the names of the interface, behind the name of the export."""
+_ANSWERING = ("tokenizer", "answerer", "answer")
+"""The same for what answers questions."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
 
 
@@ -46,30 +48,50 @@ def check_name(name: str) -> None:
 
 def renamed(text: str, name: str, kind: str = MODEL) -> str:
     """C text of the interface with the names of this export: `bert_model_open`, `BERT_MODEL_OK`."""
-    prefix = f"{name}_{kind}"
-    text = re.sub(r"(?<![A-Za-z0-9_])canao_model(?![A-Za-z0-9])", prefix, text)
-    return re.sub(r"(?<![A-Za-z0-9_])CANAO_MODEL(?![A-Za-z0-9])", prefix.upper(), text)
+    for usual, own in ((MODEL, kind), *((part, part) for part in _ANSWERING)):
+        old, new = f"{USUAL_NAME}_{usual}", f"{name}_{own}"
+        text = _word(old).sub(new, text)
+        text = _word(old.upper()).sub(new.upper(), text)
+    return text
+
+
+def _word(name: str) -> re.Pattern[str]:
+    """A name, or what a longer one begins with up to an underscore."""
+    return re.compile(rf"(?<![A-Za-z0-9_]){name}(?![A-Za-z0-9])")
 
 
 def header_text(about: Sequence[str], declarations: Sequence[str], parts: Sequence[str]) -> str:
     """A header with lines of its own, then files of support, under their usual names."""
+    lines = [
+        *declarations,
+        "",
+        "/* What functions say: that they did what they should, or why they did not. */",
+        *map(exporting_text, parts),
+    ]
+    return f"{comment(about)}\n{_guarded('MODEL', [], lines)}"
+
+
+def guarded(macro: str, own: Sequence[str], parts: Sequence[str]) -> str:
+    """A header of files of support, which includes others of the export."""
+    return _guarded(macro, own, [*map(exporting_text, parts)])
+
+
+def _guarded(macro: str, own: Sequence[str], lines: Sequence[str]) -> str:
+    """Lines of a header that C and C++ may include twice."""
     return "\n".join(
         [
-            comment(about),
-            "#ifndef CANAO_MODEL_H",
-            "#define CANAO_MODEL_H",
+            f"#ifndef CANAO_{macro}_H",
+            f"#define CANAO_{macro}_H",
             "",
             "#include <stddef.h>",
             "#include <stdint.h>",
             "",
+            *(line for name in own for line in (f'#include "{name}"', "")),
             "#ifdef __cplusplus",
             'extern "C" {',
             "#endif",
             "",
-            *declarations,
-            "",
-            "/* What functions say: that they did what they should, or why they did not. */",
-            *map(exporting_text, parts),
+            *lines,
             "#ifdef __cplusplus",
             "}",
             "#endif",

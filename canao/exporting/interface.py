@@ -54,7 +54,7 @@ def model_text(
             "",
             *kernels,
             "",
-            *map(exporting_text, ("weights.c", "instance.c", *parts)),
+            *map(exporting_text, ("checksum.c", "weights.c", "instance.c", *parts)),
         ]
     )
 
@@ -67,6 +67,6 @@ def from_c() -> list[str]:
 def main_text(name: str) -> str:
     """A program around the model."""
     text = exporting_text(name)
-    for part in ("beside", "refuse"):
+    for part in ("command", "beside", "refuse"):
         text = text.replace(f"/* @{part} */", exporting_text(f"{part}.c").strip())
     return text

@@ -43,34 +43,11 @@ static int usage(FILE *file, const char *program) {
   return WRONG_USE;
 }
 
-static int fail(const char *what, const char *name, const char *why) {
-  fprintf(stderr, "%s %s: %s\n", what, name, why);
-  return FAILED;
-}
+/* @command */
 
 /* @beside */
 
 /* @refuse */
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
-}
-
-/* A whole number from `low` to `high`; 0 if the text is none. */
-static int parse(const char *text, long long low, long long high, long long *value) {
-  char *end;
-  errno = 0;
-  *value = strtoll(text, &end, 10);
-  return !errno && !*end && end != text && *value >= low && *value <= high;
-}
-
-static int parse_long(const char *text, long low, long *number) {
-  long long value;
-  if (!parse(text, low, INT_MAX, &value)) return 0;
-  return *number = (long)value, 1;
-}
 
 /* A number; 0 if the text is none. */
 static int parse_real(const char *text, float *number) {
@@ -106,9 +83,9 @@ static int take_option(const char *option, const char *value, request *asked) {
     return parse_ids(value, &asked->prompt, &asked->prompt_count);
   if (!strcmp(option, "--stop-ids") && !strcmp(value, "none")) return asked->stop_count = 0, 1;
   if (!strcmp(option, "--stop-ids")) return parse_ids(value, &asked->stops, &asked->stop_count);
-  if (!strcmp(option, "--threads")) return parse_long(value, 1, &asked->threads);
-  if (!strcmp(option, "--time")) return parse_long(value, 1, &asked->runs);
-  if (!strcmp(option, "--max-new-tokens")) return parse_long(value, 0, &asked->most);
+  if (!strcmp(option, "--threads")) return parse_long(value, 1, INT_MAX, &asked->threads);
+  if (!strcmp(option, "--time")) return parse_long(value, 1, INT_MAX, &asked->runs);
+  if (!strcmp(option, "--max-new-tokens")) return parse_long(value, 0, INT_MAX, &asked->most);
   if (!strcmp(option, "--temperature"))
     return parse_real(value, &how->temperature) && how->temperature >= 0;
   if (!strcmp(option, "--top-p"))

@@ -26,6 +26,13 @@ const char *canao_model_text(canao_model_status status) {
     case CANAO_MODEL_NO_THREAD: return "the system starts no more threads";
     case CANAO_MODEL_NO_DEVICE: return "the OpenCL device is not there or failed";
     case CANAO_MODEL_CHECK_FAILED: return "the model refused its inputs";
+    case CANAO_MODEL_NO_TOKENIZER: return "it is no tokenizer that this program reads";
+    case CANAO_MODEL_OTHER_TOKENIZER: return "the tokenizer belongs to another model";
+    case CANAO_MODEL_NOT_UTF8: return "it is no text in UTF-8";
+    case CANAO_MODEL_NO_TEXT: return "the text is empty; give one that may hold the answer";
+    case CANAO_MODEL_NO_QUESTION: return "the question is empty; ask something";
+    case CANAO_MODEL_LONG_QUESTION: return "the question is too long; ask a shorter one";
+    case CANAO_MODEL_NOT_FINITE: return "the model computed something that is no number";
   }
   return "an unknown status";
 }

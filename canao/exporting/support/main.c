@@ -40,10 +40,7 @@ static int usage(FILE *file, const char *program) {
   return WRONG_USE;
 }
 
-static int fail(const char *what, const char *name, const char *why) {
-  fprintf(stderr, "%s %s: %s\n", what, name, why);
-  return FAILED;
-}
+/* @command */
 
 /* @beside */
 
@@ -73,20 +70,6 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
-}
-
-/* A whole number of at least 1; 0 if the text is none. */
-static long parse_count(const char *text) {
-  char *end;
-  errno = 0;
-  long value = strtol(text, &end, 10);
-  return errno || *end || end == text || value < 1 || value > INT_MAX ? 0 : value;
-}
-
 /* Takes NAME=N for one of the sizes that vary; 0 if it is none, or out of its range. */
 static int take_size(const char *text, int64_t *sizes) {
   const char *equals = strrchr(text, '=');
@@ -109,8 +92,8 @@ static int take_size(const char *text, int64_t *sizes) {
 static int take_option(const char *option, const char *value, request *asked) {
   if (!strcmp(option, "--weights")) return asked->weights = value, 1;
   if (!strcmp(option, "--size")) return take_size(value, asked->sizes);
-  if (!strcmp(option, "--threads")) return (asked->threads = parse_count(value)) != 0;
-  if (!strcmp(option, "--time")) return (asked->runs = parse_count(value)) != 0;
+  if (!strcmp(option, "--threads")) return parse_long(value, 1, INT_MAX, &asked->threads);
+  if (!strcmp(option, "--time")) return parse_long(value, 1, INT_MAX, &asked->runs);
   return 0;
 }
 
@@ -146,7 +129,7 @@ static int time_runs(canao_model *model, const void *const *inputs, void *const 
   }
   qsort(times, (size_t)asked->runs, sizeof(double), compare);
   if (!status)
-    printf("latency: %.4f ms median, %.4f ms min, %.4f ms max; %ld runs, %ld threads\n",
+    printf("latency: %.6f ms median, %.6f ms min, %.6f ms max; %ld runs, %ld threads\n",
            times[asked->runs / 2], times[0], times[asked->runs - 1], asked->runs, asked->threads);
   free(times);
   return status ? refuse(status, model, NULL) : 0;

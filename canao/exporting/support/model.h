@@ -12,7 +12,15 @@ typedef enum {
   CANAO_MODEL_NO_MEMORY,
   CANAO_MODEL_NO_THREAD,      /* the system starts no more threads */
   CANAO_MODEL_NO_DEVICE,      /* no device of OpenCL, or it failed */
-  CANAO_MODEL_CHECK_FAILED    /* the model refused its inputs; canao_model_failed() says why */
+  CANAO_MODEL_CHECK_FAILED,   /* the model refused its inputs; canao_model_failed() says why */
+  /* Of models that answer questions: */
+  CANAO_MODEL_NO_TOKENIZER,    /* the file is no tokenizer, or one of another version */
+  CANAO_MODEL_OTHER_TOKENIZER, /* the tokenizer belongs to another model */
+  CANAO_MODEL_NOT_UTF8,        /* a text or a question is not UTF-8 */
+  CANAO_MODEL_NO_TEXT,         /* the text has no token */
+  CANAO_MODEL_NO_QUESTION,     /* the question has no token */
+  CANAO_MODEL_LONG_QUESTION,   /* the question leaves the text less than a fourth of a window */
+  CANAO_MODEL_NOT_FINITE       /* the model computed something that is no number */
 } canao_model_status;
 
 /* One sentence that says what a status means; never null. */

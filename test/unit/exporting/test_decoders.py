@@ -130,4 +130,4 @@ def test_the_command_exports_generators(
     wanted = model.generate(prompt, max_new_tokens=8, do_sample=False)[0, 4:]
     assert _tokens(path, prompt[0].tolist(), "--max-new-tokens", 8) == wanted.tolist()
     assert run_command(monkeypatch, *command) == 2
-    assert "give --decoder too" in capsys.readouterr().err
+    assert "is for --decoder" in capsys.readouterr().err
