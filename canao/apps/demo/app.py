@@ -19,7 +19,7 @@ from canao.apps.demo.guard import guarded
 from canao.apps.demo.model_facts import Facts, KernelTimes, Limits, model_facts
 from canao.apps.demo.schemas import MAX_BODY, AnswerRequest, AnswerResponse, GenerateRequest
 from canao.apps.demo.tasks import Task, Tasks, answer_to, written_events
-from canao.apps.demo.work_queue import BusyError
+from canao.apps.demo.work_queue import BusyError, StoppingError
 from canao.apps.question_answerer import QuestionAnswerer
 from canao.apps.text_generator import TextGenerator
 from canao.errors import CanaoError
@@ -66,7 +66,7 @@ def create_app(tasks: Tasks) -> ASGIApp:
 def _add_answers(app: FastAPI, task: Task[QuestionAnswerer]) -> None:
     @app.post("/api/answer")
     async def answer(asked: AnswerRequest, request: Request) -> AnswerResponse:
-        work = task.queue.run(lambda: answer_to(asked, task.by(asked.backend)))
+        work = task.queue.run(lambda: answer_to(asked, task))
         return await _unless_left(request, work)
 
 
@@ -117,6 +117,10 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(BusyError)
     async def busy(_: Request, error: BusyError) -> Response:
         return refuse(503, str(error), **{"Retry-After": str(error.retry_after)})
+
+    @app.exception_handler(StoppingError)
+    async def stopping(_: Request, error: StoppingError) -> Response:
+        return refuse(503, str(error))
 
     @app.exception_handler(CanaoError)
     async def unfit(_: Request, error: CanaoError) -> Response:

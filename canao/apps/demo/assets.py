@@ -25,6 +25,7 @@ ASSETS: Mapping[str, tuple[str, str]] = MappingProxyType(
                 "examples",
                 "answering",
                 "passage",
+                "files",
                 "writing",
                 "timings",
                 "models",

@@ -7,14 +7,15 @@ import json
 import logging
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import closing
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
 
-from canao.apps.demo.work_queue import WorkQueue
+from canao.apps.demo.work_queue import StoppingError, WorkQueue
 from canao.errors import CanaoError
 
 _log = logging.getLogger(__name__)
@@ -40,15 +41,17 @@ class EventStream(EventSourceResponse):
 
     The generator is closed after the event under way when the client has left or the server
     stops. What it raises is an event too, `error`, because the response has begun by then.
-    `BusyError` if the queue has no room.
+    `BusyError` and `StoppingError` are those of `WorkQueue.submit`.
     """
 
     def __init__(self, queue: WorkQueue, events: Callable[[], Events]) -> None:
         self._make = events
+        self._queue = queue
         self._loop = asyncio.get_running_loop()
         self._come: asyncio.Queue[Event | None] = asyncio.Queue()
         self._left = threading.Event()
         self._work = queue.submit(self._produce)
+        self._work.add_done_callback(self._dropped)
         super().__init__(self._sent(), headers={"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,8 +72,10 @@ class EventStream(EventSourceResponse):
                 for event in events:
                     if self._left.is_set():
                         return
+                    if self._queue.stopping:
+                        raise StoppingError
                     self._tell(event)
-        except CanaoError as error:
+        except (CanaoError, StoppingError) as error:
             self._tell(Event("error", {"detail": str(error)}))
         except Exception:
             _log.exception("a stream failed")
@@ -78,7 +83,13 @@ class EventStream(EventSourceResponse):
         finally:
             self._tell(None)
 
+    def _dropped(self, work: Future[None]) -> None:
+        """Ends a stream whose turn never came."""
+        if work.cancelled():
+            self._tell(Event("error", {"detail": str(StoppingError())}))
+            self._tell(None)
+
     def _tell(self, event: Event | None) -> None:
         # A loop that was closed has nobody left who listens.
-        if not self._loop.is_closed():
+        with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._come.put_nowait, event)

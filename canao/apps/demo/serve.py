@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
+import uvicorn
 from starlette.types import ASGIApp
 
 from canao.errors import CanaoError
@@ -15,7 +20,11 @@ HOSTS = ("127.0.0.1", "localhost", "::1")
 """What the demo may be bound to."""
 _BACKLOG = 128
 _GRACE = 3
-"""Seconds that streams have to end when the server stops."""
+"""Seconds that responses have to end when the server stops."""
+
+
+def _nothing() -> None:
+    """The default of what is told."""
 
 
 class Server:
@@ -30,7 +39,7 @@ class Server:
                 f"the demo serves this machine only, not {host}; give one of {', '.join(HOSTS)}"
             )
         self._socket = _bound(host, port)
-        self._server: Any = None
+        self._server: _Stoppable | None = None
 
     @property
     def url(self) -> str:
@@ -38,10 +47,17 @@ class Server:
         host, port, *_ = self._socket.getsockname()
         return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
-    def run(self, app: ASGIApp, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until a signal (Ctrl-C, SIGTERM) or `stop`; streams end, then queues."""
-        import uvicorn
+    def run(
+        self,
+        app: ASGIApp,
+        ready: Callable[[], None] = _nothing,
+        stopping: Callable[[], None] = _nothing,
+    ) -> None:
+        """Serve until a signal (Ctrl-C, SIGTERM) or `stop`, then return.
 
+        `ready` is called when requests are taken, `stopping` when no more are: responses under
+        way should end then, and are cut off a few seconds later. Both in the event loop's thread.
+        """
         config = uvicorn.Config(
             _telling(app, ready),
             http="h11",
@@ -53,7 +69,7 @@ class Server:
             server_header=False,
             timeout_graceful_shutdown=_GRACE,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Stoppable(config, stopping)
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
@@ -64,6 +80,24 @@ class Server:
     def close(self) -> None:
         """Give the port back, also where nothing was served."""
         self._socket.close()
+
+
+class _Stoppable(uvicorn.Server):
+    """A server that tells when it stops, and for which a signal is how it ends, no failure."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a second Ctrl-C waits for nothing. The signal is not raised again afterwards."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let responses end, then wait for them."""
+        self._stopping()
+        await super().shutdown(sockets)
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -90,6 +124,8 @@ def _telling(app: ASGIApp, ready: Callable[[], None]) -> ASGIApp:
             if message["type"] == "lifespan.startup.complete":
                 ready()
 
-        await app(scope, receive, sent)
+        # What is cut off when the server stops is logged by its number, without a traceback each.
+        with contextlib.suppress(asyncio.CancelledError):
+            await app(scope, receive, sent)
 
     return told

@@ -13,7 +13,7 @@ from canao.apps.default_models import default_reader, default_writer
 from canao.apps.demo.event_stream import Event, Events
 from canao.apps.demo.model_facts import KernelTimes, kernel_times
 from canao.apps.demo.schemas import OTHERS, AnswerRequest, AnswerResponse, GenerateRequest, Span
-from canao.apps.demo.work_queue import WorkQueue
+from canao.apps.demo.work_queue import StoppingError, WorkQueue
 from canao.apps.question_answerer import QuestionAnswerer
 from canao.apps.text_generator import TextGenerator
 from canao.compiled_model import CompiledModel
@@ -48,7 +48,8 @@ class Task(Generic[T]):
         self._original = original
         self._sizes = sizes
         self._times: KernelTimes | None = None
-        self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._measuring = threading.Lock()
 
     @property
     def model(self) -> CompiledModel:
@@ -57,17 +58,19 @@ class Task(Generic[T]):
 
     def by(self, backend: Backend) -> T:
         """What runs requests on a backend; to be called from a thread of the queue."""
-        with self._lock:
-            if backend not in self._made:
-                self._made[backend] = self._original()
-            return self._made[backend]
+        # Only those who ask for what is not made yet wait for it.
+        if backend not in self._made:
+            with self._making:
+                if backend not in self._made:
+                    self._made[backend] = self._original()
+        return self._made[backend]
 
     async def kernel_times(self) -> KernelTimes:
         """The time of each kernel, measured when first asked for, then kept."""
         return self._times or await self.queue.run(self._measured)
 
     def _measured(self) -> KernelTimes:
-        with self._lock:
+        with self._measuring:
             self._times = self._times or kernel_times(self.model, self._sizes)
             return self._times
 
@@ -84,6 +87,11 @@ class Tasks:
         """The tasks by the last part of the path under which they are asked."""
         named = {"answer": self.answering, "generate": self.writing}
         return {path: task for path, task in named.items() if task is not None}
+
+    def stop(self) -> None:
+        """End what runs as soon as it can, and refuse the rest; from the event loop's thread."""
+        for task in self.by_path.values():
+            task.queue.stop()
 
 
 def answering_task(
@@ -122,9 +130,18 @@ def _title(model: str | Path) -> str:
     return Path(model).name.removesuffix(".gguf")
 
 
-def answer_to(asked: AnswerRequest, answerer: QuestionAnswerer) -> AnswerResponse:
-    """The answer to a request, with the spans that were nearly it."""
-    found = answerer.answer(asked.question, asked.context, top=1 + OTHERS)
+def answer_to(asked: AnswerRequest, task: Task[QuestionAnswerer]) -> AnswerResponse:
+    """The answer to a request, with the spans that were nearly it.
+
+    `StoppingError` where the task is stopped between batches of windows.
+    """
+
+    def check(_read: int, _all: int) -> None:
+        if task.queue.stopping:
+            raise StoppingError
+
+    answerer = task.by(asked.backend)
+    found = answerer.answer(asked.question, asked.context, top=1 + OTHERS, progress=check)
     others = [
         Span(answer=each.text, start=each.start, end=each.end, score=each.score)
         for each in found.others

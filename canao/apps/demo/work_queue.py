@@ -19,6 +19,13 @@ class BusyError(Exception):
         self.retry_after = retry_after
 
 
+class StoppingError(Exception):
+    """A queue takes no calls any more, and does not wait for those that it has."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping; start canao demo again")
+
+
 class WorkQueue:
     """Runs at most `workers` calls at once, lets `waiting` others wait, and refuses more."""
 
@@ -28,6 +35,12 @@ class WorkQueue:
         self._retry_after = retry_after
         self._lock = threading.Lock()
         self._held = 0
+        self._stop = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether calls should end early: nobody waits for them. Any thread may look."""
+        return self._stop.is_set()
 
     @property
     def held(self) -> int:
@@ -37,8 +50,10 @@ class WorkQueue:
     def submit(self, call: Callable[[], T]) -> Future[T]:
         """Put a call in line. Its place is free again when it has ended or was cancelled.
 
-        `BusyError` if there is no room.
+        `BusyError` if there is no room, `StoppingError` after `stop`.
         """
+        if self.stopping:
+            raise StoppingError
         with self._lock:
             if self._held == self._room:
                 raise BusyError(self._retry_after)
@@ -48,8 +63,26 @@ class WorkQueue:
         return future
 
     async def run(self, call: Callable[[], T]) -> T:
-        """What a call gives. Whoever stops waiting for it takes it out of the line."""
-        return await asyncio.wrap_future(self.submit(call))
+        """What a call gives. Whoever stops waiting for it takes it out of the line.
+
+        `StoppingError` if the queue is stopped before it has ended.
+        """
+        work = asyncio.wrap_future(self.submit(call))
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+            # Stopping cancels what had not begun.
+            if not work.done() or work.cancelled():
+                raise StoppingError
+            return work.result()
+        finally:
+            work.cancel()
+            stop.cancel()
+
+    def stop(self) -> None:
+        """Drop what waits, and all waiting for what runs. From the event loop's thread alone."""
+        self._stop.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         """Drop what waits, and return when what runs has ended."""

@@ -1,7 +1,7 @@
 // Question answering: asks when typing pauses, marks what comes back.
 
 import { Passage } from "./passage.js";
-import { ask, patiently } from "./server.js";
+import { ask, busyFor, patiently } from "./server.js";
 import { wellFormed } from "./spans.js";
 import { buttons, compared, made, milliseconds, showTimings } from "./timings.js";
 
@@ -14,6 +14,7 @@ export class Answering {
     this.limits = limits;
     this.comparing = comparing;
     this.field = $("question");
+    this.field.maxLength = limits.question;
     this.passage = new Passage(limits.context, questions => this.offer(questions), message => this.refuse(message));
     this.field.addEventListener("input", () => this.soon());
     $("ask").addEventListener("submit", event => {
@@ -29,6 +30,8 @@ export class Answering {
       this.now();
     }]));
     if (questions.length) this.field.value = "";
+    // Their places are those of the text before.
+    $("others-part").hidden = true;
     this.soon();
   }
 
@@ -46,35 +49,35 @@ export class Answering {
   async now() {
     this.forget();
     const question = wellFormed(this.field.value), context = this.passage.text;
-    if (!context?.trim() || !question.trim()) return this.clear();
+    if (!context.trim() || !question.trim()) return this.clear();
     if ([...context].length > this.limits.context) return this.refuse(`The text is too long: at most ${this.limits.context.toLocaleString("en")} characters`);
     const control = this.control = new AbortController();
     $("answer").classList.add("waiting");
     try {
-      const ours = await this.timed({ context, question }, control.signal);
-      // A later question may have been asked while this one's answer came in.
-      if (control.signal.aborted) return undefined;
+      const busy = seconds => this.say(busyFor(seconds), "none");
+      const ours = await timed({ context, question }, control.signal, busy);
       this.show(ours.found);
-      const rows = [row("canao", ours)];
-      showTimings($("answer-timings"), rows);
-      if (!this.comparing()) return undefined;
-      const theirs = await this.timed({ context, question, backend: "pytorch" }, control.signal);
-      if (control.signal.aborted) return undefined;
-      const same = theirs.found.start === ours.found.start && theirs.found.end === ours.found.end;
-      const verdict = `${compared(ours.found.latency_ms, theirs.found.latency_ms)}; ${same ? "the answers are the same" : `PyTorch answers: ${theirs.found.answer || "no answer"}`}.`;
-      showTimings($("answer-timings"), [...rows, row("pytorch", theirs)], verdict);
+      showTimings($("answer-timings"), [row("canao", ours)]);
+      if (this.comparing()) await this.compare({ context, question }, ours, control.signal);
     } catch (error) {
       if (!control.signal.aborted) this.refuse(error.message);
     }
     return undefined;
   }
 
-  async timed(body, signal) {
-    const start = performance.now();
-    const found = await patiently(() => ask("api/answer", body, signal), signal, seconds => {
-      this.say(`The server is busy; asking again in ${seconds} s`, "none");
-    });
-    return { found, whole: performance.now() - start };
+  /** Asks PyTorch the same, and shows its time below ours; our answer stands whatever comes of it. */
+  async compare(body, ours, signal) {
+    const rows = [row("canao", ours)];
+    const tell = (verdict, ...theirs) => showTimings($("answer-timings"), [...rows, ...theirs], verdict);
+    try {
+      const busy = seconds => tell(busyFor(seconds));
+      const theirs = await timed({ ...body, backend: "pytorch" }, signal, busy);
+      const same = theirs.found.start === ours.found.start && theirs.found.end === ours.found.end;
+      const verdict = same ? "the answers are the same" : `PyTorch answers: ${theirs.found.answer || "no answer"}`;
+      tell(`${compared(ours.found.latency_ms, theirs.found.latency_ms)}; ${verdict}.`, row("pytorch", theirs));
+    } catch (error) {
+      if (!signal.aborted) tell(`PyTorch fails: ${error.message}`);
+    }
   }
 
   show(found) {
@@ -112,13 +115,24 @@ export class Answering {
     $("confidence").hidden = true;
     $("others-part").hidden = true;
     $("answer-timings").replaceChildren();
-    this.passage?.mark(null);
+    this.passage.mark(null);
   }
 
+  /** Says why there is no answer; one that is under way does not take its place. */
   refuse(message) {
+    this.forget();
     this.clear();
     this.say(message, "bad");
   }
+}
+
+/** What the server finds and how long that took in all, with its waits; throws once aborted. */
+async function timed(body, signal, busy) {
+  const start = performance.now();
+  const found = await patiently(() => ask("api/answer", body, signal), signal, busy);
+  // A later question may have been asked while this one's answer came in.
+  signal.throwIfAborted();
+  return { found, whole: performance.now() - start };
 }
 
 function row(backend, { found, whole }) {

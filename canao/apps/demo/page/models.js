@@ -17,18 +17,21 @@ function part(kind, model) {
   const button = made("button", "", `Time the kernels of ${model.name}`);
   button.type = "button";
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    // One that is disabled would lose the focus.
+    if (button.getAttribute("aria-disabled") === "true") return;
+    button.setAttribute("aria-disabled", "true");
     status.className = "status";
     status.textContent = "Measuring ...";
     try {
       const found = await ask(`api/model/${kind}/kernels`);
       times.replaceChildren(table(model, found));
       status.textContent = `${found.kernels.length} kernels, ${milliseconds(found.kernels_ms)} in all`;
+      if (document.activeElement === button) times.firstElementChild.focus();
       button.hidden = true;
     } catch (error) {
       status.className = "status bad";
       status.textContent = error.message;
-      button.disabled = false;
+      button.setAttribute("aria-disabled", "false");
     }
   });
   const threads = `${model.threads} ${model.threads === 1 ? "thread" : "threads"}`;

@@ -1,6 +1,7 @@
 // The text that is asked about: read, edited, pasted, opened from a file or dropped.
 
 import { TEXTS } from "./examples.js";
+import { readText } from "./files.js";
 import { scrollTo, showMarked, wellFormed } from "./spans.js";
 import { buttons } from "./timings.js";
 
@@ -16,7 +17,7 @@ export class Passage {
     this.field = $("context");
     this.choices = [...TEXTS.map(each => [[each.title], () => this.choose(each)]), [["Your own"], () => this.own()]];
     buttons($("texts"), this.choices);
-    $("edit").addEventListener("click", () => this.edit(this.view.hidden === false));
+    $("edit").addEventListener("click", () => this.edit(!this.view.hidden));
     this.field.addEventListener("input", () => this.take(this.field.value, []));
     $("open").addEventListener("change", event => {
       const [file] = event.target.files;
@@ -39,8 +40,9 @@ export class Passage {
     this.field.focus();
   }
 
-  /** Takes a text; it is shown unmarked. */
+  /** Takes a text; it is shown unmarked. A file that is still being read is not wanted any more. */
   take(text, questions) {
+    this.reading = null;
     this.text = wellFormed(text);
     if (this.field.value !== this.text) this.field.value = this.text;
     this.mark(null);
@@ -66,17 +68,15 @@ export class Passage {
   }
 
   async read(file) {
-    // A code point has up to four bytes in UTF-8.
-    if (file.size > 4 * this.limit) return this.failed(`${file.name} is too long: a text has at most ${this.limit.toLocaleString("en")} characters`);
+    this.reading = file;
     try {
-      const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+      const text = await readText(file, this.limit);
+      if (this.reading !== file) return;
       this.edit(false);
-      // As a text field has them, so that places are the same when it is edited.
-      this.take(text.replace(/\r\n?/g, "\n"), []);
-    } catch {
-      this.failed(`${file.name} is no text in UTF-8`);
+      this.take(text, []);
+    } catch (error) {
+      if (this.reading === file) this.failed(error.message);
     }
-    return undefined;
   }
 
   acceptDrops(card) {

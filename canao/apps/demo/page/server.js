@@ -53,12 +53,19 @@ function pause(seconds, signal) {
   });
 }
 
+/** What a page says while the server is busy. */
+export function busyFor(seconds) {
+  return `The server is busy; asking again in ${seconds} s`;
+}
+
 /** Runs `call` again, when the server says, for as long as it is busy; `told` hears of each wait. */
 export async function patiently(call, signal, told) {
   for (;;) {
     try {
       return await call();
     } catch (error) {
+      // A refusal that comes in late is no news for whoever has gone on.
+      signal.throwIfAborted();
       if (error.status !== 503 || error.retryAfter === undefined) throw error;
       told(error.retryAfter);
       await pause(error.retryAfter, signal);
@@ -66,13 +73,16 @@ export async function patiently(call, signal, told) {
   }
 }
 
-/** Events of a posted request as they come: {name, data}. */
+/** Events of a posted request as they come: {name, data}. They may end early with the server. */
 export async function* events(path, body, signal) {
   const response = await asked(path, body, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(() => {
+      signal.throwIfAborted();
+      return { done: true };
+    });
     if (done) return;
     const parts = (waiting + value).split("\n\n");
     waiting = parts.pop();

@@ -1,11 +1,13 @@
 // Text generation: pieces of text appear as they come, until the model ends or the reader stops it.
 
 import { STARTS } from "./examples.js";
-import { events, patiently } from "./server.js";
+import { busyFor, events, patiently } from "./server.js";
 import { wellFormed } from "./spans.js";
 import { buttons, compared, milliseconds, showTimings } from "./timings.js";
 
 const ENDINGS = { end: "the model ended", length: "as many as wanted", stop: "stopped", closed: "stopped" };
+/** Where texts are shown: canao's, and PyTorch's. */
+const PLACES = ["written", "other"];
 const $ = id => document.getElementById(id);
 
 export class Writing {
@@ -40,9 +42,9 @@ export class Writing {
   }
 
   async write() {
-    this.control?.abort();
     const prompt = wellFormed(this.prompt.value);
     if (!prompt.trim()) return this.say("Write the start of a text first.", "bad");
+    this.control?.abort();
     const control = this.control = new AbortController();
     const body = {
       prompt,
@@ -52,45 +54,48 @@ export class Writing {
     };
     this.begin(prompt);
     try {
-      const ours = await this.run(body, $("written-text"), $("written"), control.signal);
-      const rows = ours.tokens ? [row("canao", ours)] : [];
-      showTimings($("write-timings"), rows);
-      if (this.comparing()) {
-        $("other-written-part").hidden = false;
-        this.say("PyTorch writes ...");
-        const theirs = await this.run({ ...body, backend: "pytorch" }, $("other-text"), $("other-written"), control.signal);
-        if (theirs.tokens) showTimings($("write-timings"), [...rows, row("pytorch", theirs)], verdict(ours, theirs));
-      }
+      const ours = await this.run(body, "written", control.signal);
+      if (ours.tokens) showTimings($("write-timings"), [row("canao", ours)]);
+      if (this.comparing()) await this.compare(body, ours, control.signal);
       this.say(`Done: ${ours.tokens} tokens, ${ENDINGS[ours.ended]}`);
     } catch (error) {
       if (this.control !== control) return undefined;
       if (control.signal.aborted) this.say("Stopped");
       else this.say(error.message, "bad");
     }
-    if (this.control === control) this.end();
+    this.end();
     return undefined;
   }
 
+  /** Lets PyTorch write the same below ours. */
+  async compare(body, ours, signal) {
+    $("other-part").hidden = false;
+    this.say("PyTorch writes ...");
+    const theirs = await this.run({ ...body, backend: "pytorch" }, "other", signal);
+    if (!ours.tokens || !theirs.tokens) return;
+    showTimings($("write-timings"), [row("canao", ours), row("pytorch", theirs)], verdict(ours, theirs));
+  }
+
   /** Shows the pieces of one request in a place, and gives its timings. */
-  async run(body, place, region, signal) {
+  async run(body, place, signal) {
+    const region = $(place), written = $(`${place}-text`);
     region.setAttribute("aria-busy", "true");
     const stream = await patiently(async () => {
       const coming = events("api/generate", body, signal);
       return { coming, first: await coming.next() };
-    }, signal, seconds => this.say(`The server is busy; asking again in ${seconds} s`));
-    try {
-      for (let next = stream.first; !next.done; next = await stream.coming.next()) {
-        const { name, data } = next.value;
-        if (signal.aborted) throw signal.reason;
-        if (name === "error") throw new Error(data.detail);
-        if (name === "done") return data;
-        place.append(data.text);
-        region.scrollTop = region.scrollHeight;
+    }, signal, seconds => this.say(busyFor(seconds)));
+    for (let next = stream.first; !next.done; next = await stream.coming.next()) {
+      const { name, data } = next.value;
+      signal.throwIfAborted();
+      if (name === "error") throw new Error(data.detail);
+      if (name === "done") {
+        region.setAttribute("aria-busy", "false");
+        return data;
       }
-      throw new Error("the server ended before the text did; see whether canao demo still runs");
-    } finally {
-      region.setAttribute("aria-busy", "false");
+      written.append(data.text);
+      region.scrollTop = region.scrollHeight;
     }
+    throw new Error("the server ended before the text did; see whether canao demo still runs");
   }
 
   stop() {
@@ -98,17 +103,20 @@ export class Writing {
   }
 
   begin(prompt) {
-    for (const name of ["written", "other"]) {
-      $(`${name}-prompt`).textContent = prompt;
-      $(`${name}-text`).replaceChildren();
+    for (const place of PLACES) {
+      $(`${place}-prompt`).textContent = prompt;
+      $(`${place}-text`).replaceChildren();
+      $(place).setAttribute("aria-busy", "false");
     }
-    $("other-written-part").hidden = true;
+    $("other-part").hidden = true;
     $("write-timings").replaceChildren();
     $("stop").disabled = false;
     this.say("Writing ...");
   }
 
+  /** After the last text that was asked for: an earlier one leaves the page as it is. */
   end() {
+    for (const place of PLACES) $(place).setAttribute("aria-busy", "false");
     // A disabled button loses the focus, which the reader needs to go on from here.
     if (document.activeElement === $("stop")) $("start").focus();
     $("stop").disabled = true;

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from unit.generation.small_decoders import small_decoder
 from unit.generation.tokenizers_of_kinds import byte_level
 from unit.huggingface.small_models import SIZES, TOKENIZER
@@ -20,6 +20,7 @@ from canao.apps.demo.app import create_app
 from canao.apps.demo.serve import Server
 from canao.apps.demo.tasks import Tasks, answering_task, writing_task
 
+SIZES_OF_PAGE = {"phone": (390, 844), "desktop": (1280, 900)}
 BROWSER_OPTIONS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -80,3 +81,37 @@ def browser() -> Generator[Browser]:
         started = playwright.chromium.launch(executable_path=program, args=BROWSER_OPTIONS)
         yield started
         started.close()
+
+
+@pytest.fixture
+def refusals() -> tuple[int, ...]:
+    """Statuses that the server may answer, of which the console tells; a module has its own."""
+    return ()
+
+
+@pytest.fixture(params=SIZES_OF_PAGE)
+def page(
+    request: pytest.FixtureRequest, browser: Browser, url: str, refusals: tuple[int, ...]
+) -> Generator[Page]:
+    """The page at a size; what else the console says, and any request to elsewhere, is a fault."""
+    width, height = SIZES_OF_PAGE[request.param]
+    context = browser.new_context(viewport={"width": width, "height": height})
+    opened, faults = context.new_page(), list[str]()
+
+    def said(message: ConsoleMessage) -> None:
+        if not any(f"responded with a status of {status} " in message.text for status in refusals):
+            faults.append(message.text)
+
+    def requested(asked: Request) -> None:
+        if not asked.url.startswith(url):
+            faults.append(asked.url)
+
+    opened.on("console", said)
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("request", requested)
+    opened.goto(url)
+    opened.wait_for_selector("html[data-ready]")
+    yield opened
+    assert opened.evaluate("window.ran") is None
+    context.close()
+    assert faults == []

@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Page, expect
 
 from canao.apps.answer import Answer
 from canao.apps.question_answerer import QuestionAnswerer
 from canao.apps.text_generator import TextGenerator
 
-SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 HOSTILE = (
     "\U0001f600 <script>window.ran = 1</script> <img src=x onerror='window.ran = 2'> fox & dog"
 )
 BEFORE = "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600\U0001f600 the quick brown fox"
+COMBINING = (
+    "Cafe\u0301 fox a\u0308\u0332 \U0001f1e9\U0001f1ea \U0001f44d\U0001f3fd re\u0301sume\u0301"
+)
 RIGHT_TO_LEFT = "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd \u05e2\u05d5\u05dc\u05dd fox"
-
-
-@pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Generator[Page]:
-    """The page at a size; whatever the console says, and any request to elsewhere, is a fault."""
-    width, height = SIZES[request.param]
-    context = browser.new_context(viewport={"width": width, "height": height})
-    opened, faults = context.new_page(), list[str]()
-
-    def requested(asked: Request) -> None:
-        if not asked.url.startswith(url):
-            faults.append(asked.url)
-
-    opened.on("console", lambda message: faults.append(message.text))
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("request", requested)
-    opened.goto(url)
-    opened.wait_for_selector("html[data-ready]")
-    yield opened
-    assert opened.evaluate("window.ran") is None
-    context.close()
-    assert faults == []
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +53,11 @@ def _check_marked(page: Page, text: str, wanted: Answer) -> None:
     assert page.locator("#passage").text_content() == text
 
 
-@pytest.mark.parametrize("text", [HOSTILE, BEFORE, RIGHT_TO_LEFT], ids=["html", "emoji", "rtl"])
+@pytest.mark.parametrize(
+    "text",
+    [HOSTILE, BEFORE, COMBINING, RIGHT_TO_LEFT],
+    ids=["html", "emoji", "combining", "rtl"],
+)
 def test_the_answer_is_marked(
     page: Page, eager: tuple[QuestionAnswerer, TextGenerator], text: str
 ) -> None:
@@ -131,16 +114,6 @@ def test_stop(page: Page) -> None:
     expect(page.locator("#written")).to_have_attribute("aria-busy", "false")
 
 
-def test_files_are_read_in_the_browser(page: Page) -> None:
-    chooser = page.locator("#open")
-    chooser.set_input_files(
-        {"name": "a.txt", "mimeType": "text/plain", "buffer": "one\r\ntwo \U0001f600".encode()}
-    )
-    expect(page.locator("#passage")).to_have_text("one\ntwo \U0001f600")
-    chooser.set_input_files({"name": "b.txt", "mimeType": "text/plain", "buffer": b"\xff\xfe\x00"})
-    expect(page.locator("#answer-text")).to_contain_text("b.txt is no text in UTF-8")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nobody_is_left_out(page: Page, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -162,3 +135,6 @@ def test_keys_alone_do(page: Page) -> None:
     page.get_by_label("Start of the text").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#write-status")).to_contain_text("Done")
+    page.get_by_role("button", name="Time the kernels").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Kernels of").first).to_be_focused()

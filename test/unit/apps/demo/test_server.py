@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from unit.apps.demo.occupied import occupied
 
 from canao.apps.demo.assets import ASSETS
 from canao.apps.demo.schemas import MAX_BODY, MAX_CONTEXT
@@ -102,6 +102,16 @@ def test_text_is_that_of_pytorch(
     assert last == "done"
     assert times["tokens"] == 12
     assert times["words_per_second"] > 0
+
+
+@pytest.mark.parametrize("prompt", TEXTS[:-1], ids=range(len(TEXTS) - 1))
+def test_any_text_can_be_gone_on_with(
+    url: str, eager: tuple[QuestionAnswerer, TextGenerator], prompt: str
+) -> None:
+    *pieces, (last, _) = _written(url, prompt=prompt, max_new_tokens=8)
+    wanted = [piece.text for piece in eager[1].stream(prompt, max_new_tokens=8)]
+    assert [data["text"] for _, data in pieces] == wanted
+    assert last == "done"
 
 
 @pytest.mark.parametrize(
@@ -222,19 +232,6 @@ def test_facts_and_kernels(url: str, made_tasks: Tasks) -> None:
     assert httpx.get(f"{url}api/model/else/kernels").status_code == 404
 
 
-@contextmanager
-def _occupied(task: Any, room: int) -> Generator[None]:
-    """Fills a queue with calls that wait."""
-    gate = threading.Event()
-    held = [task.queue.submit(gate.wait) for _ in range(room)]
-    try:
-        yield
-    finally:
-        gate.set()
-        for future in held:
-            future.result(60)
-
-
 def test_full_queues_say_when_to_come_again(url: str, made_tasks: Tasks) -> None:
     rows = [
         (made_tasks.answering, 64, "answer", {"context": CONTEXT, "question": "Who?"}),
@@ -242,7 +239,7 @@ def test_full_queues_say_when_to_come_again(url: str, made_tasks: Tasks) -> None
     ]
     for task, room, path, body in rows:
         assert task is not None
-        with _occupied(task, room):
+        with occupied(task, room):
             response = httpx.post(f"{url}api/{path}", json=body)
             assert response.status_code == 503
             assert int(response.headers["retry-after"]) >= 1
