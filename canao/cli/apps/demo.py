@@ -82,6 +82,7 @@ def demo(
         def ready() -> None:
             _out.print(f"open {server.url} (Ctrl-C ends it)", soft_wrap=True)
 
-        server.run(create_app(Tasks(answering, writing)), ready)
+        tasks = Tasks(answering, writing)
+        server.run(create_app(tasks), ready, tasks.stop)
     finally:
         server.close()
