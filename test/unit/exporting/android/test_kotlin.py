@@ -8,11 +8,11 @@ import pytest
 from unit.exporting.android.android_tools import KOTLIN, compile_kotlin, link
 from unit.exporting.android.app_projects import app_project
 
-_WRONG = """
-import android.view.View
-
 # The Kotlin compiler takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(900)
+
+_WRONG = """
+import android.view.View
 
 fun right(view: View) = view.postDelayed({}, 200L)
 
