@@ -165,7 +165,9 @@ def open_generator(
             max_length=max_length,
             target=compile_target(options),
             threads=options.threads,
+            dtype=options.dtype,
             tune=options.tune.value,
+            cache_dir=options.cache_dir,
             progress=progress,
         )
 

@@ -11,7 +11,7 @@ import torch
 from canao.api import compile
 from canao.auto_models import is_saved
 from canao.compiled_model import CompiledModel
-from canao.compiling.options import CompileOptions
+from canao.compiling.options import StorageOptions
 from canao.decoding.decoder import Decoder
 from canao.decoding.stream import Stream
 from canao.errors import CanaoError, InputFileError, ShapeMismatchError
@@ -42,7 +42,7 @@ class CompiledGenerator:
         tokenizer: Any = None,
         *,
         max_length: int | None = None,
-        **options: Unpack[CompileOptions],
+        **options: Unpack[StorageOptions],
     ) -> None:
         if isinstance(model, str | Path):
             tokenizer = tokenizer or load_tokenizer(model)
@@ -153,7 +153,7 @@ def _ids(prompt: Tokens) -> list[int]:
 
 
 def _causal_model(
-    model: Any, max_length: int | None, options: CompileOptions
+    model: Any, max_length: int | None, options: StorageOptions
 ) -> CanaoModelForCausalLM:
     """The model, compiled unless it is already."""
     if isinstance(model, CanaoModelForCausalLM):

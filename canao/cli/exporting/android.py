@@ -23,7 +23,6 @@ AndroidDirectory = Annotated[
 Package = Annotated[
     str, typer.Option(metavar="ORG.EXAMPLE.APP", help="What Android knows the app by.")
 ]
-_TAKEN = ("android", "cache_dir", "max_length", "model", "name", "package", "threads", "tune")
 _out = console()
 
 
@@ -58,24 +57,6 @@ def export_app(request: AppRequest, options: CompileOptions) -> None:
         "assembleDebug",
         soft_wrap=True,
     )
-
-
-def check_options(context: typer.Context) -> None:
-    """A wrong use of the command for options that say nothing of an app, or of an app alone."""
-    given = [one for one in context.command.params if _is_given(context, one.name)]
-    names = {parameter.name for parameter in given}
-    if "android" not in names:
-        if "package" in names:
-            raise typer.BadParameter("--package is for an Android app: give --android too")
-        return
-    for parameter in given:
-        if parameter.name not in _TAKEN:
-            raise typer.BadParameter(f"{parameter.opts[0]} is not for --android: leave one out")
-
-
-def _is_given(context: typer.Context, name: str | None) -> bool:
-    source = context.get_parameter_source(name) if name else None
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _check_model(path: Path) -> None:

@@ -13,14 +13,13 @@ from canao.cli.exporting.android import (
     AndroidDirectory,
     AppRequest,
     Package,
-    check_options,
     export_app,
 )
 from canao.cli.exporting.answerer import open_answerer
+from canao.cli.exporting.kinds import check_kind
 from canao.cli.models import (
     Attention,
     CompileOptions,
-    TargetChoice,
     TuneChoice,
     open_generator,
     open_model,
@@ -99,26 +98,14 @@ def export(
     cache_dir: CacheDir = None,
 ) -> None:
     """Write a model as a C program that needs nothing of canao, as a page, or as an Android app."""
-    check_options(context)
+    check_kind(context)
     options = CompileOptions(
         seq, batch, threads, attn, target, device, dtype, tune, cache_dir, dynamic=dynamic
     )
     if android is not None:
         export_app(AppRequest(model, android, name, package, max_length), options)
         return
-    if (out is None) == (web is None):
-        raise typer.BadParameter(
-            "give --out for a program, --web for a page, or --android for an app"
-        )
-    if decoder + answering + (web is not None) > 1:
-        raise typer.BadParameter("--decoder, --answering and --web exclude one another")
-    if max_length is not None and not (decoder or answering or web):
-        raise typer.BadParameter("--max-length is for --decoder, --answering, --web and --android")
     if web is not None:
-        if target != TargetChoice.c or threads is not None:
-            raise typer.BadParameter(
-                "a page is made for browsers: leave --target and --threads out"
-            )
         path = _write_page(model, options, max_length, web)
         _out.print(f"wrote {path}; serve it: python -m http.server -b 127.0.0.1 -d {path}")
         return

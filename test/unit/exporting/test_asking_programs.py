@@ -263,6 +263,8 @@ def test_wrong_uses_of_the_command(folder: Path, tmp_path: Path) -> None:
         device = "--device", "qemu:aarch64"
         assert run_command(patch, "export", folder, *out, "--answering", *device) == 1
         assert run_command(patch, "export", folder, *out, "--max-length", 64) == 2
+        for option in (("--seq", 64), ("--batch", 2), ("--dynamic",), ("--attn", "eager")):
+            assert run_command(patch, "export", folder, *out, "--answering", *option) == 2
         missing = tmp_path / "missing"
         assert run_command(patch, "export", missing, *out, "--answering") == 1
     assert not (tmp_path / "out").exists()

@@ -253,7 +253,10 @@ def test_a_model_for_this_machine_is_no_page(tmp_path: Path, reader: Any) -> Non
     assert not (tmp_path / "page").exists()
 
 
-@pytest.mark.parametrize("more", [("--out", "b"), ("--decoder",), ("--target", "native"), ()])
+@pytest.mark.parametrize(
+    "more",
+    [("--out", "b"), ("--decoder",), ("--target", "native"), ("--seq", "8"), ("--name", "n"), ()],
+)
 def test_wrong_uses_of_the_command(tmp_path: Path, more: tuple[str, ...]) -> None:
     asked = ("--web", tmp_path / "page", *more) if more else ()
     with pytest.MonkeyPatch.context() as patch:

@@ -19,7 +19,7 @@ WRONG_USE, FAILED = 2, 1
         (("--android", "{app}", "--seq", "64"), "--seq is not for --android"),
         (("--android", "{app}", "--decoder"), "--decoder is not for --android"),
         (("--android", "{app}", "--target", "native"), "--target is not for --android"),
-        (("--out", "{app}", "--package", "org.x"), "give --android too"),
+        (("--out", "{app}", "--package", "org.x"), "--package is for --android: give it too"),
     ],
 )
 def test_wrong_use(
