@@ -18,6 +18,7 @@ from canao.nas.controller.replay import Settings
 from canao.nas.ending import Ending
 from canao.nas.evaluator import Evaluator, evaluator_for
 from canao.nas.loop import Loop
+from canao.nas.measuring.beside import beside
 from canao.nas.measuring.device import cost_of, device_options, target_of
 from canao.nas.measuring.device_lock import training as training_on
 from canao.nas.measuring.latency import DeviceLatency, LatencyMeter, locks_in, measure_with
@@ -167,7 +168,7 @@ def search(
         configuration.settings,
         len(opened.study.get_trials(deepcopy=False)),
     )
-    measured = meter_for(configuration.device)
+    measured = beside(meter_for(configuration.device), configuration.goal, evaluator.reference)
     runner = TrialRunner(
         study=opened.study,
         configuration=configuration,
