@@ -138,3 +138,13 @@ def test_support_files_are_packaged() -> None:
         if path.is_file() and path.suffix not in {".py", ".pyc"}
     }
     assert data <= packaged
+
+
+def test_slow_tests_exist() -> None:
+    """A test that got another name would not be slow any more, and nobody would notice."""
+    lines = (ROOT / "test" / "slow_tests.txt").read_text().splitlines()
+    names = [line for line in lines if line and not line.startswith("#")]
+    assert names == sorted(set(names))
+    for name in names:
+        path, test = name.split("::")
+        assert f"def {test.split('[')[0]}(" in (ROOT / path).read_text(), name

@@ -64,7 +64,8 @@ def test_counts_of_instructions() -> None:
     for name in models:
         assert (first[name].results - named[name](X)).abs().max() < 1e-5
         counts = [found[name].figure.cost for found in (first, second)]
-        assert counts[0] == pytest.approx(counts[1], rel=5e-3)
+        # A clock that is read when the emulator was interrupted takes a few instructions more.
+        assert counts[0] == pytest.approx(counts[1], rel=2e-2)
     small, large = (first[name].figure.cost for name in models)
     assert 2 * small < large < 4 * small
     figure = first["small"].figure

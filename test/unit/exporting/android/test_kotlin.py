@@ -9,7 +9,7 @@ from unit.exporting.android.android_tools import KOTLIN, compile_kotlin, link
 from unit.exporting.android.app_projects import app_project
 
 # The Kotlin compiler takes minutes on a busy machine.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 _WRONG = """
 import android.view.View

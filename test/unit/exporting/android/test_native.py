@@ -19,7 +19,7 @@ from canao.machine.target import Target
 from canao.machine.targets import app_row
 
 # The first build for a target builds its libc too, which takes minutes on a busy machine.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NATIVE = Path(__file__).parent / "native"
 STRICT = ("-Wall", "-Wextra", "-Werror", "-pedantic")
