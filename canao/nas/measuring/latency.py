@@ -100,7 +100,7 @@ class LatencyMeter(Protocol):
 
 
 @runtime_checkable
-class TurnsMeter(Protocol):
+class TurnsMeter(LatencyMeter, Protocol):
     """A meter that measures several architectures in turns at less cost than one after another."""
 
     def measure_in_turns(
