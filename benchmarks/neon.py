@@ -62,9 +62,10 @@ XNNPACK's loops are counted in its published source. ncnn's are counted in its b
 float32 numbers throughout. They are found by address, since their functions are static and have no
 symbols: the loop of 8x12 that keeps sums on the stack, and the smaller ones behind it, are in the
 order of the tiles of `gemm_arm.cpp`, from which it is inferred that they are its. canao's loop has
-more instructions than ncnn's for 16 rows and for 128, and fewer for 4. ncnn packs both operands;
-canao packs the weights and reads the rows where they are, by one load a row for four terms. The
-assembly for convolutions loads four vectors by one instruction, and so has the fewest of all.
+more instructions than ncnn's for 16 rows, as many or fewer for 128, and fewer for 4. ncnn packs
+both operands; canao packs the weights and reads the rows where they are, by one load a row for
+four terms. The assembly for convolutions loads four vectors by one instruction, and so has the
+fewest of all.
 
 A single row (1x768x768, not in the table) is a product of a vector: canao's loop has 118
 instructions for 64 multiply-adds, 1.844 each. A weight is used once, so two multiply-adds need a

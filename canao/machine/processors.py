@@ -71,7 +71,7 @@ NEON = VectorUnit(
     multiply_adds=2,
     loads=2,
     terms_a_load=4,
-    prefetch=PrefetchDistance(terms=8),
+    prefetch=PrefetchDistance(terms=16),
     march="armv8-a",
     gcc_options=_ARM_OPTIONS,
 )
