@@ -104,6 +104,7 @@ def _card(
         "",
         f"- architecture: {record['architecture']}",
         "- weights: stored as float16, computed in float32",
+        *_speed(found),
         "",
         "## How good it is",
         "",
@@ -153,6 +154,19 @@ def _row(name: str, path: Path) -> str:
     cells = [theirs["exact"], theirs["f1"], ours["exact"], ours["f1"]]
     points = " | ".join(f"{100 * value:.2f}" for value in cells)
     return f"| {name} | {split['rows']} | {points} | {split['differing']} |"
+
+
+def _speed(found: Path) -> list[str]:
+    """How fast a search measured it in turns with its teacher; nothing for what none found."""
+    if not found.is_file():
+        return []
+    record = _json(found)
+    mine, theirs = (record["facts"][name] for name in ("latency_ms", "teacher's latency_ms"))
+    asked, target = record["search"]["device"], record["execution"]["target"]
+    return [
+        f"- speed: {mine:.2f} ms, its teacher {theirs:.2f} ms, {theirs / mine:.2f} times as long "
+        f"({asked['sequence']} tokens, threads: {asked['threads']}, in turns, {target})"
+    ]
 
 
 def _trial(found: Path) -> int:
