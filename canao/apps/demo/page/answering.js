@@ -1,4 +1,4 @@
-// Question answering: asks when typing pauses, marks what comes back.
+// Question answering: asks while one types, or where answers take long when typing pauses; marks what comes back.
 
 import { Passage } from "./passage.js";
 import { ask, busyFor, patiently } from "./server.js";
@@ -6,13 +6,17 @@ import { wellFormed } from "./spans.js";
 import { buttons, compared, made, milliseconds, showTimings } from "./timings.js";
 
 const $ = id => document.getElementById(id);
+// Milliseconds without a key after which typing has paused.
 const PAUSE = 150;
+// Answers that take no longer keep up with typing.
+const QUICK = 75;
 const percent = score => score < 0.01 ? "under 1 %" : `${Math.round(100 * score)} %`;
 
 export class Answering {
   constructor(limits, comparing) {
     this.limits = limits;
     this.comparing = comparing;
+    this.took = Infinity;
     this.field = $("question");
     this.field.maxLength = limits.question;
     this.passage = new Passage(limits.context, questions => this.offer(questions), message => this.refuse(message));
@@ -32,22 +36,37 @@ export class Answering {
     if (questions.length) this.field.value = "";
     // Their places are those of the text before.
     $("others-part").hidden = true;
+    this.took = Infinity;
     this.soon();
   }
 
-  /** Asks when nothing is typed for a moment. What is under way is not wanted any more. */
+  /** Asks at once where the answer before was quick, or when nothing is typed for a moment. */
   soon() {
     this.forget();
-    this.timer = setTimeout(() => this.now(), PAUSE);
+    // Screen readers say what stands there when typing has paused.
+    $("answer").setAttribute("aria-busy", "true");
+    this.paused = new Promise(resolve => {
+      this.timer = setTimeout(resolve, PAUSE);
+    }).then(() => $("answer").setAttribute("aria-busy", "false"));
+    if (this.took <= QUICK) this.ask();
+    else this.paused.then(() => this.ask());
   }
 
+  /** Asks for somebody who does not type. */
+  now() {
+    this.forget();
+    this.paused = undefined;
+    $("answer").setAttribute("aria-busy", "false");
+    this.ask();
+  }
+
+  /** What is under way is not wanted any more. */
   forget() {
     clearTimeout(this.timer);
     this.control?.abort();
   }
 
-  async now() {
-    this.forget();
+  async ask() {
     const question = wellFormed(this.field.value), context = this.passage.text;
     if (!context.trim() || !question.trim()) return this.clear();
     if ([...context].length > this.limits.context) return this.refuse(`The text is too long: at most ${this.limits.context.toLocaleString("en")} characters`);
@@ -56,9 +75,12 @@ export class Answering {
     try {
       const busy = seconds => this.say(busyFor(seconds), "none");
       const ours = await timed({ context, question }, control.signal, busy);
+      this.took = ours.whole;
       this.show(ours.found);
       showTimings($("answer-timings"), [row("canao", ours)]);
-      if (this.comparing()) await this.compare({ context, question }, ours, control.signal);
+      if (!this.comparing()) return undefined;
+      await this.paused;
+      if (!control.signal.aborted) await this.compare({ context, question }, ours, control.signal);
     } catch (error) {
       if (!control.signal.aborted) this.refuse(error.message);
     }

@@ -11,7 +11,7 @@ const policy = globalThis.trustedTypes?.createPolicy("canao", {
 });
 const script = name => policy?.createScriptURL(name) ?? name;
 
-let worker, next = 0;
+let worker, next = 0, last = Promise.resolve();
 const waiting = new Map();
 
 /** Keeps all files, or goes on without where the browser keeps none. */
@@ -51,14 +51,26 @@ function settle({ number, found, message }) {
   else reject(new Error(message));
 }
 
-/** The answer to a question about a text: {question, context}. Only the path of answers is known. */
-export function ask(path, body) {
-  if (path !== "api/answer") return Promise.reject(new Error(`there is no ${path} in this page`));
+function posted({ question, context }) {
   const number = next++;
   return new Promise((resolve, reject) => {
     waiting.set(number, { resolve, reject });
-    worker.postMessage({ number, question: body.question, context: body.context });
+    worker.postMessage({ number, question, context });
   });
+}
+
+/**
+ * The answer to a question about a text: {question, context}. Only the path of answers is known.
+ * It is asked when those before are answered, if it is still wanted then.
+ */
+export function ask(path, body, signal) {
+  if (path !== "api/answer") return Promise.reject(new Error(`there is no ${path} in this page`));
+  const answer = last.then(() => {
+    signal.throwIfAborted();
+    return posted(body);
+  });
+  last = answer.catch(() => undefined);
+  return answer;
 }
 
 /** A worker is never too busy: what waits for it is asked in order. */

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from unit.apps.chromium import chromium
 from unit.generation.small_decoders import small_decoder
 from unit.generation.tokenizers_of_kinds import byte_level
 from unit.huggingface.small_models import SIZES, TOKENIZER
@@ -21,13 +21,6 @@ from canao.apps.demo.serve import Server
 from canao.apps.demo.tasks import Tasks, answering_task, writing_task
 
 SIZES_OF_PAGE = {"phone": (390, 844), "desktop": (1280, 900)}
-BROWSER_OPTIONS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture(scope="session")
@@ -71,16 +64,9 @@ def url(made_tasks: Tasks) -> Generator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """Debian's Chromium, which asks nothing of the network by itself.
-
-    While it is open an event loop runs in the thread of the tests, so others have it closed.
-    """
-    program = shutil.which("chromium")
-    assert program is not None
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=BROWSER_OPTIONS)
+    """Debian's Chromium."""
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

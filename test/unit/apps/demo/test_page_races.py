@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ class _Held:
 
     def __init__(self, page: Page, path: str, words: str) -> None:
         self.routes: list[Route] = []
-        self._words = words
+        self._page, self._words = page, words
         page.route(path, self._asked)
 
     def _asked(self, route: Route) -> None:
@@ -44,6 +45,12 @@ class _Held:
             self.routes.append(route)
         else:
             route.continue_()
+
+    def first(self) -> Route:
+        """The first one, which may be on its way."""
+        while not self.routes:
+            self._page.wait_for_timeout(10)
+        return self.routes[0]
 
 
 def _hold_first_answer(page: Page) -> _Held:
@@ -62,18 +69,47 @@ def test_late_answers_replace_nothing(page: Page, deaf: bool) -> None:
         page.get_by_label("Your question").fill("Who stayed in orbit?")
     wanted = response.value.json()["answer"]
     expect(page.locator("#passage mark")).to_have_text(wanted)
-    [late] = held.routes
-    late.fulfill(json=_STALE)
+    held.first().fulfill(json=_STALE)
     page.evaluate(_A_MOMENT)
     expect(page.locator("#answer-text")).to_have_text(wanted)
     expect(page.locator("#passage mark")).to_have_text(wanted)
+
+
+@pytest.mark.parametrize("took", [50, 100])
+def test_quick_answers_follow_each_key(page: Page, took: int) -> None:
+    """Time stands still but for what the test says, so that no machine is too slow for it."""
+    asked = list[str]()
+    answers = _Held(page, "**/api/answer", "question")
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    page.evaluate(_A_MOMENT)  # timers that the page has set would run on
+    page.clock.install()
+    field, answer = page.get_by_label("Your question"), page.locator("#answer")
+    page.clock.pause_at("2050-01-01")
+    field.fill("W")
+    page.clock.run_for(149)
+    assert asked == []
+    with page.expect_request("**/api/answer"):
+        page.clock.run_for(1)
+    expect(answer).to_have_attribute("aria-busy", "false")
+    page.clock.run_for(took)
+    answers.first().fulfill(json=_STALE)
+    expect(page.locator("#answer-text")).to_have_text("stale")
+    field.press_sequentially("ho")
+    expect(answer).to_have_attribute("aria-busy", "true")
+    expect(answer).to_have_class("result" if took > 75 else "result waiting")
+    assert len(asked) == (3 if took <= 75 else 1)
+    page.clock.run_for(150)
+    expect(answer).to_have_attribute("aria-busy", "false")
+    expect(answer).to_have_class("result waiting")
+    assert [json.loads(body)["question"] for body in asked][-1] == "Who"
+    assert len(asked) == (3 if took <= 75 else 2)
 
 
 def test_answers_about_another_text_are_not_shown(page: Page) -> None:
     page.evaluate(_DEAF)
     held = _hold_first_answer(page)
     page.get_by_role("button", name="Marie Curie").click()
-    held.routes[0].fulfill(json=_STALE)
+    held.first().fulfill(json=_STALE)
     page.evaluate(_A_MOMENT)
     expect(page.locator("#passage mark")).to_have_count(0)
     expect(page.locator("#answer-text")).not_to_have_text("stale")
@@ -85,7 +121,7 @@ def test_late_refusals_say_nothing(page: Page) -> None:
     page.get_by_label("Your question").fill("Who stayed in orbit?")
     expect(page.locator("#answer-timings .canao")).to_be_visible()
     answer = page.locator("#answer-text").text_content() or ""
-    held.routes[0].fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "busy"})
+    held.first().fulfill(status=503, headers={"Retry-After": "1"}, json={"detail": "busy"})
     page.evaluate(_A_MOMENT)
     expect(page.locator("#answer-text")).to_have_text(answer)
 
@@ -109,13 +145,12 @@ def test_a_text_that_is_begun_again_is_the_last_one(page: Page) -> None:
     page.get_by_label("Start of the text").fill("The second")
     page.keyboard.press("Enter")
     event = 'event: piece\ndata: {"text": " stale", "latency_ms": 1}\n\n'
-    page.wait_for_timeout(100)
-    held.routes[0].fulfill(body=event, headers={"Content-Type": "text/event-stream"})
+    held.first().fulfill(body=event, headers={"Content-Type": "text/event-stream"})
     page.evaluate(_A_MOMENT)
     expect(page.locator("#written")).to_have_attribute("aria-busy", "true")
     expect(page.locator("#written")).to_have_text("The second")
     expect(page.get_by_role("button", name="Stop")).to_be_enabled()
-    again.routes[0].continue_()
+    again.first().continue_()
     expect(page.locator("#write-status")).to_contain_text("Done")
     expect(page.locator("#written")).to_have_attribute("aria-busy", "false")
 
@@ -141,8 +176,7 @@ def test_an_answer_stands_where_pytorch_fails(page: Page) -> None:
     page.get_by_label("Your question").fill("Who stayed in orbit?")
     expect(page.locator("#answer-timings .canao")).to_be_visible()
     marked = page.locator("#passage mark").text_content() or ""
-    page.wait_for_timeout(100)
-    held.routes[0].fulfill(status=422, json=detail)
+    held.first().fulfill(status=422, json=detail)
     expect(page.locator("#answer-timings .verdict")).to_contain_text("there is compiled code alone")
     expect(page.locator("#passage mark")).to_have_text(marked)
 

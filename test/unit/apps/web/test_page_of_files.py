@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from run_command import run_command
 from unit.answering.oracles import word_pieces
+from unit.apps.chromium import chromium
 from unit.apps.small_readers import random_reader
 
 from canao.apps.answer import Answer
@@ -30,13 +31,6 @@ from canao.errors import UnsupportedModelError
 # The first build for a target builds its libc too, which takes minutes on a busy machine.
 pytestmark = pytest.mark.timeout(900)
 
-BROWSER_OPTIONS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 TEXTS = [
     "\U0001f600 <script>window.ran = 1</script> <img src=x onerror='window.ran = 2'> fox & dog",
     "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600 the quick brown fox, Zu\u0308rich " * 6,
@@ -95,13 +89,9 @@ def folder(reader: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """Debian's Chromium, which asks nothing of the network by itself."""
-    program = shutil.which("chromium")
-    assert program is not None
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=BROWSER_OPTIONS)
+    """Debian's Chromium."""
+    with chromium() as started:
         yield started
-        started.close()
 
 
 def opened(context: BrowserContext, url: str, faults: list[str]) -> Page:
