@@ -2,9 +2,10 @@
 
     python benchmarks/apps/answering.py --model FOLDER [--threads 2] [--window 128] [--rounds 50]
 
-A question is typed into the real page, in Chromium, about a text that fills one window. Each round then runs the same request by PyTorch,
-as the page's comparison does, so that the two models take turns. Times are the page's own: from the
-event of the last key to the frame after the one that shows the mark. Writes `answering.json` and
+A question is typed into the real page, in Chromium, about a text that fills one window. Each round
+then runs the same request by PyTorch, as the page's comparison does, so that the two models take
+turns. Times are the page's own: from the event of the last key to the frame after the one that
+shows the mark. Writes `answering.json` and
 `answering.md`.
 """
 
