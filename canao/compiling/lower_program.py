@@ -77,7 +77,8 @@ def _lower_by(
         ir = {"torch": imported.text}
 
         def on_stage(name: str, text: Callable[[], str], seconds: float) -> None:
-            ir.setdefault(name, text())
+            if name not in ir:
+                ir[name] = text()
             watch.add(name, seconds)
             watch.announce(name)
 

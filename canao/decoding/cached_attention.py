@@ -52,6 +52,13 @@ class Earlier:
         """The keys and values of new tokens, by layer."""
         self.attended = set[int]()
         """The layers whose attention was over earlier tokens, too."""
+        self._causal: Tensor | None = None
+
+    def causal_mask(self, query: Tensor) -> Tensor:
+        """What keeps a token from those after it: the same one for all layers."""
+        if self._causal is None:
+            self._causal = _causal_mask(query)
+        return self._causal
 
     def update(
         self, key: Tensor, value: Tensor, layer: int, *more: object
@@ -114,7 +121,7 @@ def cached_attention(
     old_values = _for_each_head(earlier.values[layer], groups)
     new_values = _for_each_head(value, groups)
     old = scaled @ old_keys + earlier.mask
-    new = scaled @ new_keys.transpose(-1, -2) + _causal_mask(query)
+    new = scaled @ new_keys.transpose(-1, -2) + earlier.causal_mask(query)
     largest = torch.maximum(old.amax(-1, keepdim=True), new.amax(-1, keepdim=True))
     old, new = torch.exp(old - largest), torch.exp(new - largest)
     total = old.sum(-1, keepdim=True) + new.sum(-1, keepdim=True)

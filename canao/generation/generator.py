@@ -21,6 +21,7 @@ from canao.generation.next_tokens import end_tokens, next_tokens
 from canao.generation.pick import Sampling
 from canao.generation.stream_options import StreamOptions, read_options
 from canao.generation.text_pieces import TextPieces
+from canao.huggingface.gguf_files import parsed_once
 from canao.huggingface.pretrained import load_pretrained, load_tokenizer
 
 Tokens = Sequence[int] | torch.Tensor
@@ -45,7 +46,7 @@ class CompiledGenerator:
         **options: Unpack[StorageOptions],
     ) -> None:
         if isinstance(model, str | Path):
-            tokenizer = tokenizer or load_tokenizer(model)
+            tokenizer, model = _read(model, tokenizer, options)
         self._model = _causal_model(model, max_length, options)
         self.tokenizer = tokenizer
         self.config = self._model.config
@@ -152,16 +153,23 @@ def _ids(prompt: Tokens) -> list[int]:
     return [int(token) for token in ids]
 
 
+def _read(name: str | Path, tokenizer: Any, options: StorageOptions) -> tuple[Any, Any]:
+    """The tokenizer of a name, unless there is one, and its model, compiled or not."""
+    with parsed_once(name):
+        tokenizer = tokenizer or load_tokenizer(name)
+        if is_saved(name):
+            model = CanaoModelForCausalLM.from_pretrained(name, threads=options.get("threads"))
+        else:
+            model = load_pretrained(name, auto_class=CanaoModelForCausalLM.auto_class)
+    return tokenizer, model
+
+
 def _causal_model(
     model: Any, max_length: int | None, options: StorageOptions
 ) -> CanaoModelForCausalLM:
     """The model, compiled unless it is already."""
     if isinstance(model, CanaoModelForCausalLM):
         return model
-    if isinstance(model, str | Path):
-        if is_saved(model):
-            return CanaoModelForCausalLM.from_pretrained(model, threads=options.get("threads"))
-        model = load_pretrained(model, auto_class=CanaoModelForCausalLM.auto_class)
 
     def compile_call(
         step: torch.nn.Module, inputs: Mapping[str, Any], shapes: DynamicShapes

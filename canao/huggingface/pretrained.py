@@ -13,6 +13,7 @@ from typing import Any
 
 from canao.errors import InputFileError, MissingExtraError, UnsupportedModelError
 from canao.huggingface.adapters import is_adapter, load_adapter, name_of_base, without_wrapper
+from canao.huggingface.gguf_files import is_gguf, parsed_once
 
 _AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
@@ -28,7 +29,6 @@ _BACKBONE = "AutoModel"
 _ALWAYS = ("input_ids", "attention_mask")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _SAVED = "canao.json"
-_GGUF = ".gguf"
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
@@ -53,7 +53,7 @@ def _is_name(given: str | Path) -> bool:
     if "\n" in text or text.lower().endswith((".mlir", ".onnx")):
         return False
     if Path(text).is_file():
-        return text.endswith(_GGUF)
+        return is_gguf(text)
     if (Path(text) / _SAVED).is_file():
         raise InputFileError(f"{text} holds a compiled model; read it with canao.load")
     return Path(text).is_dir() or (isinstance(given, str) and bool(_HUB_NAME.fullmatch(text)))
@@ -74,19 +74,20 @@ def load_pretrained(name: str | Path, *, auto_class: str | None = None, **option
             name, lambda base, kind: load_pretrained(base, auto_class=auto_class or kind, **options)
         )
 
-    config = load_config(name)
-    chosen = getattr(_transformers(), auto_class or _auto_class(config))
     folder, file = _place(name)
     # No other formats: they may run code of theirs when they are read.
     given = {"dtype": torch.float32, **(file or {"use_safetensors": True}), **options}
-    with _readable(name):
-        return chosen.from_pretrained(folder, config=config, **given).eval()
+    with parsed_once(name):
+        config = load_config(name)
+        chosen = getattr(_transformers(), auto_class or _auto_class(config))
+        with _readable(name):
+            return chosen.from_pretrained(folder, config=config, **given).eval()
 
 
 def _place(name: str | Path) -> tuple[str | Path, dict[str, str]]:
     """What `from_pretrained` takes for a name: the name, or the folder and name of a GGUF file."""
     path = Path(name)
-    if path.suffix != _GGUF:
+    if not is_gguf(name):
         return name, {}
     if find_spec("gguf") is None:
         raise MissingExtraError("reading GGUF files", "gguf")
@@ -158,7 +159,8 @@ def load_tokenizer(name: str | Path) -> Any | None:
 def _tokenizer_at(name: str | Path) -> Any | None:
     folder, file = _place(name)
     try:
-        return _transformers().AutoTokenizer.from_pretrained(folder, **file)
+        with parsed_once(name):
+            return _transformers().AutoTokenizer.from_pretrained(folder, **file)
     except ImportError:
         return None
     # Readers of tokenizers have no class of errors of their own.
