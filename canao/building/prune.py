@@ -97,7 +97,7 @@ def _items(directory: Path) -> list[_Item]:
     items: list[_Item] = []
     for path in directory.iterdir():
         with suppress(OSError):  # another process removed or replaced it
-            size = sum(file.stat().st_size for file in path.iterdir())
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
             items.append(_Item(path, size, path.stat().st_mtime))
     return items
 

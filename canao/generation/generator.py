@@ -17,6 +17,7 @@ from canao.decoding.stream import Stream
 from canao.errors import CanaoError, InputFileError, ShapeMismatchError
 from canao.frontend.auto_shapes import DynamicShapes
 from canao.generation.causal_model import CanaoModelForCausalLM
+from canao.generation.kept import Writer, kept_writer
 from canao.generation.next_tokens import end_tokens, next_tokens
 from canao.generation.pick import Sampling
 from canao.generation.stream_options import StreamOptions, read_options
@@ -46,7 +47,8 @@ class CompiledGenerator:
         **options: Unpack[StorageOptions],
     ) -> None:
         if isinstance(model, str | Path):
-            tokenizer, model = _read(model, tokenizer, options)
+            model, own = _read(model, max_length, options)
+            tokenizer = tokenizer or own
         self._model = _causal_model(model, max_length, options)
         self.tokenizer = tokenizer
         self.config = self._model.config
@@ -153,15 +155,20 @@ def _ids(prompt: Tokens) -> list[int]:
     return [int(token) for token in ids]
 
 
-def _read(name: str | Path, tokenizer: Any, options: StorageOptions) -> tuple[Any, Any]:
-    """The tokenizer of a name, unless there is one, and its model, compiled or not."""
-    with parsed_once(name):
-        tokenizer = tokenizer or load_tokenizer(name)
-        if is_saved(name):
-            model = CanaoModelForCausalLM.from_pretrained(name, threads=options.get("threads"))
-        else:
+def _read(name: str | Path, max_length: int | None, options: StorageOptions) -> Writer:
+    """The model of a name, compiled, with its tokenizer."""
+    if is_saved(name):
+        threads = options.get("threads")
+        model = CanaoModelForCausalLM.from_pretrained(name, threads=threads)
+        return Writer(model, load_tokenizer(name))
+
+    def compiled() -> Writer:
+        with parsed_once(name):
+            tokenizer = load_tokenizer(name)
             model = load_pretrained(name, auto_class=CanaoModelForCausalLM.auto_class)
-    return tokenizer, model
+        return Writer(_causal_model(model, max_length, options), tokenizer)
+
+    return kept_writer(name, max_length, options, compiled)
 
 
 def _causal_model(
