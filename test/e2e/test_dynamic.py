@@ -113,6 +113,7 @@ _MODELS: dict[str, Callable[[], torch.nn.Module]] = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # forty runs of up to eight texts of 512 tokens, by PyTorch as well
 @pytest.mark.parametrize("options", [{"threads": 1}, {"threads": 2}, {"target": "opencl"}])
 @pytest.mark.parametrize("name", list(_MODELS))
 def test_every_length(name: str, options: dict[str, Any]) -> None:
