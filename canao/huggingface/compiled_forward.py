@@ -21,6 +21,7 @@ from canao.compiled_model import CompiledModel
 from canao.errors import ShapeMismatchError, UnsupportedModelError
 from canao.frontend.auto_shapes import AutoShapes, DynamicShapes
 from canao.frontend.module import inference_model, positional_names
+from canao.frontend.tracing.dynamic_shapes import texts_a_row
 
 CompileCall = Callable[[nn.Module, Mapping[str, Any], DynamicShapes], CompiledModel]
 """Compiles a model for calls like the one given, of every size that is asked for."""
@@ -97,6 +98,9 @@ class CompiledForward:
 
     def _compiled_for(self, given: Mapping[str, Any]) -> CompiledModel:
         kind = tuple(sorted((name, _described(name, value)) for name, value in given.items()))
+        # How many texts a row has, as for multiple choice, does not vary in compiled code.
+        if (texts := texts_a_row(given.values())) is not None:
+            kind = (*kind, ("", f"{texts} texts a row"))
         with self._compiling:
             compiled = self.compiled.get(kind)
             if compiled is None or not self._has_room(compiled, given):

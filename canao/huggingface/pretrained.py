@@ -26,6 +26,8 @@ _AUTO_CLASSES = {
 }
 """How the names of architectures end, and which class of transformers reads them."""
 _BACKBONE = "AutoModel"
+_OF_CHOICES = "ForMultipleChoice"
+"""How the names of models end whose rows are several texts."""
 _ALWAYS = ("input_ids", "attention_mask")
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _SAVED = "canao.json"
@@ -130,7 +132,8 @@ def example_inputs(
 
     config = model.config.get_text_config()
     generator = torch.Generator().manual_seed(0)
-    shape = (batch, sequence)
+    texts = (2,) if type(model).__name__.endswith(_OF_CHOICES) else ()
+    shape = (batch, *texts, sequence)
     made: dict[str, Callable[[], torch.Tensor]] = {
         "input_ids": lambda: torch.randint(0, int(config.vocab_size), shape, generator=generator),
         "attention_mask": lambda: torch.ones(shape, dtype=torch.int64),

@@ -1,12 +1,13 @@
 """Which dimensions of the inputs are known only when the model runs.
 
-Callers say it as `torch.export.export` takes it, or leave it to us: then the first two dimensions
-of inputs of transformers, batch and sequence, are.
+Callers say it as `torch.export.export` takes it, or leave it to us: then batch and sequence of
+inputs of transformers are, which are the first two dimensions, or the first and the last of several
+texts each (batch, choices, sequence).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sympy
@@ -44,7 +45,9 @@ def _automatic(
             "dynamic_shapes='auto' takes batch and sequence from the first input of two axes, "
             "and there is none; say which dimensions vary, as torch.export.export takes it"
         )
-    batch, sequence = (int(extent) for extent in first.shape[:2])
+    # Behind the batch, and behind the texts of a row.
+    tokens = 1 if texts_a_row(leaves) is None else 2
+    batch, sequence = int(first.shape[0]), int(first.shape[tokens])
     most, longest = asked.limits(position_limit(model), batch, sequence)
     dims = {"sequence": torch.export.Dim("sequence", min=1, max=max(longest, 2))}
     if most > 1:
@@ -55,12 +58,23 @@ def _automatic(
             return None
         varies = "batch" in dims and tensor.ndim and tensor.shape[0] == batch
         found = {0: dims["batch"]} if varies else {}
-        for axis in range(1, tensor.ndim):
+        for axis in range(tokens, tensor.ndim):
             if tensor.shape[axis] == sequence:
                 found[axis] = dims["sequence"]
         return found
 
     return tree_map(of, named)
+
+
+def texts_a_row(inputs: Iterable[object]) -> int | None:
+    """How many texts each row has where inputs are those of multiple choice; None elsewhere.
+
+    The first input of two axes tells: token numbers of shape (batch, texts, sequence).
+    """
+    tensors = (leaf for leaf in inputs if isinstance(leaf, torch.Tensor) and leaf.ndim >= 2)
+    first = next(tensors, None)
+    numbers = first is not None and not first.is_floating_point() and first.dtype != torch.bool
+    return int(first.shape[1]) if first is not None and numbers and first.ndim == 3 else None
 
 
 def position_limit(model: nn.Module) -> int:

@@ -68,6 +68,21 @@ def test_in_a_pipeline(
     assert "not supported" not in caplog.text
 
 
+def test_choices(saved: Callable[..., Path], options: dict[str, Any]) -> None:
+    """Any number of texts a row, of any length, those as many as there are choices included."""
+    path = saved(transformers.BertForMultipleChoice)
+    model = canao.CanaoModelForMultipleChoice.from_pretrained(path, **options)
+    original = transformers.AutoModelForMultipleChoice.from_pretrained(path).eval()
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((1, 2, 5), (3, 2, 9), (2, 2, 2), (1, 3, 4)):
+        ids = torch.randint(0, 100, shape, generator=generator)
+        with torch.no_grad():
+            wanted = original(input_ids=ids, attention_mask=torch.ones_like(ids))
+        _close(model(input_ids=ids, attention_mask=torch.ones_like(ids)), wanted)
+    # The one for what its tokenizer gives, and those of two and of three texts.
+    assert len(model.forward.compiled) == 3
+
+
 def test_other_devices_are_refused(saved: Callable[..., Path], options: dict[str, Any]) -> None:
     model = canao.CanaoModel.from_pretrained(saved(transformers.BertModel), **options)
     assert model.to("cpu").eval() is model
