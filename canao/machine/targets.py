@@ -65,6 +65,9 @@ class TargetRow:
     page: tuple[str, ...] = ()
     """Options by which zig's clang links functions that a page calls, without a program around
     them; empty for what browsers do not run."""
+    relaxed: tuple[str, ...] = ()
+    """Options by which multiply-adds of pages are rounded as the processor likes: once, where it
+    has an instruction for that. Newer browsers alone run such code."""
 
     @property
     def has_threads(self) -> bool:
@@ -173,6 +176,7 @@ TARGETS: tuple[TargetRow, ...] = (
         pointer_bytes=4,
         shared=False,
         page=("-mexec-model=reactor", "-Wl,-z,stack-size=1048576"),
+        relaxed=("-mrelaxed-simd",),
     ),
 )
 """All targets that have a name."""

@@ -17,7 +17,7 @@ from canao.errors import ToolchainError, UnsupportedModelError
 from canao.files import replacing
 from canao.machine.target import Target
 
-MODULE = "model.wasm"
+MODULE, RELAXED = "model.wasm", "model-relaxed.wasm"
 _DATA = ("weights.bin", "tokenizer.bin")
 _SOURCES = ("model.c", "kernels.c", "tokenizer.c", "answering.c")
 _FUNCTIONS = (
@@ -61,9 +61,9 @@ def export_page(answerer: QuestionAnswerer, directory: str | Path) -> Path:
         )
     with tempfile.TemporaryDirectory(prefix="canao-page-") as room:
         program = answerer.export(Path(room) / "program")
-        module = _linked(program, target)
+        modules = _linked(program, target)
         parts = {name: (program / name).read_bytes() for name in _DATA}
-    parts |= {MODULE: module, **_pages()}
+    parts |= {**modules, **_pages()}
     # The one that browsers read last names the others.
     for name, content in (*parts.items(), (_OFFLINE, _offline(parts))):
         with replacing(directory / name) as new:
@@ -71,17 +71,22 @@ def export_page(answerer: QuestionAnswerer, directory: str | Path) -> Path:
     return directory
 
 
-def _linked(program: Path, target: Target) -> bytes:
-    """The functions of an exported program as a module of WebAssembly."""
+def _linked(program: Path, target: Target) -> dict[str, bytes]:
+    """The functions of an exported program as modules of WebAssembly, for all browsers and for
+    those that have relaxed SIMD.
+    """
     compiler, row = compiler_for(target), target.row
     assert row is not None
-    flags = compiler.flags(target)
     exported = tuple(f"-Wl,--export={name}" for name in _FUNCTIONS)
-    command = [*compiler.command, *flags, *_SOURCES, "-s", *row.page, *exported, "-o", MODULE]
-    done = run_compiler(command, program)
-    if done.returncode or not (program / MODULE).exists():
-        raise ToolchainError(explain_refusal(compiler, flags, done, program))
-    return (program / MODULE).read_bytes()
+    modules: dict[str, bytes] = {}
+    for name, more in ((MODULE, ()), (RELAXED, row.relaxed)):
+        flags = (*compiler.flags(target), *more)
+        command = [*compiler.command, *flags, *_SOURCES, "-s", *row.page, *exported, "-o", name]
+        done = run_compiler(command, program)
+        if done.returncode or not (program / name).exists():
+            raise ToolchainError(explain_refusal(compiler, flags, done, program))
+        modules[name] = (program / name).read_bytes()
+    return modules
 
 
 def _pages() -> dict[str, bytes]:

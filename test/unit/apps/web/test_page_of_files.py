@@ -25,7 +25,7 @@ from unit.apps.small_readers import random_reader
 
 from canao.apps.answer import Answer
 from canao.apps.question_answerer import QuestionAnswerer
-from canao.apps.web.export_page import export_page
+from canao.apps.web.export_page import MODULE, RELAXED, export_page
 from canao.errors import UnsupportedModelError
 
 # The first build for a target builds its libc too, which takes minutes on a busy machine.
@@ -188,9 +188,9 @@ def test_another_version_takes_over(browser: Browser, folder: Path, tmp_path: Pa
 
 
 LOGITS = """
-async ({ ids }) => {
+async ({ name, ids }) => {
   const load = async name => (await fetch(name)).arrayBuffer();
-  const module = await WebAssembly.compile(await load("model.wasm"));
+  const module = await WebAssembly.compile(await load(name));
   const imports = {};
   for (const { module: from, name } of WebAssembly.Module.imports(module))
     (imports[from] ??= {})[name] = () => 8;
@@ -215,7 +215,10 @@ async ({ ids }) => {
 """
 
 
-def test_logits_are_those_of_pytorch(browser: Browser, folder: Path, reader: Any) -> None:
+@pytest.mark.parametrize("module", [MODULE, RELAXED])
+def test_logits_are_those_of_pytorch(
+    browser: Browser, folder: Path, reader: Any, module: str
+) -> None:
     names = "attention_mask", "input_ids", "token_type_ids"
     server, url = serve(folder)
     context = browser.new_context(bypass_csp=True)
@@ -224,7 +227,7 @@ def test_logits_are_those_of_pytorch(browser: Browser, folder: Path, reader: Any
     generator = torch.Generator().manual_seed(0)
     for length in (8, 33, 64):
         ids = torch.randint(1000, 20000, (1, length), generator=generator)
-        found = page.evaluate(LOGITS, {"ids": ids[0].tolist()})
+        found = page.evaluate(LOGITS, {"name": module, "ids": ids[0].tolist()})
         given = dict.fromkeys(names[::2], torch.ones_like(ids)) | {names[1]: ids}
         given["token_type_ids"] = torch.zeros_like(ids)
         with torch.no_grad():
@@ -234,6 +237,35 @@ def test_logits_are_those_of_pytorch(browser: Browser, folder: Path, reader: Any
             np.testing.assert_allclose(mine, theirs[0].numpy(), rtol=0, atol=1e-4 * max(1, scale))
     context.close()
     stop(server)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_browsers_take_the_module_that_they_know(
+    browser: Browser, folder: Path, known: bool
+) -> None:
+    """One without relaxed SIMD takes the other module, and answers from it."""
+    server, url = serve(folder)
+    context = browser.new_context(service_workers="block")
+    asked = list[str]()
+    context.on("request", lambda request: asked.append(request.url.removeprefix(url)))
+    if not known:
+        context.route(f"{url}{RELAXED}", lambda route: route.fulfill(body=b"\0asm\1\0\0\0\xff"))
+    faults = list[str]()
+    page = opened(context, url, faults)
+    assert page.locator("#state").text_content() == "Runs in this browser"
+    modules = [name for name in asked if name.endswith(".wasm")]
+    assert modules == ([RELAXED] if known else [RELAXED, MODULE])
+    context.close()
+    stop(server)
+    # A service worker would have asked for both, to keep them; it is held back here.
+    assert faults == ["Service Worker registration blocked by Playwright"]
+
+
+def test_the_relaxed_module_alone_has_fused_multiply_adds(folder: Path) -> None:
+    """Instructions with the prefix of vectors whose number is that of f32x4.relaxed_madd."""
+    madd = b"\xfd\x85\x02"
+    assert (folder / RELAXED).read_bytes().count(madd) > 20
+    assert (folder / MODULE).read_bytes().count(madd) == 0
 
 
 def test_a_model_for_this_machine_is_no_page(tmp_path: Path, reader: Any) -> None:
