@@ -79,8 +79,8 @@ NEON = VectorUnit(
 NEON_OF_32_BITS = VectorUnit("neon32", lanes_f32=4, registers=16, fma=True)
 # The compiler splits vectors into the 32 registers of single numbers.
 SCALAR_FLOATS = VectorUnit("scalar", lanes_f32=4, registers=8, fma=True)
-# An engine maps its values to 16 registers on x86-64 and to 32 on ARM.
-SIMD128 = VectorUnit("simd128", lanes_f32=4, registers=16, fma=False)
+# An engine maps its values to 16 registers on x86-64, of which V8 keeps one, and to 32 on ARM.
+SIMD128 = VectorUnit("simd128", lanes_f32=4, registers=15, fma=False)
 
 
 @dataclass(frozen=True)
