@@ -14,6 +14,7 @@ from unit.huggingface.small_models import SENTENCES
 
 import canao
 from canao.errors import InputFileError, ShapeMismatchError, UnsupportedModelError
+from canao.huggingface.compiled_forward import CompiledForward
 
 _HEADS = {
     "": "BertModel",
@@ -80,6 +81,7 @@ def test_choices(saved: Callable[..., Path], options: dict[str, Any]) -> None:
             wanted = original(input_ids=ids, attention_mask=torch.ones_like(ids))
         _close(model(input_ids=ids, attention_mask=torch.ones_like(ids)), wanted)
     # The one for what its tokenizer gives, and those of two and of three texts.
+    assert isinstance(model.forward, CompiledForward)
     assert len(model.forward.compiled) == 3
 
 
