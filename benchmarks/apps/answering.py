@@ -5,8 +5,7 @@
 A question is typed into the real page, in Chromium, about a text that fills one window. Each round
 then runs the same request by PyTorch, as the page's comparison does, so that the two models take
 turns. Times are the page's own: from the event of the last key to the frame after the one that
-shows the mark. Writes `answering.json` and
-`answering.md`.
+shows the mark. Writes `answering.json` and `answering.md`.
 """
 
 from __future__ import annotations

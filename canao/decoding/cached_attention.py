@@ -111,8 +111,8 @@ def cached_attention(
             f"the model's attention asks for {', '.join(sorted(asked))}, which is not compiled for "
             "text generation; give a model with plain attention, as Llama's or GPT-2's"
         )
-    # A stream is one text. Without its batch, products are of three dimensions, which take a
-    # fifth of the operations to trace.
+    # A stream is one text. Without its batch, products are of three dimensions, which take fewer
+    # operations to trace.
     query, key, value = query.squeeze(0), key.squeeze(0), value.squeeze(0)
     groups = query.shape[0] // key.shape[0]
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling

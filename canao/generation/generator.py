@@ -47,8 +47,7 @@ class CompiledGenerator:
         **options: Unpack[StorageOptions],
     ) -> None:
         if isinstance(model, str | Path):
-            model, own = _read(model, max_length, options)
-            tokenizer = tokenizer or own
+            model, tokenizer = _read(model, tokenizer, max_length, options)
         self._model = _causal_model(model, max_length, options)
         self.tokenizer = tokenizer
         self.config = self._model.config
@@ -155,20 +154,22 @@ def _ids(prompt: Tokens) -> list[int]:
     return [int(token) for token in ids]
 
 
-def _read(name: str | Path, max_length: int | None, options: StorageOptions) -> Writer:
-    """The model of a name, compiled, with its tokenizer."""
+def _read(name: str | Path, given: Any, max_length: int | None, options: StorageOptions) -> Writer:
+    """The model of a name, compiled, with its tokenizer, or the one that is given."""
     if is_saved(name):
         threads = options.get("threads")
         model = CanaoModelForCausalLM.from_pretrained(name, threads=threads)
-        return Writer(model, load_tokenizer(name))
+        return Writer(model, given or load_tokenizer(name))
 
     def compiled() -> Writer:
         with parsed_once(name):
-            tokenizer = load_tokenizer(name)
+            tokenizer = None if given else load_tokenizer(name)
             model = load_pretrained(name, auto_class=CanaoModelForCausalLM.auto_class)
         return Writer(_causal_model(model, max_length, options), tokenizer)
 
-    return kept_writer(name, max_length, options, compiled)
+    chosen = {"max_length": max_length, "tokenizer": not given}
+    model, tokenizer = kept_writer(name, chosen, options, compiled)
+    return Writer(model, given or tokenizer)
 
 
 def _causal_model(

@@ -6,7 +6,7 @@ versions of all that trace and compile it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from canao.building.cache import Cache, digest, hash_of_file
-from canao.building.programs import package_digest
+from canao.building.programs import program_key
 from canao.compiling.options import Options, StorageOptions, checked_options
 from canao.errors import CanaoError
 from canao.generation.causal_model import CanaoModelForCausalLM
@@ -33,9 +33,12 @@ class Writer(NamedTuple):
 
 
 def kept_writer(
-    name: str | Path, longest: int | None, options: StorageOptions, compile: Callable[[], Writer]
+    name: str | Path,
+    chosen: Mapping[str, object],
+    options: StorageOptions,
+    compile: Callable[[], Writer],
 ) -> Writer:
-    """What `compile` makes of the files of a name, made once.
+    """What `compile` makes of the files of a name, made once for what is `chosen` besides options.
 
     A name of the hub, an adapter, and code for another machine or a GPU are compiled each time.
     """
@@ -43,14 +46,14 @@ def kept_writer(
     target = checked.target
     if not Path(name).exists() or is_adapter(name) or target.is_foreign or target.device:
         return compile()
-    key = _key(Path(name), longest, checked)
+    key = _key(Path(name), chosen, checked)
     with checked.cache.lock(key):
         known = _read(checked.cache, key, checked.threads)
         if known is not None:
             return known
         made = compile()
         # Schedules that measuring replaced meanwhile belong to the next one.
-        if key == _key(Path(name), longest, checked):
+        if key == _key(Path(name), chosen, checked):
             _store(checked.cache, key, made)
     return made
 
@@ -66,16 +69,20 @@ def _checked(options: StorageOptions) -> Options:
     )
 
 
-def _key(path: Path, longest: int | None, options: Options) -> str:
+def _key(path: Path, chosen: Mapping[str, object], options: Options) -> str:
     """The hash of all that decides what is compiled."""
     files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
     contents = [part for file in files for part in (file.name, hash_of_file(file))]
-    target, compiler = options.target, options.compiler
-    chosen = (longest, options.threads, options.fusion, options.tune, options.dtype)
-    return digest(
-        "writer", package_digest(), *_versions(), *map(repr, chosen), str(_replaced(options)),
-        target.triple, target.cpu, *target.features, *compiler.command, compiler.version, *contents,
-    )  # fmt: skip
+    given = {
+        **chosen,
+        "threads": options.threads,
+        "fusion": options.fusion,
+        "tune": options.tune,
+        "dtype": options.dtype,
+        "winners": _replaced(options),
+        "packages": _versions(),
+    }
+    return program_key(digest("writer", *contents), given, options.target, options.compiler)
 
 
 @cache

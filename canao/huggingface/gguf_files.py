@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from canao.errors import MissingExtraError
+
 _SUFFIX = ".gguf"
 _ASKED_AGAIN = ("GGUFReader", "get_tensor_name_map")
 _lock = RLock()
@@ -24,6 +26,15 @@ def is_gguf(name: object) -> bool:
     return isinstance(name, str | Path) and Path(name).suffix == _SUFFIX
 
 
+def gguf_package() -> Any:
+    """The package that reads GGUF files; `MissingExtraError` where it is not installed."""
+    try:
+        import gguf
+    except ImportError as error:
+        raise MissingExtraError("reading GGUF files", "gguf") from error
+    return gguf
+
+
 @contextmanager
 def parsed_once(name: object) -> Generator[None]:
     """What is read of a GGUF file meanwhile is parsed once; other names are left alone.
@@ -33,8 +44,7 @@ def parsed_once(name: object) -> Generator[None]:
     if not is_gguf(name):
         yield
         return
-    import gguf
-
+    gguf = gguf_package()
     with _lock:
         if _open:
             yield

@@ -7,13 +7,12 @@ import re
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from canao.errors import InputFileError, MissingExtraError, UnsupportedModelError
 from canao.huggingface.adapters import is_adapter, load_adapter, name_of_base, without_wrapper
-from canao.huggingface.gguf_files import is_gguf, parsed_once
+from canao.huggingface.gguf_files import gguf_package, is_gguf, parsed_once
 
 _AUTO_CLASSES = {
     "ForSequenceClassification": "AutoModelForSequenceClassification",
@@ -91,8 +90,7 @@ def _place(name: str | Path) -> tuple[str | Path, dict[str, str]]:
     path = Path(name)
     if not is_gguf(name):
         return name, {}
-    if find_spec("gguf") is None:
-        raise MissingExtraError("reading GGUF files", "gguf")
+    gguf_package()
     return path.parent, {"gguf_file": path.name}
 
 

@@ -56,13 +56,13 @@ export class Answering {
   now() {
     this.forget();
     this.paused = undefined;
-    $("answer").setAttribute("aria-busy", "false");
     this.ask();
   }
 
   /** What is under way is not wanted any more. */
   forget() {
     clearTimeout(this.timer);
+    $("answer").setAttribute("aria-busy", "false");
     this.control?.abort();
   }
 

@@ -70,6 +70,7 @@ def test_late_answers_replace_nothing(page: Page, deaf: bool) -> None:
     wanted = response.value.json()["answer"]
     expect(page.locator("#passage mark")).to_have_text(wanted)
     held.first().fulfill(json=_STALE)
+    assert len(held.routes) == 1
     page.evaluate(_A_MOMENT)
     expect(page.locator("#answer-text")).to_have_text(wanted)
     expect(page.locator("#passage mark")).to_have_text(wanted)

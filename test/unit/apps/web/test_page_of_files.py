@@ -173,6 +173,7 @@ def test_another_version_takes_over(browser: Browser, folder: Path, tmp_path: Pa
     )
     page.reload()
     title, caches = page.title(), page.evaluate("caches.keys()")
+    assert title.startswith("canao")
     assert old in caches
     # The browser makes the change when it finds that no page of the old one is left.
     for _ in range(50):
