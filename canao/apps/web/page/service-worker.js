@@ -17,7 +17,8 @@ async function forgetOthers() {
 }
 
 async function answer(request) {
-  const kept = await (await caches.open(NAME)).match(request, { ignoreSearch: true });
+  // To open what another version has removed would make it anew.
+  const kept = await caches.match(request, { cacheName: NAME, ignoreSearch: true });
   return kept ?? fetch(request);
 }
 
